@@ -1,0 +1,170 @@
+"""The one way to build: prepare the load log, run dbt, commit the load log only if everything passed.
+
+CLI, Dagster and tests call `run_build`. A failure clears nothing: the next run's work is the union.
+"""
+
+import uuid
+from dataclasses import dataclass, field
+
+from almanac import raw_tables
+from almanac.checks import CheckResult
+from almanac.dbt_worker import DbtRun, Node, OnEvent, Runner, SpawnedDbt
+from almanac.engines import Engine, open_warehouse
+from almanac.errors import AlmanacError
+from almanac.fingerprints import code_hash, definitions_hash
+from almanac.load_log import Landing, LoadLog, TenantRow, fingerprint
+from almanac.locks import exclusive
+from almanac.settings import Settings
+from ingestion.lake import Entry, Lake
+
+LAKE_FILE_KINDS = ("quarantine", "counters", "history")
+
+
+@dataclass(frozen=True)
+class BuildResult:
+    """How a build ended. `built` is False where there was nothing to do."""
+
+    run_id: str
+    built: bool
+    full_refresh: bool
+    pending: int
+    nodes: list[Node] = field(default_factory=list)
+    error: str = ""
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the warehouse now holds all of the lake, with every check passed."""
+        return not self.error and all(n.passed for n in self.nodes)
+
+    @property
+    def failed(self) -> list[Node]:
+        """Models and tests that did not end well, those that never ran included."""
+        return [n for n in self.nodes if not n.passed]
+
+
+@dataclass(frozen=True)
+class _Work:
+    run_id: str
+    full_refresh: bool
+    pending: list[Landing]
+    remembered: dict[str, str]
+
+
+def run_build(
+    settings: Settings,
+    *,
+    full_refresh: bool = False,
+    runner: Runner | None = None,
+    on_event: OnEvent | None = None,
+    wait_seconds: float = 600.0,
+) -> BuildResult:
+    """Bring the warehouse of `settings.target` up to the lake.
+
+    `on_event` sees dbt's result event of each model and test as it finishes. A second build of the same warehouse
+    waits up to `wait_seconds`. Raises AlmanacError if the lake is damaged or the warehouse cannot be opened; a failed
+    model or test is not an exception but a result.
+    """
+    with exclusive(settings.home / "warehouse" / f"{settings.target}.lock", "a build", wait_seconds=wait_seconds):
+        lake = Lake.open(settings)
+        work = _prepare(settings, lake, full_refresh)
+        if work is None:
+            return BuildResult(run_id="", built=False, full_refresh=False, pending=0)
+        run = (runner or SpawnedDbt()).build(settings, full_refresh=work.full_refresh, on_event=on_event)
+        return _finish(settings, work, run)
+
+
+def _prepare(settings: Settings, lake: Lake, full_refresh: bool) -> _Work | None:
+    entries = lake.entries()
+    tenants = [
+        TenantRow(t.tenant, t.title, t.business, t.time_zone, t.currency) for t in lake.plan.tenants.values()
+    ]
+    remembered = {
+        "code": code_hash(settings.root, tenants),
+        "definitions": definitions_hash(settings.root),
+        "lake": fingerprint((e.path, e.sha256, e.parts) for e in entries if e.kind != "history"),
+        "tenants": fingerprint([repr(t) for t in tenants]),
+    }
+    with open_warehouse(settings) as engine:
+        log = LoadLog(engine)
+        log.sync_landings(_landings(lake, entries))
+        pending = log.pending()
+        if not full_refresh and not pending and all(log.state(k) == v for k, v in remembered.items()):
+            return None
+        # A first build, changed model code and a failed full refresh all start from nothing.
+        full = full_refresh or log.state("code") != remembered["code"] or log.state("full_refresh") is not None
+        _verify(lake, entries, pending, full)
+        log.replace_tenants(tenants)
+        log.replace_lake_files(
+            [(e.kind, str(lake.absolute(e.path))) for e in entries if e.kind in LAKE_FILE_KINDS],
+            [(kind, str(lake.schema_file(kind))) for kind in ("events", *LAKE_FILE_KINDS)],
+        )
+        raw_tables.fill(engine, lake, entries, pending, full)
+        log.begin(full)
+    return _Work(uuid.uuid4().hex, full, pending, remembered)
+
+
+def _landings(lake: Lake, entries: list[Entry]) -> list[Landing]:
+    return [
+        Landing(file_id, e.tenant, str(lake.absolute(e.path)), version)
+        for e in entries
+        if e.kind == "events"
+        for file_id, version in e.parts.items()
+    ]
+
+
+def _verify(lake: Lake, entries: list[Entry], pending: list[Landing], full: bool) -> None:
+    """Hash the files that this build reads; all others must exist with their size.
+
+    An erasure may make the build look for other copies in any file of the tenant, so then its files are hashed too.
+    """
+    tenants = {p.tenant for p in pending if p.version != 1}
+    paths = {p.path for p in pending}
+    read = [
+        e
+        for e in entries
+        if full or e.kind != "events" or e.tenant in tenants or str(lake.absolute(e.path)) in paths
+    ]
+    hashed = {e.path for e in read}
+    unread = [e for e in entries if e.path not in hashed]
+    problems = [*lake.verify(read, deep=True), *lake.verify(unread, deep=False)]
+    if problems:
+        more = f" and {len(problems) - 1} more" if len(problems) > 1 else ""
+        raise AlmanacError(f"the lake is damaged: {problems[0]}{more}; restore the file, then build again")
+
+
+def _finish(settings: Settings, work: _Work, run: DbtRun) -> BuildResult:
+    result = BuildResult(work.run_id, True, work.full_refresh, len(work.pending), run.nodes, run.error)
+    if not run.error and not run.nodes:
+        raise AlmanacError("dbt declared no model: is dbt_project/models empty?")
+    with open_warehouse(settings) as engine:
+        log = LoadLog(engine)
+        log.record_checks(_checks(run.nodes))
+        log.remember("published_relations", ",".join(run.published))
+        if result.succeeded:
+            _refuse_leftovers(engine)
+            log.commit(work.run_id, {**work.remembered, "run_id": work.run_id})
+    return result
+
+
+def _checks(nodes: list[Node]) -> list[CheckResult]:
+    return [
+        CheckResult(
+            name=n.name,
+            kind="dbt",
+            subject=n.subject,
+            severity="warn" if n.severity == "warn" else "error",
+            passed=n.passed and n.status != "warn",
+            message=n.message if n.status else "did not run",
+        )
+        for n in nodes
+    ]
+
+
+def _refuse_leftovers(engine: Engine) -> None:
+    """dbt-duckdb can leave `__dbt_` relations after a full refresh; a published copy must never come from one."""
+    left = engine.execute(
+        "select table_schema, table_name from information_schema.tables "
+        "where table_name like '%\\_\\_dbt\\_%' escape '\\' and table_schema not like 'pg_temp%'"
+    )
+    for schema, name in left:
+        engine.execute(f'drop table if exists "{schema}"."{name}" cascade')

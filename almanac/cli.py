@@ -1,0 +1,77 @@
+"""The command line: one group that mounts each package's own commands.
+
+A package offers `COMMANDS`, its commands by name. They are imported when they are called or asked for help, so that
+`almanac --help` answers at once; this file therefore repeats their names and first lines (a test keeps them equal).
+"""
+
+import importlib
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from almanac.errors import AlmanacError
+
+
+@dataclass(frozen=True)
+class Mount:
+    """Where a command is defined, and the line that the list of commands shows for it."""
+
+    module: str
+    line: str
+
+
+MOUNTS = {
+    "simulate": Mount("ingestion.simulator.cli", "Write simulated events with a known truth into the lake."),
+    "ingest": Mount("ingestion.sources.cli", "Land the files of a file source in the lake."),
+    "collect": Mount("ingestion.collector.cli", "Run the collector that SDKs send events to."),
+    "build": Mount("almanac.cli_build", "Bring the warehouse up to the lake, check it and publish it."),
+    "rebuild": Mount("almanac.cli_build", "Build everything from the lake again, then publish."),
+    "rollback": Mount("almanac.cli_build", "Show an earlier published version again."),
+    "serve": Mount("serving.cli", "Run the portal on the published version."),
+    "check": Mount("almanac.cli_check", "Check the tracking plan, KPIs, dashboards and SQL for mistakes."),
+    "kpis": Mount("almanac.cli_kpis", "List the KPIs, or show one: its definition and its latest values."),
+    "events": Mount("ingestion.cli", "List the events of the tracking plan, or write their dictionary."),
+    "keys": Mount("ingestion.collector.cli", "Create, list and revoke write keys."),
+    "quarantine": Mount("ingestion.cli", "List events that were rejected, with field and reason."),
+    "doctor": Mount("almanac.cli_doctor", "Look at this installation and say what to do about it."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are needed; an AlmanacError of any of them is one line, exit 1."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names in the order in which work flows, which is the order of `MOUNTS`."""
+        return list(MOUNTS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the package that owns the command and return it; None if there is no such command."""
+        mount = MOUNTS.get(cmd_name)
+        if mount is None:
+            return None
+        command: click.Command = importlib.import_module(mount.module).COMMANDS[cmd_name]
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without importing any of them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, mount.line) for name, mount in MOUNTS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; what the user can act on becomes one line on standard error."""
+        try:
+            return super().invoke(ctx)
+        except AlmanacError as error:
+            raise click.ClickException(" ".join(str(error).split())) from error
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="almanac", message="almanac %(version)s")
+def cli() -> None:
+    """From events to the numbers of a marketplace or booking business."""
+
+
+def main() -> None:
+    """Run the command line with the arguments of this process; exit 0, 1 (failed) or 2 (wrong usage)."""
+    cli(prog_name="almanac")

@@ -1,0 +1,78 @@
+"""`almanac build | rebuild | rollback`: bring the warehouse up to the lake, check it, publish it."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from almanac.errors import AlmanacError
+from almanac.progress import progress
+from almanac.settings import TARGETS, Settings
+
+if TYPE_CHECKING:
+    from almanac.build import BuildResult
+
+
+@click.command()
+@click.option("--target", type=click.Choice(TARGETS), default=None, help="Engine to build on (default: ALMANAC_TARGET).")
+@click.option("--full-refresh", is_flag=True, help="Build every model from the whole lake.")
+def build(target: str | None, full_refresh: bool) -> None:
+    """Build what arrived, check it and publish it (target postgres is only built)."""
+    _build(target, full_refresh)
+
+
+@click.command()
+@click.option("--target", type=click.Choice(TARGETS), default=None, help="Engine to build on (default: ALMANAC_TARGET).")
+def rebuild(target: str | None) -> None:
+    """Build everything anew from the lake, check it and publish it."""
+    _build(target, full_refresh=True)
+
+
+@click.command()
+@click.option("--to", "to", default=None, help="Version to go back to (default: the one before the current one).")
+def rollback(to: str | None) -> None:
+    """Show readers an earlier version; the next publication goes forward again."""
+    from almanac.publish import rollback as move_back
+
+    version = move_back(Settings.from_env(), to)
+    click.echo(f"readers now see version {version.id}")
+
+
+def _build(target: str | None, full_refresh: bool) -> None:
+    from almanac.build import run_build
+    from almanac.publish import gate, publish, record_failure
+
+    settings = Settings.from_env()
+    if target:
+        settings = settings.with_target(target)
+    with progress("building models and tests", unit="nodes") as done:
+        result = run_build(settings, full_refresh=full_refresh, on_event=lambda _: done.advance())
+    if not result.succeeded:
+        failed = [n.name for n in result.failed]
+        if settings.target == "duckdb":
+            record_failure(settings, f"the build failed: {result.error or 'failed models or tests'}", failed)
+        raise AlmanacError(_failure(result))
+    click.echo(_summary(result))
+    if settings.target != "duckdb":
+        return
+    publication = publish(settings, gate(settings))
+    word = "published" if publication.is_new else "already published"
+    click.echo(f"{word}: version {publication.version.id}")
+
+
+def _summary(result: "BuildResult") -> str:
+    if not result.built:
+        return "nothing new in the lake: no model had to run"
+    models = sum(n.resource_type == "model" for n in result.nodes)
+    how = "anew" if result.full_refresh else f"from {result.pending} new landings"
+    return f"built {how}: {models} models, {len(result.nodes) - models} tests passed"
+
+
+def _failure(result: "BuildResult") -> str:
+    if not result.failed:
+        return f"the build failed: {' '.join(result.error.split())}"
+    first = next((n for n in result.failed if n.status not in (None, "skipped")), result.failed[0])
+    words = " ".join(first.message.split())[:300] or "did not run"
+    return f"the build failed at {first.resource_type} {first.name}: {words} ({len(result.failed)} nodes did not pass)"
+
+
+COMMANDS: dict[str, click.Command] = {"build": build, "rebuild": rebuild, "rollback": rollback}

@@ -1,0 +1,53 @@
+"""`almanac doctor`: one line for each thing that an installation needs."""
+
+from collections.abc import Iterator
+
+import click
+
+from almanac.doctor import EXAMINATIONS, Line
+from almanac.errors import AlmanacError
+from almanac.settings import Settings
+
+
+@click.command()
+@click.option("--deep", is_flag=True, help="Hash every file of the lake instead of comparing sizes.")
+def doctor(deep: bool) -> None:
+    """Look at this installation and say what to do about it.
+
+    Python, packages, disk, ports, the lake, the application state, the published version and locks; each line is ok,
+    warn or fail. Changes nothing; exit 1 if a line says fail.
+    """
+    settings = Settings.from_env()
+    failed = 0
+    for examine in (*EXAMINATIONS, lambda s: _lake(s, deep), _state):
+        for line in examine(settings):
+            click.echo(str(line))
+            failed += line.verdict == "fail"
+    if failed:
+        raise AlmanacError(f"{failed} of the lines above say fail: do what they say behind the arrow")
+
+
+def _lake(settings: Settings, deep: bool) -> Iterator[Line]:
+    """Whether every file of the manifest is there and whole, and no other."""
+    from ingestion.lake import Lake
+
+    if not settings.lake.exists():
+        yield Line("warn", "lake", f"{settings.lake} does not exist yet", "almanac simulate, ingest or collect")
+        return
+    lake = Lake.open(settings)
+    entries, problems = lake.entries(), lake.verify(deep=deep)
+    for problem in problems:
+        yield Line("fail", "lake", str(problem), "restore the file from a backup")
+    if not problems:
+        how = "hashed" if deep else "sizes compared; --deep hashes them"
+        yield Line("ok", "lake", f"{len(entries):,} files, {sum(e.rows for e in entries):,} rows ({how})")
+
+
+def _state(settings: Settings) -> Iterator[Line]:
+    """Whether the application state can be read and has the newest schema."""
+    from almanac.state import examine
+
+    yield from (Line("fail" if todo else "ok", "state", seen, todo) for seen, todo in [examine(settings)])
+
+
+COMMANDS: dict[str, click.Command] = {"doctor": doctor}

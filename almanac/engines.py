@@ -1,0 +1,91 @@
+"""A connection to the warehouse of a build target, for the load log and the gate: the same few calls on both engines."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import duckdb
+
+from almanac.errors import AlmanacError
+from almanac.settings import Settings
+
+
+class Engine:
+    """One open connection; SQL is written so that both engines understand it, parameters are `?`."""
+
+    def __init__(self, target: str, connection: Any) -> None:
+        self.target, self.connection = target, connection
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Run one statement and return its rows, if it has any."""
+        if self.target == "duckdb":
+            return list(self.connection.execute(sql, list(parameters)).fetchall())
+        with self.connection.cursor() as cursor:
+            cursor.execute(sql.replace("?", "%s"), tuple(parameters) or None)
+            return list(cursor.fetchall()) if cursor.description else []
+
+    def insert(self, table: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Append rows to a table, in column order."""
+        rows = [tuple(r) for r in rows]
+        if not rows:
+            return
+        if self.target == "duckdb":
+            import pyarrow as pa
+
+            columns = [pa.array([r[i] for r in rows]) for i in range(len(rows[0]))]
+            new_rows = pa.table(columns, names=[f"c{i}" for i in range(len(columns))])  # noqa: F841 (read by name)
+            self.connection.register("almanac_new_rows", new_rows)
+            self.connection.execute(f"insert into {table} select * from almanac_new_rows")
+            self.connection.unregister("almanac_new_rows")
+            return
+        from psycopg2.extras import execute_values
+
+        with self.connection.cursor() as cursor:
+            execute_values(cursor, f"insert into {table} values %s", rows, page_size=5000)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All statements inside become visible together or not at all."""
+        self.execute("begin")
+        try:
+            yield
+        except BaseException:
+            self.execute("rollback")
+            raise
+        self.execute("commit")
+
+
+@contextmanager
+def open_warehouse(settings: Settings, *, read_only: bool = False) -> Iterator[Engine]:
+    """Open the private warehouse of `settings.target`; it is closed at the end.
+
+    Raises AlmanacError if another process is building it, or if PostgreSQL cannot be reached.
+    """
+    if settings.target == "postgres":
+        connection = _postgres(settings)
+    else:
+        settings.warehouse.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            connection = duckdb.connect(str(settings.warehouse), read_only=read_only)
+        except duckdb.IOException as e:
+            raise AlmanacError(f"{settings.warehouse} cannot be opened: {str(e).splitlines()[0]}") from e
+        connection.execute("set TimeZone = 'UTC'")
+    try:
+        yield Engine(settings.target, connection)
+    finally:
+        connection.close()
+
+
+def _postgres(settings: Settings) -> Any:
+    import psycopg2
+
+    if not settings.postgres_dsn:
+        raise AlmanacError("target postgres needs ALMANAC_POSTGRES_DSN, for example postgresql://user@host:5432/almanac")
+    try:
+        connection = psycopg2.connect(
+            settings.postgres_dsn, connect_timeout=10, keepalives_idle=5, keepalives_interval=3, keepalives_count=3
+        )
+    except psycopg2.OperationalError as e:
+        raise AlmanacError(f"PostgreSQL of ALMANAC_POSTGRES_DSN cannot be reached: {str(e).splitlines()[0]}") from e
+    connection.autocommit = True
+    return connection

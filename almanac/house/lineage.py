@@ -1,0 +1,45 @@
+"""`kpi_measures` reads its facts through macros, so its `depends_on` lines are written by hand; this keeps them right."""
+
+import re
+from pathlib import Path
+
+import yaml
+
+from almanac.house.findings import Finding
+
+MODELS = "dbt_project/models"
+_DEPENDS_ON = re.compile(r"--\s*depends_on:\s*\{\{\s*ref\(\s*['\"](\w+)['\"]\s*\)\s*\}\}")
+
+_READ = re.compile(r"\{%-?\s*set\s+facts\s*=\s*\[(.*?)\]", re.DOTALL)
+
+
+def check_lineage(root: Path) -> list[Finding]:
+    """Facts with measures, the `depends_on` lines of `kpi_measures` and the facts that it reads must be the same."""
+    found = list((root / MODELS).rglob("kpi_measures.sql"))
+    if len(found) != 1:
+        return [Finding(MODELS, f"there must be one kpi_measures.sql, and there are {len(found)}")]
+    path = found[0].relative_to(root).as_posix()
+    text = found[0].read_text(encoding="utf-8")
+    named, read = _DEPENDS_ON.findall(text), _READ.search(text)
+    facts = models_with_measures(root)
+    findings = [Finding(path, f"names {fact} {named.count(fact)} times") for fact in sorted({f for f in named if named.count(f) > 1})]
+    findings += [
+        Finding(path, f"lacks `-- depends_on: {{{{ ref('{fact}') }}}}`: {where} declares measures")
+        for fact, where in facts.items()
+        if fact not in named
+    ]
+    findings += [Finding(path, f"depends on {fact}, which declares no measure") for fact in named if fact not in facts]
+    if read and sorted(re.findall(r"\w+", read[1])) != sorted(set(named)):
+        findings.append(Finding(path, "reads other facts than its `depends_on` lines name"))
+    return findings
+
+
+def models_with_measures(root: Path) -> dict[str, str]:
+    """The models that declare at least one measure (a simple metric), each with the YAML file that does."""
+    models = {}
+    for path in sorted((root / MODELS).rglob("*.yml")):
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        for model in (document or {}).get("models") or []:
+            if any(metric.get("type") == "simple" for metric in model.get("metrics") or []):
+                models[model["name"]] = path.relative_to(root).as_posix()
+    return models

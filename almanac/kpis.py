@@ -1,0 +1,245 @@
+"""The KPI catalogue, typed: one YAML per KPI, over measures that lie beside their fact.
+
+dbt does not validate `config.meta.kpi`; this module does, and refuses by name any KPI that is not a linear
+combination of measures over another one (such a KPI becomes a model with a measure first).
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from almanac.errors import AlmanacError
+
+AGGREGATIONS = ("sum", "count", "count_distinct")
+TERM = re.compile(r"\s*([+-]?)\s*(?:(\d+(?:\.\d+)?)\s*\*\s*)?([a-z][a-z0-9_]*)\s*")
+
+TimeGrain = Literal["day", "week", "month"]
+
+
+class KpiSettings(BaseModel):
+    """`config.meta.kpi` of a metric."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    title: str
+    owner: str
+    unit: Literal["count", "money", "ratio"]
+    format: Literal["integer", "currency", "percent", "decimal"]
+    direction: Literal["up_is_good", "down_is_good"]
+    formula: str = Field(description="The formula in words; a ratio as `numerator / denominator`.")
+    time_grains: list[TimeGrain] = Field(min_length=1)
+    dimensions: list[str] = []
+    tenants: list[str] = []
+    target: float | None = None
+    runbook: str | None = None
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A simple metric: an aggregate of one column (or expression) of one fact."""
+
+    name: str
+    fact: str
+    agg: str
+    expr: str
+    description: str
+    file: Path
+
+    @property
+    def is_additive(self) -> bool:
+        """Whether its values add up over periods and dimension values."""
+        return self.agg in ("sum", "count")
+
+
+@dataclass(frozen=True)
+class Term:
+    """One summand of a KPI's side: a factor times a measure."""
+
+    factor: float
+    measure: Measure
+
+
+@dataclass(frozen=True)
+class Kpi:
+    """One KPI: numerator and denominator as linear combinations of measures (no denominator: 1)."""
+
+    name: str
+    description: str
+    settings: KpiSettings
+    numerator: tuple[Term, ...]
+    denominator: tuple[Term, ...]
+    file: Path
+
+    @property
+    def measures(self) -> tuple[Measure, ...]:
+        """Every measure it reads, each once."""
+        return tuple(dict.fromkeys(t.measure for t in (*self.numerator, *self.denominator)))
+
+    @property
+    def is_additive(self) -> bool:
+        """Whether numerator and denominator add up over periods."""
+        return all(m.is_additive for m in self.measures)
+
+    @property
+    def facts(self) -> tuple[str, ...]:
+        """The facts it reads, each once."""
+        return tuple(dict.fromkeys(m.fact for m in self.measures))
+
+    @property
+    def numerator_label(self) -> str:
+        """The numerator in words."""
+        return _label(self.numerator)
+
+    @property
+    def denominator_label(self) -> str:
+        """The denominator in words; empty for a KPI without one."""
+        return _label(self.denominator)
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """All KPIs and measures of the project."""
+
+    kpis: dict[str, Kpi]
+    measures: dict[str, Measure]
+
+    @cached_property
+    def facts(self) -> tuple[str, ...]:
+        """Every fact with a measure, in the order of their names."""
+        return tuple(sorted({m.fact for m in self.measures.values()}))
+
+    def kpi(self, name: str) -> Kpi:
+        """The KPI of that name. Raises AlmanacError with the nearest names if there is none."""
+        if name in self.kpis:
+            return self.kpis[name]
+        import difflib
+
+        near = difflib.get_close_matches(name, self.kpis) or sorted(self.kpis)
+        raise AlmanacError(f"no KPI is called {name!r}; there is {', '.join(near)}")
+
+
+def load_catalogue(root: Path) -> Catalogue:
+    """Read every KPI and measure below `root`/dbt_project/models.
+
+    Raises AlmanacError that names the file and the field if a definition is wrong.
+    """
+    models = root / "dbt_project" / "models"
+    measures: dict[str, Measure] = {}
+    raw: dict[str, tuple[dict[str, Any], Path]] = {}
+    for file in sorted(models.rglob("*.yml")):
+        content = _read(file)
+        for measure in _measures(content, file):
+            if measure.name in measures:
+                raise AlmanacError(f"{file}: measure {measure.name} is defined twice; give one another name")
+            measures[measure.name] = measure
+        for metric in content.get("metrics") or ():
+            name = metric.get("name", file.stem)
+            if name in raw:
+                raise AlmanacError(f"{file}: metric {name} is defined twice, also in {raw[name][1]}")
+            raw[name] = (metric, file)
+    kpis = {
+        name: _kpi(metric, file, measures, raw)
+        for name, (metric, file) in raw.items()
+        if (metric.get("config") or {}).get("meta", {}).get("kpi")
+    }
+    return Catalogue(dict(sorted(kpis.items())), dict(sorted(measures.items())))
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+    except yaml.YAMLError as e:
+        raise AlmanacError(f"{file}: not valid YAML: {' '.join(str(e).split())}") from e
+
+
+def _measures(content: dict[str, Any], file: Path) -> Iterator[Measure]:
+    for model in content.get("models") or ():
+        for metric in model.get("metrics") or ():
+            agg = metric.get("agg")
+            if metric.get("type") != "simple" or agg not in AGGREGATIONS:
+                raise AlmanacError(
+                    f"{file}: measure {metric.get('name')}: agg is {agg!r}; a measure is simple with agg "
+                    f"{', '.join(AGGREGATIONS)}"
+                )
+            if metric.get("fill_nulls_with") is not None or metric.get("non_additive_dimension"):
+                raise AlmanacError(
+                    f"{file}: measure {metric['name']}: fill_nulls_with and non_additive_dimension are not supported; "
+                    "put the rule into a model and measure its column"
+                )
+            yield Measure(
+                metric["name"], model["name"], agg, str(metric.get("expr") or metric["name"]),
+                str(metric.get("description") or metric["name"]).rstrip("."), file,
+            )  # fmt: skip
+
+
+def _kpi(
+    metric: dict[str, Any], file: Path, measures: dict[str, Measure], raw: dict[str, tuple[dict[str, Any], Path]]
+) -> Kpi:
+    name = metric["name"]
+    if name != file.stem:
+        raise AlmanacError(f"{file}: one file is one KPI of the same name, but this one is called {name!r}")
+    try:
+        settings = KpiSettings.model_validate(metric["config"]["meta"]["kpi"])
+    except ValidationError as e:
+        first = e.errors()[0]
+        where = ".".join(str(p) for p in first["loc"])
+        raise AlmanacError(f"{file}: config.meta.kpi.{where}: {first['msg']}") from e
+    if metric.get("filter"):
+        raise AlmanacError(f"{file}: a KPI has no filter; filter its measure or measure a column that says it")
+    if metric.get("type") == "ratio":
+        numerator = _side(_input(metric.get("numerator")), file, measures, raw)
+        denominator = _side(_input(metric.get("denominator")), file, measures, raw)
+    elif metric.get("type") == "derived":
+        numerator, denominator = _terms(str(metric.get("expr")), file, measures), ()
+    else:
+        raise AlmanacError(f"{file}: type is {metric.get('type')!r}; a KPI is `ratio` or `derived`")
+    return Kpi(name, str(metric.get("description") or settings.title), settings, numerator, denominator, file)
+
+
+def _input(value: Any) -> str:
+    return str(value.get("name")) if isinstance(value, dict) else str(value)
+
+
+def _side(
+    name: str, file: Path, measures: dict[str, Measure], raw: dict[str, tuple[dict[str, Any], Path]]
+) -> tuple[Term, ...]:
+    if name in measures:
+        return (Term(1.0, measures[name]),)
+    if name in raw and raw[name][0].get("type") == "derived":
+        return _terms(str(raw[name][0].get("expr")), file, measures)
+    raise AlmanacError(f"{file}: {name!r} is neither a measure nor a derived metric over measures")
+
+
+def _terms(expr: str, file: Path, measures: dict[str, Measure]) -> tuple[Term, ...]:
+    terms, position = [], 0
+    while position < len(expr):
+        match = TERM.match(expr, position)
+        if not match or (terms and not match[1]):
+            raise AlmanacError(
+                f"{file}: expr {expr!r} is not a linear combination of measures (`a + b - 2 * c`); "
+                "anything else becomes a model with a measure first"
+            )
+        if match[3] not in measures:
+            raise AlmanacError(f"{file}: expr names {match[3]!r}, which is no measure of any fact")
+        factor = float(match[2] or 1) * (-1 if match[1] == "-" else 1)
+        terms.append(Term(factor, measures[match[3]]))
+        position = match.end()
+    if not terms:
+        raise AlmanacError(f"{file}: expr is empty; name at least one measure")
+    return tuple(terms)
+
+
+def _label(terms: tuple[Term, ...]) -> str:
+    words = []
+    for n, term in enumerate(terms):
+        sign = "minus " if term.factor < 0 else ("plus " if n else "")
+        factor = "" if abs(term.factor) == 1 else f"{abs(term.factor):g} x "
+        text = term.measure.description
+        words.append(sign + factor + (text if not n else text[:1].lower() + text[1:]))
+    return " ".join(words)

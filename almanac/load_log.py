@@ -1,0 +1,178 @@
+"""The load log (`ctl`): which landings are built, what is pending, and the flags that survive a failed run.
+
+It lies in the warehouse itself and is written before and after dbt, never by a model. What is new is "manifest minus
+built", a set difference, never a watermark in time.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from almanac.checks import CheckResult
+from almanac.engines import Engine
+from almanac.local_days import local_days
+
+TABLES = {
+    "file": "file_id uuid, tenant varchar, path varchar, version integer, built_version integer, built_by_run varchar",
+    "changed": "producer varchar, kind varchar, tenant varchar, entity varchar",
+    "cause": "run_id varchar, producer varchar, kind varchar, tenant varchar, entity varchar",
+    "tenant": "tenant varchar, title varchar, business varchar, time_zone varchar, currency varchar",
+    "local_day": "time_zone varchar, utc_date date, offset_seconds integer, changes_at timestamp, "
+    "offset_after_seconds integer",
+    "lake_file": "kind varchar, path varchar",
+    "lake_schema": "kind varchar, path varchar",
+    "state": "name varchar, value varchar",
+    "check_result": "name varchar, kind varchar, subject varchar, severity varchar, passed boolean, message varchar",
+}
+
+
+@dataclass(frozen=True)
+class Landing:
+    """One landing as the manifest lists it now: the physical file that holds it and its version."""
+
+    file_id: str
+    tenant: str
+    path: str
+    version: int
+
+
+@dataclass(frozen=True)
+class TenantRow:
+    """A tenant as the warehouse knows it."""
+
+    tenant: str
+    title: str
+    business: str
+    time_zone: str
+    currency: str
+
+
+class LoadLog:
+    """The `ctl` schema of one open warehouse."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        engine.execute("create schema if not exists ctl")
+        for name, columns in TABLES.items():
+            engine.execute(f"create table if not exists ctl.{name} ({columns})")
+
+    def state(self, name: str) -> str | None:
+        """A remembered value, or None."""
+        rows = self.engine.execute("select value from ctl.state where name = ?", [name])
+        return rows[0][0] if rows else None
+
+    def remember(self, name: str, value: str | None) -> None:
+        """Set or (None) forget a remembered value."""
+        self.engine.execute("delete from ctl.state where name = ?", [name])
+        if value is not None:
+            self.engine.execute("insert into ctl.state values (?, ?)", [name, value])
+
+    def sync_landings(self, landings: Iterable[Landing]) -> None:
+        """Take over the manifest's landings: new ones come in pending, moved ones change path only.
+
+        A landing that the manifest no longer lists (a lake restored from a back-up) gets a null path and version.
+        """
+        now = {one.file_id: one for one in landings}
+        known = {
+            str(file_id): (path, version)
+            for file_id, path, version in self.engine.execute("select file_id, path, version from ctl.file")
+        }
+        stale = [i for i, stands in known.items() if i not in now or stands != (now[i].path, now[i].version)]
+        with self.engine.transaction():
+            built = self._take_out(stale)
+            fresh = [i for i in now if i not in known]
+            self.engine.insert(
+                "ctl.file",
+                [
+                    (i, now[i].tenant, now[i].path, now[i].version, *built.get(i, (None, None, None))[1:])
+                    for i in (*fresh, *(s for s in stale if s in now))
+                ],
+            )
+            self.engine.insert(
+                "ctl.file", [(i, built[i][0], None, None, *built[i][1:]) for i in stale if i not in now]
+            )
+
+    def _take_out(self, file_ids: Sequence[str]) -> dict[str, tuple[Any, ...]]:
+        if not file_ids:
+            return {}
+        self.engine.execute("create temporary table stale (file_id uuid)")
+        self.engine.insert("stale", [(i,) for i in file_ids])
+        rows = self.engine.execute(
+            "select file_id, tenant, built_version, built_by_run from ctl.file "
+            "where file_id in (select file_id from stale)"
+        )
+        self.engine.execute("delete from ctl.file where file_id in (select file_id from stale)")
+        self.engine.execute("drop table stale")
+        return {str(r[0]): r[1:] for r in rows}
+
+    def pending(self) -> list[Landing]:
+        """Landings whose version is not the built one; an empty path means that it left the lake."""
+        rows = self.engine.execute(
+            "select file_id, tenant, path, version from ctl.file where version is distinct from built_version"
+        )
+        return [Landing(str(i), tenant, path or "", version or 0) for i, tenant, path, version in rows]
+
+    def replace_lake_files(self, files: Iterable[tuple[str, str]], schemas: Iterable[tuple[str, str]]) -> None:
+        """Take over the paths of quarantine, counters and history files, and of the zero-row schema files."""
+        with self.engine.transaction():
+            for table, rows in (("lake_file", files), ("lake_schema", schemas)):
+                self.engine.execute(f"delete from ctl.{table}")
+                self.engine.insert(f"ctl.{table}", rows)
+
+    def replace_tenants(self, tenants: Iterable[TenantRow]) -> None:
+        """Take over the tenants of the tracking plan, with the local days of their time zones."""
+        tenants = list(tenants)
+        with self.engine.transaction():
+            self.engine.execute("delete from ctl.tenant")
+            self.engine.insert(
+                "ctl.tenant", [(t.tenant, t.title, t.business, t.time_zone, t.currency) for t in tenants]
+            )
+            known = {r[0] for r in self.engine.execute("select distinct time_zone from ctl.local_day")}
+            for zone in sorted({t.time_zone for t in tenants} - known):
+                self.engine.insert("ctl.local_day", [tuple(day) for day in local_days(zone)])
+
+    def begin(self, full_refresh: bool) -> None:
+        """Mark what is pending as not built, so that a landing restored after a failure does not look built."""
+        with self.engine.transaction():
+            self.engine.execute(
+                "update ctl.file set built_version = null where version is distinct from built_version"
+            )
+            self.remember("full_refresh", "true" if full_refresh else self.state("full_refresh"))
+
+    def record_checks(self, results: Iterable[CheckResult]) -> None:
+        """Keep the results of this run's checks; a run that built nothing keeps the earlier ones."""
+        with self.engine.transaction():
+            self.engine.execute("delete from ctl.check_result")
+            self.engine.insert(
+                "ctl.check_result",
+                [(r.name, r.kind, r.subject, r.severity, r.passed, r.message) for r in results],
+            )
+
+    def commit(self, run_id: str, remembered: dict[str, str]) -> None:
+        """Everything was selected and passed: what was pending is built, the changed keys are only a cause now."""
+        with self.engine.transaction():
+            if self.engine.execute("select 1 from ctl.file where version > 1 and version is distinct from built_version"):
+                self.remember("corrections", str(int(self.state("corrections") or 0) + 1))
+            self.engine.execute("delete from ctl.cause")
+            self.engine.execute("insert into ctl.cause select ?, * from ctl.changed", [run_id])
+            self.engine.execute(
+                "update ctl.file set built_version = version, built_by_run = ? "
+                "where version is distinct from built_version",
+                [run_id],
+            )
+            self.engine.execute("delete from ctl.file where path is null")
+            self.engine.execute("delete from ctl.changed")
+            self.remember("full_refresh", None)
+            for name, value in remembered.items():
+                self.remember(name, value)
+
+
+def fingerprint(parts: Iterable[object]) -> str:
+    """SHA-256 (hex) of a sequence of JSON-able values."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(json.dumps(part, sort_keys=True, default=str).encode())
+        digest.update(b"\n")
+    return digest.hexdigest()

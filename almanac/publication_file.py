@@ -1,0 +1,172 @@
+"""The content of a published version: the published relations, the KPI catalogue, the checks and the publication."""
+
+import json
+import os
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Self
+
+import duckdb
+import pyarrow as pa
+
+from almanac import durable
+from almanac.checks import CheckResult
+from almanac.kpis import Catalogue, Kpi
+from almanac.load_log import fingerprint
+from almanac.settings import Settings
+from almanac.versions import Version
+
+# Readers filter the long table by KPI and grain: stored in that order, a series is one small range.
+ORDER = {"kpi_values": "tenant, kpi, time_grain, dimension, dimension_value, period_start"}
+
+
+@dataclass(frozen=True)
+class Content:
+    """Everything a version holds beside the copied relations. Times are naive UTC."""
+
+    publication_id: str
+    published_at: datetime
+    data_as_of: datetime
+    state: str
+    corrections: int
+    relations: list[tuple[str, str]]  # (schema, name) in the build file
+    catalogue: Catalogue
+    checks: list[CheckResult]
+    previous: dict[str, Any] = field(default_factory=dict)  # the publication it follows
+
+    def at(self, published_at: datetime) -> Self:
+        """The same content with another publication time."""
+        return replace(self, published_at=published_at)
+
+
+def write(settings: Settings, content: Content, history_files: list[str]) -> Version:
+    """Write `versions/<id>.duckdb`: aside under a temporary name, checked for leftovers, fsync, rename."""
+    path = settings.versions / f"{content.publication_id}.duckdb"
+    temporary = path.with_name(path.name + ".tmp")
+    for leftover in (temporary, Path(f"{temporary}.wal")):
+        leftover.unlink(missing_ok=True)
+    with duckdb.connect(str(temporary)) as con:
+        con.execute("set TimeZone = 'UTC'")
+        con.execute(f"attach '{settings.warehouse}' as build (read_only)")
+        for schema, name in content.relations:
+            _copy(con, schema, name)
+        con.execute(f"create table kpi_history as from {history_relation(history_files)}")
+        _create(con, "publication", [_publication_row(content)])
+        _create(con, "kpi_catalogue", [_catalogue_row(k) for k in content.catalogue.kpis.values()])
+        _create(con, "check_results", [_check_row(c) for c in content.checks] or [_check_row(NO_CHECK)])
+        con.execute("detach build")
+        con.execute("checkpoint")
+    if Path(f"{temporary}.wal").exists():
+        raise RuntimeError(f"{temporary} still has a write-ahead log after its checkpoint")
+    durable.sync_file(temporary)
+    os.replace(temporary, path)
+    durable.sync_folder(path.parent)
+    return Version(content.publication_id, path)
+
+
+NO_CHECK = CheckResult("no checks", "lake", "", "warn", False, "This version was published without any check.")
+
+
+def read_publication(version: Version) -> dict[str, Any]:
+    """The row of `publication` of a version, with the definition hash of each KPI under `definitions`."""
+    with duckdb.connect(str(version.path), read_only=True) as con:
+        result = con.execute("select * from publication")
+        names = [d[0] for d in result.description]
+        row = dict(zip(names, result.fetchone() or (), strict=True))
+        row["definitions"] = dict(con.execute("select kpi, definition_hash from kpi_catalogue").fetchall())
+    return row
+
+
+def redefined(content: Content) -> list[str]:
+    """KPIs whose definition differs from that of the publication before; empty for the first one."""
+    before = content.previous.get("definitions") or {}
+    return [
+        name for name, kpi in content.catalogue.kpis.items() if name in before and before[name] != definition_hash(kpi)
+    ]
+
+
+def definition_hash(kpi: Kpi) -> str:
+    """Hash of what a KPI's value depends on: its measures and factors, not its words."""
+    return fingerprint(
+        [
+            [(t.factor, t.measure.fact, t.measure.agg, t.measure.expr) for t in side]
+            for side in (kpi.numerator, kpi.denominator)
+        ]
+    )
+
+
+def history_relation(files: list[str]) -> str:
+    """A table expression over the history files of the lake (the zero-row schema file first)."""
+    listed = ", ".join("'" + f.replace("'", "''") + "'" for f in files)
+    return f"read_parquet([{listed}], union_by_name = true, hive_partitioning = false)"
+
+
+def _copy(con: duckdb.DuckDBPyConnection, schema: str, name: str) -> None:
+    order = f" order by {ORDER[name]}" if name in ORDER else ""
+    con.execute(f'create table "{name}" as select * from build."{schema}"."{name}"{order}')
+    comments = con.execute(
+        "select null, comment from duckdb_tables() where database_name = 'build' and schema_name = $1 "
+        "and table_name = $2 and comment is not null union all "
+        "select column_name, comment from duckdb_columns() where database_name = 'build' and schema_name = $1 "
+        "and table_name = $2 and comment is not null",
+        [schema, name],
+    ).fetchall()
+    for column, comment in comments:
+        target = f'column "{name}"."{column}"' if column else f'table "{name}"'
+        con.execute(f"comment on {target} is '{comment.replace(chr(39), chr(39) * 2)}'")
+
+
+def _create(con: duckdb.DuckDBPyConnection, name: str, rows: list[dict[str, Any]]) -> None:
+    table = pa.Table.from_pylist(rows)
+    # A column that is null in every row has no type of its own.
+    types = [pa.float64() if f.name == "target" else pa.string() if f.type == pa.null() else f.type for f in table.schema]
+    table = table.cast(pa.schema(list(zip(table.column_names, types, strict=True))))
+    con.register("rows_to_store", table)
+    con.execute(f"create table {name} as from rows_to_store")
+    con.unregister("rows_to_store")
+
+
+def _publication_row(content: Content) -> dict[str, Any]:
+    return {
+        "publication_id": content.publication_id,
+        "published_at": content.published_at,
+        "data_as_of": content.data_as_of,
+        "definitions_hash": fingerprint([definition_hash(k) for k in content.catalogue.kpis.values()]),
+        "state": content.state,
+        "corrections": content.corrections,
+    }
+
+
+def _catalogue_row(kpi: Kpi) -> dict[str, Any]:
+    s = kpi.settings
+    return {
+        "kpi": kpi.name,
+        "title": s.title,
+        "description": kpi.description,
+        "owner": s.owner,
+        "unit": s.unit,
+        "format": s.format,
+        "direction": s.direction,
+        "formula": s.formula,
+        "numerator_label": kpi.numerator_label,
+        "denominator_label": kpi.denominator_label,
+        "is_additive": kpi.is_additive,
+        "time_grains": json.dumps(s.time_grains),
+        "dimensions": json.dumps(s.dimensions),
+        "target": s.target,
+        "runbook": s.runbook,
+        "facts": json.dumps(kpi.facts),
+        "definition_hash": definition_hash(kpi),
+    }
+
+
+def _check_row(check: CheckResult) -> dict[str, Any]:
+    return {
+        "name": check.name,
+        "kind": check.kind,
+        "subject": check.subject,
+        "severity": check.severity,
+        "passed": check.passed,
+        "message": check.message,
+    }

@@ -1,0 +1,100 @@
+"""Settings: the only reader of the environment, and never at import time."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self
+
+from almanac.errors import AlmanacError
+
+ROOT = Path(__file__).resolve().parents[1]
+TARGETS = ("duckdb", "postgres")
+ENVIRONMENTS = ("development", "demo", "production")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where everything lies and how it is reached; construct with `from_env` or, in tests, `for_home`."""
+
+    root: Path  # the repository
+    home: Path  # everything Almanac writes, unless a line below says otherwise
+    lake: Path
+    target: str = "duckdb"
+    environment: str = "development"
+    postgres_dsn: str | None = None
+    state_dsn: str | None = None
+    host: str = "127.0.0.1"
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] | None = None) -> Self:
+        """Read the `ALMANAC_*` variables (documented in `.env.example`).
+
+        Raises AlmanacError if a variable holds a value that is not allowed.
+        """
+        env = os.environ if env is None else env
+        root = Path(env.get("ALMANAC_ROOT") or ROOT).resolve()
+        home = Path(env.get("ALMANAC_HOME") or root / ".almanac").resolve()
+        settings = cls(
+            root=root,
+            home=home,
+            lake=Path(env.get("ALMANAC_LAKE") or home / "lake").resolve(),
+            target=env.get("ALMANAC_TARGET") or "duckdb",
+            environment=env.get("ALMANAC_ENV") or "development",
+            postgres_dsn=env.get("ALMANAC_POSTGRES_DSN") or None,
+            state_dsn=env.get("ALMANAC_STATE_URL") or None,
+            host=env.get("ALMANAC_HOST") or "127.0.0.1",
+        )
+        _one_of("ALMANAC_TARGET", settings.target, TARGETS)
+        _one_of("ALMANAC_ENV", settings.environment, ENVIRONMENTS)
+        return settings
+
+    @classmethod
+    def for_home(cls, home: Path, root: Path | None = None) -> Self:
+        """Settings with everything under `home`, independent of the environment."""
+        return cls(root=root or ROOT, home=home, lake=home / "lake")
+
+    def with_target(self, target: str) -> Self:
+        """The same settings for another build target (`duckdb` or `postgres`)."""
+        _one_of("--target", target, TARGETS)
+        return replace(self, target=target)
+
+    @property
+    def warehouse(self) -> Path:
+        """The private DuckDB file that builds write; it always keeps this name."""
+        return self.home / "warehouse" / "build.duckdb"
+
+    @property
+    def versions(self) -> Path:
+        """The folder of published versions, with `CURRENT` and `STATUS.json`."""
+        return self.home / "versions"
+
+    @property
+    def log_dir(self) -> Path:
+        """The collector's write-ahead log."""
+        return self.home / "collector"
+
+    @property
+    def truth(self) -> Path:
+        """The simulator's ground truth; the warehouse never reads it."""
+        return self.home / "truth"
+
+    @property
+    def dagster_home(self) -> Path:
+        """Dagster's storage."""
+        return self.home / "dagster"
+
+    @property
+    def dbt_target(self) -> Path:
+        """dbt's target folder: one per engine, because switching engines in one folder discards the parse."""
+        return self.home / "dbt" / self.target
+
+    @property
+    def state_url(self) -> str:
+        """SQLAlchemy URL of the application state."""
+        return self.state_dsn or f"sqlite:///{self.home / 'state.db'}"
+
+
+def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise AlmanacError(f"{name} is {value!r}: use one of {', '.join(allowed)}")

@@ -1,0 +1,44 @@
+"""The folder of published versions: which are kept, and removing those that nobody needs."""
+
+import fcntl
+import os
+
+from almanac import durable
+from almanac.settings import Settings
+from almanac.versions import Version, current
+
+KEEP = 3
+
+
+def kept_versions(settings: Settings) -> list[Version]:
+    """Every published version on disk, oldest first."""
+    files = sorted(settings.versions.glob("*.duckdb"), key=lambda f: (f.stat().st_mtime_ns, f.name))
+    return [Version(f.stem, f) for f in files]
+
+
+def prune(settings: Settings) -> list[Version]:
+    """Remove versions but the last three, the current one and any that a reader holds; leftovers of a crash too."""
+    for leftover in (*settings.versions.glob("*.tmp"), *settings.versions.glob("*.wal")):
+        leftover.unlink(missing_ok=True)
+    now = current(settings)
+    removed = []
+    for version in kept_versions(settings)[:-KEEP]:
+        if (now is None or version.id != now.id) and _unlink_unheld(version):
+            removed.append(version)
+    if removed:
+        durable.sync_folder(settings.versions)
+    return removed
+
+
+def _unlink_unheld(version: Version) -> bool:
+    fd = os.open(version.path, os.O_RDONLY)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    else:
+        # Unlinked while locked: a reader that opened it meanwhile sees that its link is gone and asks again.
+        version.path.unlink()
+        return True
+    finally:
+        os.close(fd)

@@ -1,0 +1,49 @@
+{#-
+    A query over fact_events with `person_id`: all events that have a person, or only those of `changed` persons.
+
+    An incremental run does not compute the person of every event: one branch finds the users, one the anonymous
+    events through the map. On a full refresh one join is cheaper.
+-#}
+{% macro events_of_persons(columns, changed) %}
+    {% set listed = [] %}
+    {% for column in columns %}{% do listed.append("e." ~ column) %}{% endfor %}
+    {% set listed = listed | join(", ") %}
+    {% if changed %}
+        select {{ listed }}, e.user_id as person_id, true as is_identified
+        from {{ ref("fact_events") }} as e
+        inner join {{ changed }} as c on c.tenant = e.tenant and c.person_id = e.user_id
+        union all
+        select {{ listed }}, a.person_id, a.is_identified
+        from {{ ref("fact_events") }} as e
+        inner join
+            (
+                select m.tenant, m.anonymous_id, m.user_id as person_id, true as is_identified
+                from {{ ref("int_identity__map") }} as m
+                inner join {{ changed }} as c on c.tenant = m.tenant and c.person_id = m.user_id
+                union all
+                select c.tenant, c.person_id as anonymous_id, c.person_id, false as is_identified
+                from {{ changed }} as c
+                where
+                    not exists (
+                        select 1
+                        from {{ ref("int_identity__map") }} as m
+                        where m.tenant = c.tenant and m.anonymous_id = c.person_id
+                    )
+            ) as a
+            on a.tenant = e.tenant
+            and a.anonymous_id = e.anonymous_id
+        where e.user_id is null
+    {% else %}
+        select
+            {{ listed }},
+            coalesce(e.user_id, m.user_id, e.anonymous_id) as person_id,
+            coalesce(e.user_id, m.user_id) is not null as is_identified
+        from {{ ref("fact_events") }} as e
+        left join
+            {{ ref("int_identity__map") }} as m
+            on e.user_id is null
+            and m.tenant = e.tenant
+            and m.anonymous_id = e.anonymous_id
+        where e.user_id is not null or e.anonymous_id is not null
+    {% endif %}
+{% endmacro %}

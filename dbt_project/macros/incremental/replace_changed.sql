@@ -1,0 +1,46 @@
+{#-
+    The one incremental strategy: replaces the rows of the changed keys and records what really differs.
+
+    Old and new rows of the changed keys are compared by column name; only rows that differ propagate. Standing rows
+    go by row locator and new rows come in, so entities that became empty disappear (built-in `delete+insert` would
+    leave them). All statements belong to the model's own transaction.
+-#}
+{% macro get_incremental_replace_changed_sql(arg_dict) %}
+    {% set spec = model.config.meta.incremental %}
+    {% set target_relation = arg_dict["target_relation"] %}
+    {% set new_rows = arg_dict["temp_relation"] %}
+    {% set changed = model.name ~ "__changed" %}
+    {% set old_rows = model.name ~ "__old" %}
+    {% set columns = arg_dict["dest_columns"] | map(attribute="quoted") | join(", ") %}
+    {{
+        raise_if(
+            "select 1 from " ~ new_rows ~ " as n where not exists (select 1 from " ~ changed
+            ~ " as c where c.tenant = n.tenant and c." ~ spec.key ~ " = n." ~ spec.key ~ ")",
+            model.name ~ " made a row whose key is not among its changed keys",
+        )
+    }}
+    {% if spec.get("propagates") %}
+        {{ temp_table(model.name ~ "__differs", differing_rows(new_rows, old_rows, columns)) }}
+        {% for passed in spec.propagates %}
+            insert into {{ source("ctl", "changed") }} (producer, kind, tenant, entity)
+            select distinct '{{ model.name }}', '{{ passed.kind }}', d.tenant, cast(d.{{ passed.entity }} as varchar)
+            from {{ model.name }}__differs as d
+            where d.{{ passed.entity }} is not null{% if passed.get("where") %} and {{ passed.where }}{% endif %};
+        {% endfor %}
+        drop table {{ model.name }}__differs;
+    {% endif %}
+    delete from {{ target_relation }}
+    where {{ row_locator() }} in (select o.row_locator from {{ old_rows }} as o);
+    insert into {{ target_relation }} ({{ columns }}) select {{ columns }} from {{ new_rows }};
+    drop table {{ old_rows }};
+    drop table {{ changed }};
+{% endmacro %}
+
+{% macro differing_rows(new_rows, old_rows, columns) %}
+    {% set sql %}
+        (select {{ columns }} from {{ old_rows }} except all select {{ columns }} from {{ new_rows }})
+        union all
+        (select {{ columns }} from {{ new_rows }} except all select {{ columns }} from {{ old_rows }})
+    {% endset %}
+    {{ return(sql) }}
+{% endmacro %}

@@ -1,0 +1,16 @@
+{#-
+    The tenant-local date of a UTC timestamp, from a row of `ctl.local_day` joined on time zone and UTC date.
+
+    `at time zone <column>` per row costs four times as much as this join and depends on each engine's zone tables.
+-#}
+{% macro local_date(timestamp_column, local_day) %}
+    cast(
+        {{ timestamp_column }} + coalesce(
+            case
+                when {{ local_day }}.changes_at <= {{ timestamp_column }} then {{ local_day }}.offset_after_seconds
+                else {{ local_day }}.offset_seconds
+            end,
+            0
+        ) * interval '1 second' as date
+    )
+{% endmacro %}

@@ -1,0 +1,81 @@
+{{
+    config(
+        materialized="incremental",
+        incremental_strategy="replace_changed",
+        on_schema_change="fail",
+        contract={"enforced": true},
+        pre_hook="{{ begin_replace_changed() }}",
+        meta={
+            "incremental": {
+                "key": "message_id",
+                "key_type": "uuid",
+                "lake": true,
+                "prepare": "prepare_event_keys",
+                "propagates": [{"kind": "file", "entity": "file_id"}],
+            }
+        },
+    )
+}}
+
+with
+    candidates as (
+        {% if is_incremental() %}
+            select tenant, message_id, received_at, file_id, ingest_row
+            from int_events__keys__arrived
+            union all
+            -- standing winners that lie in landings already built
+            select k.tenant, k.message_id, k.received_at, k.file_id, k.ingest_row
+            from {{ this }} as k
+            inner join int_events__keys__changed as c on c.tenant = k.tenant and c.message_id = k.message_id
+            where
+                k.file_id not in (
+                    select f.file_id
+                    from {{ source("ctl", "file") }} as f
+                    where f.version is distinct from f.built_version
+                )
+            union all
+            -- other copies of ids whose winner was erased
+            select e.tenant, e.message_id, e.received_at, e.file_id, e.ingest_row
+            from {{ ref("stg_events") }} as e
+            inner join int_events__keys__lost as l on l.tenant = e.tenant and l.message_id = e.message_id
+            where
+                e.file_id in (
+                    select f.file_id
+                    from {{ source("ctl", "file") }} as f
+                    where f.version is not distinct from f.built_version
+                )
+        {% else %}
+            select tenant, message_id, received_at, file_id, ingest_row from {{ ref("stg_events") }}
+        {% endif %}
+    ),
+
+    -- Ranking only the few ids that came more than once is half the cost of ranking all.
+    repeated as (
+        select tenant, message_id from candidates group by tenant, message_id having count(*) > 1
+    ),
+
+    single as (
+        select c.*
+        from candidates as c
+        where
+            not exists (
+                select 1 from repeated as r where r.tenant = c.tenant and r.message_id = c.message_id
+            )
+    ),
+
+    ranked as (
+        select
+            c.*,
+            row_number() over (
+                partition by c.tenant, c.message_id order by c.received_at, c.file_id, c.ingest_row
+            ) as copy_rank
+        from candidates as c
+        inner join repeated as r on r.tenant = c.tenant and r.message_id = c.message_id
+    )
+
+select tenant, message_id, received_at, file_id, ingest_row
+from single
+union all
+select tenant, message_id, received_at, file_id, ingest_row
+from ranked
+where copy_rank = 1

@@ -1,0 +1,44 @@
+with
+    sessions as (select * from {{ ref("fact_sessions") }}),
+
+    ranked as (
+        select
+            s.*,
+            row_number() over (partition by s.tenant, s.person_id order by s.started_at, s.session_id) as session_rank
+        from sessions as s
+    ),
+
+    bookings as (
+        select tenant, person_id, count(*) as booking_count, sum(net_amount) as net_amount
+        from {{ ref("fact_bookings") }}
+        where person_id is not null and booked_at is not null
+        group by tenant, person_id
+    ),
+
+    persons as (
+        select
+            tenant,
+            person_id,
+            max(case when is_identified then 1 else 0 end) = 1 as is_identified,
+            min(started_at) as first_seen_at,
+            max(ended_at) as last_seen_at,
+            min(session_date) as first_seen_date,
+            max(case when session_rank = 1 then channel end) as first_channel,
+            count(*) as session_count
+        from ranked
+        group by tenant, person_id
+    )
+
+select
+    p.tenant,
+    p.person_id,
+    p.is_identified,
+    p.first_seen_at,
+    p.last_seen_at,
+    p.first_seen_date,
+    p.first_channel,
+    cast(p.session_count as bigint) as session_count,
+    cast(coalesce(b.booking_count, 0) as bigint) as booking_count,
+    cast(coalesce(b.net_amount, 0) as decimal(18, 4)) as net_amount
+from persons as p
+left join bookings as b on b.tenant = p.tenant and b.person_id = p.person_id

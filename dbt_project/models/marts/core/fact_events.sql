@@ -1,0 +1,82 @@
+{{
+    config(
+        materialized="incremental",
+        incremental_strategy="replace_changed",
+        on_schema_change="fail",
+        pre_hook="{{ begin_replace_changed() }}",
+        meta={
+            "incremental": {
+                "key": "file_id",
+                "key_type": "uuid",
+                "lake": true,
+                "changed": [{"pending": true}, {"producer": "int_events__keys", "kind": "file"}],
+                "propagates": [
+                    {"kind": "file", "entity": "file_id"},
+                    {"kind": "user", "entity": "user_id"},
+                    {"kind": "anonymous", "entity": "anonymous_id", "where": "d.user_id is null"},
+                    {"kind": "identify", "entity": "anonymous_id", "where": "d.type = 'identify'"},
+                    {"kind": "booking", "entity": "booking_id"},
+                ],
+            }
+        },
+    )
+}}
+
+with
+    landed as (
+        select e.*
+        from {{ ref("stg_events") }} as e
+        {% if is_incremental() %}
+            where e.file_id in (select c.file_id from fact_events__changed as c)
+        {% endif %}
+    ),
+
+    winners as (
+        select tenant, message_id, file_id, ingest_row
+        from {{ ref("int_events__keys") }}
+        {% if is_incremental() %}
+            where file_id in (select c.file_id from fact_events__changed as c)
+        {% endif %}
+    ),
+
+    tenants as (select tenant, time_zone from {{ source("ctl", "tenant") }}),
+
+    local_days as (select * from {{ source("ctl", "local_day") }})
+
+select
+    l.tenant,
+    l.source,
+    l.message_id,
+    l.type,
+    l.event,
+    l.user_id,
+    l.anonymous_id,
+    l.session_id as client_session_id,
+    l.event_at,
+    {{ local_date("l.event_at", "d") }} as event_date,
+    l.received_at,
+    cast(l.received_at as date) as received_date,
+    l.time_quality,
+    coalesce(l.warnings like '%"late"%', false) as is_late,
+    {{ channel_of("l.context_campaign_medium", "l.context_campaign_source", "l.context_page_referrer") }} as channel,
+    l.project_id,
+    l.listing_id,
+    l.category,
+    l.city,
+    l.booking_id,
+    l.amount,
+    l.commission,
+    l.currency,
+    l.properties,
+    l.file_id,
+    l.ingest_row
+from landed as l
+-- Equality with the winner, never an anti-join with this table: a winner may move to another landing.
+inner join
+    winners as w
+    on w.tenant = l.tenant
+    and w.message_id = l.message_id
+    and w.file_id = l.file_id
+    and w.ingest_row = l.ingest_row
+left join tenants as t on t.tenant = l.tenant
+left join local_days as d on d.time_zone = t.time_zone and d.utc_date = cast(l.event_at as date)

@@ -1,0 +1,41 @@
+with
+    movements as (select * from {{ ref("int_bookings__movements") }}),
+
+    identities as (select * from {{ ref("int_identity__map") }}),
+
+    sessions as (select * from {{ ref("fact_sessions") }}),
+
+    persons as (
+        select m.*, coalesce(m.user_id, i.user_id, m.anonymous_id) as person_id
+        from movements as m
+        left join
+            identities as i
+            on m.user_id is null
+            and i.tenant = m.tenant
+            and i.anonymous_id = m.anonymous_id
+    )
+
+select
+    p.tenant,
+    p.booking_id,
+    p.movement,
+    p.movement_date as revenue_date,
+    p.moved_at as revenue_at,
+    p.is_first,
+    p.person_id,
+    s.session_id,
+    coalesce(s.channel, 'direct') as channel,
+    p.listing_id,
+    p.currency,
+    p.line_count,
+    cast(case when p.movement = 'booked' then p.amount else 0 end as decimal(18, 4)) as booked_amount,
+    cast(case when p.movement = 'booked' then p.amount else -p.amount end as decimal(18, 4)) as gmv_amount,
+    cast(
+        case when p.movement = 'booked' then p.commission else -p.commission end as decimal(18, 4)
+    ) as commission_amount
+from persons as p
+left join
+    sessions as s
+    on s.tenant = p.tenant
+    and s.person_id = p.person_id
+    and p.moved_at between s.started_at and s.ended_at

@@ -1,0 +1,286 @@
+"""The lake: plain Parquet files that never change, and the only writer of them.
+
+Belongs here: landing, rewriting, verifying, what readers may ask. Does not belong here: what a row holds
+(`ingestion/envelope.py`), columns (`lake_schema.py`), storage (`lake_store.py`), commit documents (`lake_manifest.py`).
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from uuid import UUID
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from almanac.errors import AlmanacError
+from almanac.settings import Settings
+from ingestion.envelope import Arrival, EventRow, QuarantineRow, to_row
+from ingestion.lake_commit import NewFile, commit_files, folder, new_file
+from ingestion.lake_manifest import Entry, Kind, Manifest
+from ingestion.lake_rewrite import Dropped, next_name, next_versions, split_rows
+from ingestion.lake_schema import (
+    HISTORY,
+    counters_table,
+    events_schema,
+    events_table,
+    parquet,
+    quarantine_table,
+    schema_of,
+)
+from ingestion.lake_store import LocalStore, Store
+from ingestion.lake_verify import Problem, strays, verify_entries
+from ingestion.tracking_plan.load import load_plan
+from ingestion.tracking_plan.model import Plan
+from ingestion.tracking_plan.names import SLUG
+from ingestion.tracking_plan.values import to_utc
+
+_HISTORY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+
+
+@dataclass(frozen=True)
+class LandResult:
+    """What a landing brought: its parts' ids (one per UTC day of arrival), and the rows that are new by it."""
+
+    file_ids: tuple[str, ...]
+    accepted: int = 0
+    quarantined: int = 0
+    is_new: bool = False
+
+
+@dataclass
+class _Part:
+    """The share of a landing that arrived on one UTC day."""
+
+    day: date
+    file_id: UUID
+    arrivals: list[Arrival] = field(default_factory=list)
+
+
+class Lake:
+    """The lake of one installation; make it with `open`. Safe to use from several processes at once."""
+
+    def __init__(self, store: Store, root: Path, plan: Plan | None = None) -> None:
+        self._store = store
+        self._manifest = Manifest(store)
+        self._root = root
+        self._plan = plan
+
+    @classmethod
+    def open(cls, settings: Settings, plan: Plan | None = None) -> "Lake":
+        """The lake below `settings.lake`; the tracking plan is loaded when first needed unless it is given."""
+        return cls(LocalStore(settings.lake), settings.root, plan)
+
+    @property
+    def plan(self) -> Plan:
+        """The tracking plan by which this lake's rows are judged."""
+        if self._plan is None:
+            self._plan = load_plan(self._root)
+        return self._plan
+
+    def land(
+        self,
+        tenant: str,
+        source: str,
+        arrivals: Sequence[Arrival],
+        *,
+        content_hash: str,
+        received: Mapping[date, int],
+        suppressed: Mapping[date, int] | None = None,
+        history_from: date | None = None,
+    ) -> LandResult:
+        """Land what arrived: accepted events, quarantined ones and counters, one commit per UTC day of arrival.
+
+        `content_hash` identifies the content (a log segment's or file's hash): landing it again is a no-op.
+        `received` and `suppressed` are the door's own counts per UTC day of arrival. `history_from` is the tenant's
+        local date from which nothing is too old. Raises AlmanacError for a name that cannot be a folder, or if the
+        disk refuses; then the same landing can be done again.
+        """
+        for what, name in (("tenant", tenant), ("source", source)):
+            if not SLUG.fullmatch(name):
+                raise AlmanacError(f"{what} {name!r} cannot be landed: use a-z, 0-9, _ and -, at most 63 characters")
+        suppressed = suppressed or {}
+        parts = _split(tenant, source, content_hash, arrivals, {*received, *suppressed})
+        accepted = quarantined = 0
+        is_new = False
+        for part in parts:
+            if self._manifest.has(str(part.file_id)):
+                continue
+            events, refused = self._rows(tenant, source, part, history_from)
+            counts = {"received": received.get(part.day, 0), "suppressed": suppressed.get(part.day, 0)}
+            files = self._files(tenant, source, part, events, refused, counts)
+            with self._store.lock():
+                was_first = commit_files(self._store, self._manifest, str(part.file_id), files)
+            if was_first:
+                accepted, quarantined, is_new = accepted + len(events), quarantined + len(refused), True
+        return LandResult(tuple(str(part.file_id) for part in parts), accepted, quarantined, is_new)
+
+    def _rows(
+        self, tenant: str, source: str, part: _Part, history_from: date | None
+    ) -> tuple[dict[int, EventRow], dict[int, QuarantineRow]]:
+        """The part's rows by their place in it."""
+        plan = self.plan
+        events: dict[int, EventRow] = {}
+        refused: dict[int, QuarantineRow] = {}
+        prefix = f"{part.file_id}/"
+        for place, arrival in enumerate(part.arrivals):
+            row = to_row(plan, tenant, source, arrival, history_from, origin=f"{prefix}{place}")
+            if type(row) is EventRow:
+                events[place] = row
+            else:
+                refused[place] = row
+        return events, refused
+
+    def _files(
+        self,
+        tenant: str,
+        source: str,
+        part: _Part,
+        events: Mapping[int, EventRow],
+        refused: Mapping[int, QuarantineRow],
+        counts: Mapping[str, int],
+    ) -> list[NewFile]:
+        """The part's files, not yet written."""
+        file_id = part.file_id
+        counter = {"tenant": tenant, "source": source, "received_date": part.day, "file_id": file_id.bytes, **counts}
+        tables: dict[Kind, pa.Table] = {
+            # Also without rows: the landing must be seen as new, so that its counters and refusals are built.
+            "events": events_table(events_schema(self.plan), list(events.values()), list(events), file_id),
+            "counters": counters_table([counter]),
+        }
+        if refused:
+            tables["quarantine"] = quarantine_table(list(refused.values()), list(refused), file_id)
+        parts = {str(file_id): 1}
+        return [
+            new_file(
+                kind,
+                f"{folder(kind, tenant, part.day)}/{file_id}.parquet",
+                table,
+                tenant=tenant,
+                source=source,
+                parts=parts,
+            )
+            for kind, table in tables.items()
+        ]
+
+    def entries(self, kind: Kind | None = None) -> list[Entry]:
+        """The entries that exist for readers (of one kind), sorted by path."""
+        return [entry for entry in self._manifest.live() if kind is None or entry.kind == kind]
+
+    def read(self, entry: Entry) -> pa.Table:
+        """The rows of one file. Raises AlmanacError if it is not what the manifest says."""
+        problems = verify_entries(self._store, [entry], deep=True)
+        if problems:
+            raise AlmanacError(f"{entry.path} of the lake: {problems[0].message}")
+        return pq.read_table(pa.BufferReader(self._store.read(entry.path)))
+
+    def rewrite(self, path: str, drop: str) -> Entry:
+        """Write an events file anew without the rows for which the SQL condition `drop` is true.
+
+        Landings that lose rows get their next version, the counters say how many were erased, and the former file is
+        deleted. Returns the new entry, or the standing one if no row was dropped. Raises AlmanacError for a path that
+        is no live events file or a condition that cannot be applied.
+        """
+        with self._store.lock():
+            self._delete_replaced()
+            entry = next((entry for entry in self.entries("events") if entry.path == path), None)
+            if entry is None:
+                raise AlmanacError(f"{path!r} is not an events file of the lake: take a path from its entries")
+            kept, dropped = split_rows(self.read(entry), drop)
+            if not dropped:
+                return entry
+            files = _rewritten(entry, kept, dropped)
+            commit_files(self._store, self._manifest, next_name(path), files, [path])
+            self._delete_replaced()
+            return files[0].entry
+
+    def _delete_replaced(self) -> None:
+        """Delete files that a commit replaced; again after a crash, because erased rows must not stay on the disk."""
+        for path in self._manifest.replaced():
+            if self._store.stat(path) is not None:
+                self._store.delete(path)
+
+    def verify(self, entries: Iterable[Entry] | None = None, *, deep: bool = True) -> list[Problem]:
+        """Problems of these entries' files (default: of the whole lake, stray files included).
+
+        Compares existence and size, and with `deep` every byte with its SHA-256.
+        """
+        if entries is not None:
+            return verify_entries(self._store, entries, deep)
+        return [*verify_entries(self._store, self.entries(), deep), *strays(self._store, self._manifest)]
+
+    def append_history(self, name: str, table: pa.Table) -> Entry:
+        """Keep what a publication changed in `kpi_values` as `history/kpi/<name>.parquet`; a second time is a no-op.
+
+        `table` has the columns of `lake_schema.HISTORY` in any order. Raises AlmanacError if it does not, or if `name`
+        cannot be a file's name.
+        """
+        if not _HISTORY_NAME.fullmatch(name):
+            raise AlmanacError(f"{name!r} cannot name a publication's history: use letters, digits, _, . and -")
+        commit, path = f"history-kpi-{name}", f"history/kpi/{name}.parquet"
+        try:
+            rows = table.select(HISTORY.names).cast(HISTORY)
+        except (KeyError, pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            raise AlmanacError(f"the history of publication {name!r} does not fit the lake's columns: {error}") from error
+        file = new_file("history", path, rows, tenant="", source="", parts={})
+        with self._store.lock():
+            if commit_files(self._store, self._manifest, commit, [file]):
+                return file.entry
+        return next(entry for entry in self.entries("history") if entry.path == path)
+
+    def schema_file(self, kind: Kind) -> Path:
+        """A file without rows that has all columns of one kind under the current tracking plan; written when absent."""
+        path = f"schema/{kind}-{self.plan.version}.parquet"
+        data = parquet(schema_of(kind, self.plan).empty_table())
+        with self._store.lock():
+            stored = self._store.stat(path)
+            if stored is None or self._store.read(path) != data:
+                self._store.put(path, data)
+        return self.absolute(path)
+
+    def absolute(self, path: str) -> Path:
+        """Where a file of the lake lies on this machine. Raises AlmanacError if `path` leads out of the lake."""
+        return Path(self._store.locate(path))
+
+
+def _split(
+    tenant: str, source: str, content_hash: str, arrivals: Sequence[Arrival], days: Iterable[date]
+) -> list[_Part]:
+    """The parts of a landing, one per UTC day of arrival or of a count, in the order of the days."""
+    by_day: dict[date, list[Arrival]] = {day: [] for day in days}
+    for arrival in arrivals:
+        by_day.setdefault(to_utc(arrival.received_at).date(), []).append(arrival)
+    return [_Part(day, file_id(tenant, source, content_hash, day), by_day[day]) for day in sorted(by_day)]
+
+
+def file_id(tenant: str, source: str, content_hash: str, day: date) -> UUID:
+    """The id of a landing: the same for the same tenant, source, content and UTC day of arrival."""
+    identity = "\n".join((tenant, source, content_hash, day.isoformat()))
+    return UUID(bytes=hashlib.sha256(identity.encode()).digest()[:16])
+
+
+def _rewritten(entry: Entry, kept: pa.Table, dropped: Sequence[Dropped]) -> list[NewFile]:
+    """The next version of an events file, and the counters of what it lost."""
+    parts = next_versions(entry, dropped)
+    where, name = entry.path.rsplit("/", 1)[0], next_name(entry.path)
+    counters = [
+        {
+            "tenant": entry.tenant,
+            "source": row.source,
+            "received_date": row.received_date,
+            "erased": row.rows,
+            "file_id": row.file_id.bytes,
+        }
+        for row in dropped
+    ]
+    touched = {str(row.file_id): parts[str(row.file_id)] for row in dropped}
+    tables: list[tuple[Kind, str, pa.Table, Mapping[str, int]]] = [
+        ("events", where, kept, parts),
+        ("counters", where.replace("events/", "counters/", 1), counters_table(counters), touched),
+    ]
+    return [
+        new_file(kind, f"{place}/{name}.parquet", table, tenant=entry.tenant, source=entry.source, parts=landings)
+        for kind, place, table, landings in tables
+    ]

@@ -1,0 +1,64 @@
+"""One commit: files first, then the document that makes them exist; a crash in between leaves only orphans."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import pyarrow as pa
+
+from ingestion.lake_manifest import Commit, Entry, Kind, Manifest
+from ingestion.lake_schema import parquet, time_range
+from ingestion.lake_store import Store
+
+
+@dataclass(frozen=True)
+class NewFile:
+    """A file that is not written yet, and its entry."""
+
+    entry: Entry
+    data: memoryview
+
+
+def new_file(
+    kind: Kind, path: str, table: pa.Table, *, tenant: str, source: str, parts: Mapping[str, int]
+) -> NewFile:
+    """`table` as a file of the lake."""
+    data = parquet(table)
+    received = time_range(table, "received_at")
+    happened = time_range(table, "event_at")
+    entry = Entry(
+        kind=kind,
+        path=path,
+        tenant=tenant,
+        source=source,
+        rows=table.num_rows,
+        bytes=data.nbytes,
+        sha256=hashlib.sha256(data).hexdigest(),
+        received_min=received[0],
+        received_max=received[1],
+        event_min=happened[0],
+        event_max=happened[1],
+        parts=dict(parts),
+    )
+    return NewFile(entry, data)
+
+
+def folder(kind: Kind, tenant: str, received_date: date | str) -> str:
+    """Where files of one kind, tenant and UTC day of arrival lie."""
+    return f"{kind}/tenant={tenant}/received_date={received_date}"
+
+
+def commit_files(
+    store: Store, manifest: Manifest, commit: str, files: Sequence[NewFile], replaces: Sequence[str] = ()
+) -> bool:
+    """Write `files`, then the commit that names them. The caller holds the store's lock.
+
+    Returns False, and writes nothing, if this commit was made already.
+    """
+    if manifest.has(commit):
+        return False
+    for file in files:
+        store.put(file.entry.path, file.data)
+    manifest.add(Commit(commit, [file.entry for file in files], list(replaces)))
+    return True

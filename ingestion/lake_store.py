@@ -1,0 +1,162 @@
+"""Where the lake's files lie: whole files put atomically, read, listed and deleted; a local folder for now."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+from uuid import uuid4
+
+from almanac.errors import AlmanacError
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A stored file: its path (posix, relative to the lake), its size in bytes, and what changes if it is replaced."""
+
+    path: str
+    bytes: int
+    stamp: int
+
+
+class Store(Protocol):
+    """What the lake needs of a place for files; paths are relative and posix. An object store can do all of it."""
+
+    def put(self, path: str, data: memoryview | bytes) -> None:
+        """Store a whole file durably; readers see the former content or the new one, never a part."""
+
+    def read(self, path: str) -> bytes:
+        """The content of a file. Raises FileNotFoundError."""
+
+    def stat(self, path: str) -> Stored | None:
+        """What is stored at `path`, or None."""
+
+    def list(self, folder: str) -> list[Stored]:
+        """All files below `folder`, sorted by path."""
+
+    def delete(self, path: str) -> None:
+        """Remove a file; nothing happens if it is gone."""
+
+    def lock(self) -> AbstractContextManager[None]:
+        """Be the only writer while the context lasts."""
+
+    def locate(self, path: str) -> str:
+        """What an engine is given to read the file: a path on this machine, or an address."""
+
+
+class LocalStore:
+    """A folder. Temporary files lie beside it in `<folder>.tmp`, on the same file system, never under a reader's glob."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.temporary = folder.with_name(folder.name + ".tmp")
+
+    def locate(self, path: str) -> str:
+        """The file's place on this machine. Raises AlmanacError if `path` leads out of the lake."""
+        return str(self._absolute(path))
+
+    def put(self, path: str, data: memoryview | bytes) -> None:
+        """Write aside, fsync, rename, fsync the folder. Raises AlmanacError if the disk refuses; nothing is half there."""
+        target = self._absolute(path)
+        temporary = self.temporary / f"{uuid4().hex}.part"
+        try:
+            _make_folder(self.temporary)
+            _make_folder(target.parent)
+            try:
+                _write_new(temporary, data)
+                os.rename(temporary, target)
+            except OSError:
+                temporary.unlink(missing_ok=True)
+                raise
+            _fsync_folder(target.parent)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise AlmanacError(f"cannot write {target}: {reason}; see to the disk, then do it again") from error
+
+    def read(self, path: str) -> bytes:
+        """The content of a file. Raises FileNotFoundError."""
+        return self._absolute(path).read_bytes()
+
+    def stat(self, path: str) -> Stored | None:
+        """What is stored at `path`, or None."""
+        try:
+            status = self._absolute(path).stat()
+        except FileNotFoundError:
+            return None
+        return Stored(path, status.st_size, status.st_mtime_ns)
+
+    def list(self, folder: str) -> list[Stored]:
+        """All files below `folder`, sorted by path."""
+        return sorted(_files(self._absolute(folder), folder), key=lambda file: file.path)
+
+    def delete(self, path: str) -> None:
+        """Remove a file; nothing happens if it is gone."""
+        target = self._absolute(path)
+        target.unlink(missing_ok=True)
+        if target.parent.is_dir():
+            _fsync_folder(target.parent)
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Be the only writer while the context lasts; a process that dies lets go."""
+        _make_folder(self.temporary)
+        handle = os.open(self.temporary / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            # Only a writer that holds the lock makes temporary files, so any that stand here are a dead one's.
+            for left in self.temporary.glob("*.part"):
+                left.unlink(missing_ok=True)
+            yield
+        finally:
+            os.close(handle)
+
+    def _absolute(self, path: str) -> Path:
+        if path.startswith("/") or ".." in path.split("/"):
+            raise AlmanacError(f"{path!r} leads out of the lake: name a file below {self.folder}")
+        return self.folder / path
+
+
+def _write_new(path: Path, data: memoryview | bytes) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+    try:
+        left = memoryview(data).cast("B")
+        while left:
+            # A full disk first shows as a short write.
+            left = left[os.write(handle, left) :]
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder and those above it, each durable in its parent."""
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    _fsync_folder(folder.parent)
+
+
+def _fsync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _files(folder: Path, name: str) -> Iterator[Stored]:
+    try:
+        entries = os.scandir(folder)
+    except FileNotFoundError:
+        return
+    with entries:
+        for entry in entries:
+            path = f"{name}/{entry.name}"
+            if entry.is_dir(follow_symlinks=False):
+                yield from _files(Path(entry.path), path)
+            else:
+                status = entry.stat()
+                yield Stored(path, status.st_size, status.st_mtime_ns)

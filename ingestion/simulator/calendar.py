@@ -1,0 +1,40 @@
+"""The tenant's local days as instants: the only place of the simulator that knows a time zone."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from ingestion.simulator.columns import SECOND, Ints
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """Local midnights of consecutive days."""
+
+    first: int  # ordinal of the first day
+    midnights: Ints  # epoch milliseconds UTC; one more than there are days
+
+    @classmethod
+    def of(cls, zone: str, first: date, last: date) -> "Calendar":
+        """The days from `first` to `last`, both included, in an IANA time zone."""
+        tz = ZoneInfo(zone)
+        days = (date.fromordinal(n) for n in range(first.toordinal(), last.toordinal() + 2))
+        return cls(
+            first.toordinal(),
+            np.array([int(datetime(d.year, d.month, d.day, tzinfo=tz).timestamp()) * SECOND for d in days], dtype=np.int64),
+        )
+
+    def start(self, day: int) -> int:
+        """The instant at which local day `day` (ordinal) begins."""
+        return int(self.midnights[day - self.first])
+
+    def days(self, at: Ints) -> Ints:
+        """The local day (ordinal) of each instant."""
+        return np.searchsorted(self.midnights, at, side="right").astype(np.int64) - 1 + self.first
+
+
+def local_date(zone: str, at: datetime) -> date:
+    """The date of an aware instant in an IANA time zone."""
+    return at.astimezone(ZoneInfo(zone)).date()

@@ -1,0 +1,59 @@
+"""The persons of a tenant and their devices, as they will be found over the whole simulation."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ingestion.simulator.business import Business
+from ingestion.simulator.columns import DAY, HOUR, MINUTE, Bools, Floats, Ints, message_ids, stream, uuid_texts
+
+RAMP_DAYS = 180  # newcomers spread over so many days
+PRESENT_AT_START = 0.65
+FIRST_NAMES = ("Ada", "Ben", "Chen", "Dara", "Elif", "Femi", "Gita", "Hugo", "Ines", "Jun", "Kofi", "Lena", "Mina", "Noor")
+LAST_NAMES = ("Abel", "Berg", "Costa", "Das", "Eder", "Fofana", "Gupta", "Horn", "Ito", "Jain", "Kaya", "Lund", "Meyer")
+
+
+@dataclass(frozen=True)
+class People:
+    """Columns over persons; person `p` owns the devices `2p` and `2p + 1` (the second one only if `two`)."""
+
+    arrives: Ints  # days after the first one
+    rate: Floats  # visits a day, before the calendar's factors
+    two: Bools
+    country: Ints
+    first_name: Ints
+    last_name: Ints
+    mobile: Bools  # per device: an app that sends screens, not pages
+    skew: Ints  # per device: how far its clock is off, milliseconds
+    anonymous_ids: list[str]  # per device
+
+    def __len__(self) -> int:
+        return len(self.rate)
+
+
+def draw_people(business: Business, seed: int, count: int) -> People:
+    """`count` persons; the same for the same seed and count."""
+    rng = stream(seed, business.tenant, "people")
+    late = rng.random(count) >= PRESENT_AT_START
+    arrives = np.where(late, rng.integers(0, RAMP_DAYS, count), 0)
+    return People(
+        arrives=arrives,
+        # Few people come often and many seldom.
+        rate=rng.gamma(0.7, business.behaviour.visits_per_day / 0.7, count),
+        two=rng.random(count) < business.behaviour.two_devices,
+        country=rng.integers(0, len(business.countries), count),
+        first_name=rng.integers(0, len(FIRST_NAMES), count),
+        last_name=rng.integers(0, len(LAST_NAMES), count),
+        mobile=(np.arange(2 * count) % 2 == 1) | (rng.random(2 * count) < 0.3),
+        skew=_skews(rng, 2 * count, business.disorder.wrong_clock),
+        anonymous_ids=uuid_texts(*message_ids(rng, 2 * count)),
+    )
+
+
+def _skews(rng: np.random.Generator, devices: int, share: float) -> Ints:
+    """Clocks are right, or off by two minutes to three hours, or (one in five of those) by up to three days."""
+    minutes = rng.integers(2 * MINUTE, 3 * HOUR, devices)
+    days = rng.integers(3 * HOUR, 3 * DAY, devices)
+    size = np.where(rng.random(devices) < 0.2, days, minutes)
+    sign = np.where(rng.random(devices) < 0.5, 1, -1)
+    return np.where(rng.random(devices) < share, size * sign, 0).astype(np.int64)

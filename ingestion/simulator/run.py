@@ -1,0 +1,188 @@
+"""Simulating one tenant: unfold its world, land what is new, write the truth."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from almanac.errors import AlmanacError
+from almanac.progress import progress
+from almanac.settings import Settings
+from ingestion.lake import Lake
+from ingestion.simulator.business import Business
+from ingestion.simulator.columns import DAY, MINUTE, SECOND, Deliveries
+from ingestion.simulator.engine import World, unfold
+from ingestion.simulator.messages import Sent, Writer
+from ingestion.simulator.progress_file import Progress, progress_path, read_progress, write_progress
+from ingestion.simulator.tenants import business_of
+from ingestion.simulator.truth import arrival_truth, kpi_truth
+from ingestion.tracking_plan import Plan, Tenant, load_plan
+
+NEWEST_MINUTES = 15
+NEWEST_EVENTS = 400  # at least, so that there is something to see
+DEFAULT_SEED = 1
+DEFAULT_DAYS = 90
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """What one run did for one tenant."""
+
+    tenant: str
+    users: int
+    first_day: date
+    last_day: date
+    until: datetime  # aware: everything that reached the door before it has been landed or is `newest`
+    landed: int  # events that this run landed
+    landings: int
+    newest: tuple[Sent, ...]  # held back for a collector, in order of arrival
+    truth: Path  # KPI truth; what arrived by day lies beside it in `arrivals`
+    arrivals: Path
+
+    @property
+    def is_new(self) -> bool:
+        """Whether this run landed or holds anything."""
+        return bool(self.landed or self.newest)
+
+
+def simulate(
+    settings: Settings,
+    tenant: str,
+    *,
+    seed: int = DEFAULT_SEED,
+    users: int | None = None,
+    days: int = DEFAULT_DAYS,
+    last_day: date | None = None,
+    now: datetime | None = None,
+    hold_newest: bool = False,
+    lake: Lake | None = None,
+) -> Simulation:
+    """Simulate `tenant` for `days` days up to `last_day` (a UTC date; by default that of `now`), land it, write the truth.
+
+    `now` is aware and defaults to this moment: nothing is delivered that would arrive later, and where `last_day` lies
+    in the past the world ends with that day, so the result depends on the arguments alone. With `hold_newest` the
+    newest events are not landed but returned, for `send_newest`; the truth counts them in any case. A second run with
+    the same arguments lands nothing; a later one continues the world. Raises AlmanacError for arguments that make no
+    sense or contradict what was simulated before.
+    """
+    business = business_of(tenant)
+    plan = load_plan(settings.root)
+    lake = lake or Lake.open(settings, plan)
+    until = _until(now or datetime.now(UTC), last_day)
+    last = (until - timedelta(microseconds=1)).date()
+    wanted = Progress(seed, _users(business, users), last - timedelta(days=_positive("days", days) - 1))
+    path = progress_path(settings.truth, business)
+    done = _continued(read_progress(path), wanted, lake, business)
+    until = max(until, datetime.fromtimestamp(done.until / SECOND, UTC))
+    kpis, arrivals = settings.truth / f"{tenant}.parquet", settings.truth / f"{tenant}_arrivals.parquet"
+    if done.until >= until.timestamp() * SECOND and kpis.exists() and arrivals.exists():
+        return Simulation(tenant, done.users, done.first_day, last, until, 0, 0, (), kpis, arrivals)
+
+    own = _own(plan, business)
+    world = unfold(business, own.time_zone, seed, done.users, done.first_day, until)
+    fresh = world.deliveries.take(world.deliveries.received >= done.until)
+    newest_from = _newest_from(fresh, world.until) if hold_newest else world.until
+    writer = Writer(world, own)
+    landed, landings = 0, 0
+    write_progress(path, done)
+    with progress(f"Simulating {tenant}", len(fresh), "events") as said:
+        for day, bound, part in _days(fresh.take(fresh.received < newest_from), newest_from):
+            content = f"{tenant}/{done.world()}/{done.until}/{bound}"
+            result = lake.land(
+                tenant,
+                business.source,
+                writer.arrivals(part),
+                content_hash=sha256(content.encode()).hexdigest(),
+                received={day: len(part)},
+            )
+            done = done.landed(tuple(str(file_id) for file_id in result.file_ids), bound)
+            write_progress(path, done)
+            landed, landings = landed + len(part), landings + 1
+            said.advance(len(part))
+    if not hold_newest:
+        done = done.landed((), world.until)
+    _write_truth(kpis, kpi_truth(world))
+    _write_truth(arrivals, arrival_truth(world, newest_from if hold_newest else None))
+    write_progress(path, done)
+    newest = tuple(writer.sent(fresh.take(fresh.received >= newest_from)))
+    return Simulation(tenant, done.users, done.first_day, last, until, landed, landings, newest, kpis, arrivals)
+
+
+def mark_sent(settings: Settings, simulation: Simulation) -> None:
+    """Remember that the newest events of a simulation have been delivered through a collector."""
+    path = progress_path(settings.truth, business_of(simulation.tenant))
+    done = read_progress(path)
+    if done is not None:
+        write_progress(path, done.landed((), int(simulation.until.timestamp() * SECOND)))
+
+
+def _until(now: datetime, last_day: date | None) -> datetime:
+    """The end of the world: the end of the last day, or this moment if that day has not ended."""
+    if now.tzinfo is None:
+        raise AlmanacError("now has no time zone: give an aware time")
+    now = now.astimezone(UTC)
+    # Clients stamp milliseconds, and so does the world.
+    now = now.replace(microsecond=now.microsecond // 1000 * 1000)
+    if last_day is None:
+        return now
+    if last_day > now.date():
+        raise AlmanacError(f"the last day {last_day} lies in the future: the newest possible one is {now.date()} (UTC)")
+    return min(now, datetime.combine(last_day + timedelta(days=1), time(), tzinfo=UTC))
+
+
+def _users(business: Business, users: int | None) -> int:
+    return _positive("users", business.users if users is None else users)
+
+
+def _positive(name: str, value: int) -> int:
+    if value < 1:
+        raise AlmanacError(f"{name} is {value}: it must be at least 1")
+    return value
+
+
+def _continued(stored: Progress | None, wanted: Progress, lake: Lake, business: Business) -> Progress:
+    """The stored progress if the lake still holds it and it is the wanted world; the wanted one from its start else."""
+    if stored is None or not stored.file_ids:
+        return wanted
+    held = {file_id for entry in lake.entries("events") for file_id in entry.parts}
+    if not held.issuperset(stored.file_ids):
+        return wanted  # another lake, or one that was emptied
+    same = (stored.seed, stored.users) == (wanted.seed, wanted.users)
+    if same and stored.first_day <= wanted.first_day:
+        return stored
+    raise AlmanacError(
+        f"the lake already holds another simulation of {business.tenant} ({stored.world()}; asked for: {wanted.world()}):"
+        " use the same arguments, or another ALMANAC_HOME"
+    )
+
+
+def _own(plan: Plan, business: Business) -> Tenant:
+    if business.tenant not in plan.tenants:
+        raise AlmanacError(f"the tracking plan has no tenant {business.tenant!r}: add tenants/{business.tenant}.yml")
+    return plan.tenants[business.tenant]
+
+
+def _newest_from(fresh: Deliveries, until: int) -> int:
+    """The instant from which on events are held back: the last minutes, or more where those hold too little."""
+    if len(fresh) <= NEWEST_EVENTS:
+        return int(fresh.received[0]) if len(fresh) else until
+    return min(until - NEWEST_MINUTES * MINUTE, int(fresh.received[-NEWEST_EVENTS]))
+
+
+def _days(deliveries: Deliveries, end: int) -> Iterator[tuple[date, int, Deliveries]]:
+    """Deliveries by UTC day of arrival, each with the instant (epoch milliseconds) before which they all lie."""
+    days = deliveries.received // DAY
+    for day in np.unique(days).tolist():
+        yield date.fromordinal(719_163 + day), min((day + 1) * DAY, end), deliveries.take(days == day)
+
+
+def _write_truth(path: Path, table: pa.Table) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    pq.write_table(table, temporary)
+    temporary.replace(path)

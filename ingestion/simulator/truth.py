@@ -1,0 +1,235 @@
+"""The ground truth: every KPI by the rules, counted from what was planted.
+
+Sessions, persons and channels are known here because they were planned; nothing is sessionised, nothing is read from
+the lake, and no code is shared with the warehouse.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+import numpy as np
+import pyarrow as pa
+
+from ingestion.simulator.business import CHANNELS, DIRECT
+from ingestion.simulator.columns import NONE, Bools, Events, Ints, Kind
+from ingestion.simulator.engine import World
+from ingestion.simulator.properties import MINOR_UNITS
+from ingestion.simulator.visits import channel_index
+
+GRAINS = ("day", "week", "month")
+ALL = len(CHANNELS)  # the code of "all channels" beside the channels' own
+DAY_MILLISECONDS = 86_400_000
+
+KPI_SCHEMA = pa.schema(
+    [
+        ("tenant", pa.string()),
+        ("kpi", pa.string()),
+        ("time_grain", pa.string()),
+        ("period_start", pa.date32()),
+        ("dimension", pa.string()),
+        ("dimension_value", pa.string()),
+        ("numerator", pa.decimal128(28, 4)),
+        ("denominator", pa.decimal128(28, 4)),
+    ]
+)
+Cells = dict[tuple[int, int], int]  # (first day of the period as ordinal, channel or ALL) -> count or minor units
+
+
+@dataclass(frozen=True)
+class Sessions:
+    """Planted sessions as far as they have arrived: columns over sessions, and the session of each event."""
+
+    day: Ints  # local day of the first event
+    last_day: Ints
+    channel: Ints
+    person: Ints
+    has_search: Bools
+    has_conversion: Bools  # a booking at or after the first search
+    of_event: Ints
+
+
+def kpi_truth(world: World) -> pa.Table:
+    """Numerator and denominator of every KPI per time grain, period and channel (schema `KPI_SCHEMA`).
+
+    A cell that nothing fell into has no row. The denominator of a KPI that is no ratio is 1.
+    """
+    arrived = world.arrived()
+    person = persons(world, arrived)
+    in_session = arrived.kind != Kind.IDENTIFY
+    events = arrived.take(in_session)
+    sessions = _sessions(world, events, person[in_session])
+    rows: list[tuple[str, str, int, int, Decimal, Decimal]] = []
+    for grain in GRAINS:
+        for kpi, numerator, denominator, scale in _kpis(world, events, sessions, grain):
+            for cell in sorted(numerator):
+                below = denominator[cell] if denominator is not None else scale[1]
+                rows.append((kpi, grain, *cell, _decimal(numerator[cell], scale[0]), _decimal(below, scale[1])))
+    return _table(world.business.tenant, rows)
+
+
+def persons(world: World, events: Events) -> Ints:
+    """The person behind each event: users are numbered as planned, devices without any user follow after them."""
+    mapped = np.zeros(len(world.people.skew), dtype=np.bool_)
+    mapped[events.device[events.kind == Kind.IDENTIFY]] = True
+    return np.where(events.known | mapped[events.device], events.person, len(world.people) + events.device)
+
+
+def _sessions(world: World, events: Events, person: Ints) -> Sessions:
+    """Events of one visit stand together in order of time, so each session is a run of rows."""
+    first = np.ones(len(events), dtype=np.bool_)
+    first[1:] = events.visit[1:] != events.visit[:-1]
+    starts = np.flatnonzero(first)
+    of_event = np.cumsum(first) - 1
+    days = world.calendar.days(events.at)
+    return Sessions(
+        day=days[starts],
+        last_day=days[np.append(starts[1:], len(events)) - 1] if len(events) else days,
+        channel=_channels(world, events, of_event, len(starts)),
+        person=person[starts],
+        has_search=np.bincount(of_event, weights=events.kind == Kind.SEARCH, minlength=len(starts)) > 0,
+        has_conversion=_converted(events, of_event, len(starts)),
+        of_event=of_event,
+    )
+
+
+def _channels(world: World, events: Events, of_event: Ints, count: int) -> Ints:
+    """The channel of each session's first event that has one, else direct."""
+    channel = np.full(count, DIRECT, dtype=np.int64)
+    has = np.flatnonzero(events.campaign != NONE)[::-1]  # backwards: the first one is written last
+    channel[of_event[has]] = channel_index(world.business, CHANNELS)[events.campaign[has]]
+    return channel
+
+
+def _converted(events: Events, of_event: Ints, count: int) -> Bools:
+    never = np.iinfo(np.int64).max
+    first_search = np.full(count, never, dtype=np.int64)
+    searches = events.kind == Kind.SEARCH
+    np.minimum.at(first_search, of_event[searches], events.at[searches])
+    converted = np.zeros(count, dtype=np.bool_)
+    bookings = np.flatnonzero(events.kind == Kind.BOOKING)
+    converted[of_event[bookings[events.at[bookings] >= first_search[of_event[bookings]]]]] = True
+    return converted
+
+
+def _kpis(
+    world: World, events: Events, s: Sessions, grain: str
+) -> list[tuple[str, Cells, Cells | None, tuple[int, int]]]:
+    """KPI, cells of its numerator and denominator (None: 1), and by what each is divided to give the unit."""
+    channel = s.channel[s.of_event]
+
+    def count(mask: Bools) -> Cells:
+        return _sum(_period(s.day[mask], grain), s.channel[mask], np.ones(int(mask.sum()), dtype=np.int64))
+
+    def total(kind: Kind, values: Ints) -> Cells:
+        mask = events.kind == kind
+        return _sum(_period(world.calendar.days(events.at[mask]), grain), channel[mask], values[mask])
+
+    one = np.ones(len(events), dtype=np.int64)
+    searched = count(s.has_search)
+    converted = {cell: 0 for cell in searched} | count(s.has_search & s.has_conversion)
+    bookings = total(Kind.BOOKING, one)
+    confirmed = total(Kind.BOOKING, events.amount)
+    gmv = _minus(confirmed, total(Kind.CANCEL, events.amount))
+    revenue = _minus(total(Kind.BOOKING, events.commission), total(Kind.CANCEL, events.commission))
+    counts, amounts = (1, 1), (MINOR_UNITS, 1)
+    return [
+        ("sessions", count(np.ones(len(s.day), dtype=np.bool_)), None, counts),
+        ("active_users", _active(s, grain), None, counts),
+        ("searches", total(Kind.SEARCH, one), None, counts),
+        ("search_to_book_conversion", converted, searched, counts),
+        ("bookings", bookings, None, counts),
+        ("gmv", gmv, None, amounts),
+        ("revenue", revenue, None, amounts),
+        ("take_rate", revenue, gmv, (MINOR_UNITS, MINOR_UNITS)),
+        ("average_booking_value", confirmed, bookings, amounts),
+    ]
+
+
+def _active(s: Sessions, grain: str) -> Cells:
+    """Distinct persons with a session that touches the period; a session is never longer than its slot's two days."""
+    over = s.last_day > s.day
+    period = np.concatenate((_period(s.day, grain), _period(s.last_day[over], grain)))
+    channel = np.concatenate((s.channel, s.channel[over]))
+    person = np.concatenate((s.person, s.person[over]))
+    cells: Cells = {}
+    for channels in (channel, np.full(len(channel), ALL)):
+        distinct = np.unique(np.stack((period, channels, person)), axis=1)
+        cells |= _group(distinct[0], distinct[1], np.ones(distinct.shape[1], dtype=np.int64))
+    return cells
+
+
+def _period(days: Ints, grain: str) -> Ints:
+    """First day of the period that each day (ordinal) lies in; weeks begin on Monday."""
+    if grain == "day":
+        return days
+    if grain == "week":
+        return days - (days - 1) % 7
+    distinct, where = np.unique(days, return_inverse=True)
+    firsts = [date.fromordinal(int(n)).replace(day=1).toordinal() for n in distinct]
+    return np.array(firsts, dtype=np.int64)[where] if firsts else days
+
+
+def _sum(period: Ints, channel: Ints, values: Ints) -> Cells:
+    return _group(period, channel, values) | _group(period, np.full(len(period), ALL), values)
+
+
+def _group(period: Ints, channel: Ints, values: Ints) -> Cells:
+    keys, where = np.unique(period * (ALL + 1) + channel, return_inverse=True)
+    sums = np.zeros(len(keys), dtype=np.int64)
+    np.add.at(sums, where, values)
+    return {divmod(key, ALL + 1): value for key, value in zip(keys.tolist(), sums.tolist(), strict=True)}
+
+
+def _minus(left: Cells, right: Cells) -> Cells:
+    return {cell: left.get(cell, 0) - right.get(cell, 0) for cell in left.keys() | right.keys()}
+
+
+def _decimal(value: int, scale: int) -> Decimal:
+    return Decimal(value) / scale
+
+
+def _table(tenant: str, rows: list[tuple[str, str, int, int, Decimal, Decimal]]) -> pa.Table:
+    columns = list(zip(*rows, strict=True)) or [()] * 6
+    kpi, grain, period, channel, numerator, denominator = columns
+    return pa.table(
+        [
+            [tenant] * len(rows),
+            kpi,
+            grain,
+            [date.fromordinal(n) for n in period],
+            ["all" if c == ALL else "channel" for c in channel],
+            ["all" if c == ALL else CHANNELS[c] for c in channel],
+            numerator,
+            denominator,
+        ],
+        schema=KPI_SCHEMA,
+    )
+
+
+def arrival_truth(world: World, newest_from: int | None) -> pa.Table:
+    """Events per UTC day of arrival and way: received, accepted, duplicate, quarantined.
+
+    `via` is `collector` for what arrives from the instant `newest_from` (epoch milliseconds) on, else `bulk`; what goes
+    through a collector arrives when it is really sent, not on the planned day named here.
+    """
+    d = world.deliveries
+    limit = world.until if newest_from is None else newest_from
+    key = d.received // DAY_MILLISECONDS * 2 + (d.received >= limit)
+    keys, where = np.unique(key, return_inverse=True)
+    refused = d.fault != 0
+
+    def counted(mask: Bools) -> list[int]:
+        return [int(n) for n in np.bincount(where, weights=mask, minlength=len(keys))]
+
+    return pa.table(
+        {
+            "tenant": pa.array([world.business.tenant] * len(keys), pa.string()),
+            "received_date": pa.array((keys // 2).astype(np.int32), pa.int32()).cast(pa.date32()),
+            "via": pa.array(["collector" if k % 2 else "bulk" for k in keys.tolist()], pa.string()),
+            "received": pa.array(counted(np.ones(len(d), dtype=np.bool_)), pa.int64()),
+            "accepted": pa.array(counted(~d.copy & ~refused), pa.int64()),
+            "duplicate": pa.array(counted(d.copy), pa.int64()),
+            "quarantined": pa.array(counted(refused), pa.int64()),
+        }
+    )

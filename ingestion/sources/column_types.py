@@ -1,0 +1,87 @@
+"""Types of a file's columns: how text becomes a value, exactly or not at all."""
+
+import re
+from dataclasses import dataclass
+
+MONEY = "decimal(18,4)"
+_DECIMAL = re.compile(r"decimal\(\s*(\d{1,2})\s*,\s*(\d{1,2})\s*\)")
+_ISO_DATE = r"\d{4}-\d{2}-\d{2}"
+_ISO_TIME = _ISO_DATE + r"[ T]\d{2}:\d{2}(:\d{2}([.]\d{1,6})?)?"
+_OFFSET = r" ?(Z|[+-]\d{2}(:?\d{2})?)"
+
+
+@dataclass(frozen=True)
+class ColumnType:
+    """A column's type: its SQL type, the test that text must pass beside the cast, and how people call it."""
+
+    sql: str
+    words: str
+    pattern: str | None = None
+    format: str | None = None
+    ignored: bool = False
+
+    def cast(self, text: str) -> str:
+        """SQL: the value of the SQL text expression `text`, null if it has none."""
+        if self.sql == "varchar":
+            return text
+        if self.format is not None:
+            return f"try_cast(try_strptime(trim({text}), {quoted(self.format)}) as {self.sql})"
+        return f"try_cast(trim({text}) as {self.sql})"
+
+    def is_bad(self, text: str) -> str:
+        """SQL: whether the SQL text expression `text` holds something that the type cannot take exactly."""
+        if self.sql == "varchar":
+            return "false"
+        bad = f"{self.cast(text)} is null"
+        if self.pattern is not None and self.format is None:
+            bad = f"({bad} or not regexp_full_match(trim({text}), {quoted(self.pattern)}))"
+        if self.sql == "double":
+            bad = f"({bad} or not isfinite({self.cast(text)}))"
+        return f"({text} is not null and {bad})"
+
+
+def column_type(name: str, time_format: str | None = None) -> ColumnType:
+    """The type called `name` in a mapping. Raises ValueError if there is none, or none that takes a format."""
+    found = _TYPES.get(name) or _decimal(name)
+    if found is None:
+        raise ValueError(f"{name!r} is no type: use {', '.join(_TYPES)} or decimal(digits,decimals)")
+    if time_format is None:
+        return found
+    if found.sql not in ("timestamp", "date"):
+        raise ValueError(f"format belongs to timestamp and date, not to {name}")
+    return ColumnType(found.sql, f"a {name} like {time_format}", format=time_format)
+
+
+def quoted(text: str) -> str:
+    """A string literal of SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def identifier(name: str) -> str:
+    """A quoted name of SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _decimal(name: str) -> ColumnType | None:
+    match = _DECIMAL.fullmatch(MONEY if name == "money" else name)
+    if match is None:
+        return None
+    digits, decimals = int(match[1]), int(match[2])
+    if not 1 <= digits <= 38 or decimals > digits:
+        raise ValueError(f"{name} is no decimal: 1 to 38 digits, of which at most all are decimals")
+    # The cast would round what has more decimals; the pattern refuses it.
+    pattern = rf"[+-]?(\d+([.]\d{{0,{decimals}}}0*)?|[.]\d{{1,{max(decimals, 1)}}}0*)"
+    return ColumnType(f"decimal({digits},{decimals})", f"a decimal number with at most {decimals} decimals", pattern)
+
+
+_TYPES: dict[str, ColumnType] = {
+    "string": ColumnType("varchar", "text"),
+    "integer": ColumnType("bigint", "an integer", r"[+-]?\d+"),
+    "number": ColumnType("double", "a number"),
+    "boolean": ColumnType("boolean", "true or false"),
+    "timestamp": ColumnType("timestamp", "a local time like 2026-03-31 14:05:00", rf"{_ISO_DATE}|{_ISO_TIME}"),
+    "instant": ColumnType("timestamptz", "a time with an offset like 2026-03-31T14:05:00Z", _ISO_TIME + _OFFSET),
+    "date": ColumnType("date", "a date like 2026-03-31", _ISO_DATE),
+    "ignore": ColumnType("varchar", "anything", ignored=True),
+}
+_TYPES["money"] = _decimal("money") or _TYPES["number"]

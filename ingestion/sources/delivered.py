@@ -1,0 +1,70 @@
+"""A delivered file as plain UTF-8 text on the local disk, with the hash of its content."""
+
+import codecs
+import gzip
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import BinaryIO, cast
+
+from ingestion.sources.problems import FileProblem
+
+GZIP_MAGIC = b"\x1f\x8b"
+CHUNK = 1 << 20
+NAME = "delivered.csv"  # never the given name: the reader would take * and [ in it for a pattern
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """A private copy of a delivered file."""
+
+    origin: Path
+    text: Path  # UTF-8 without byte order mark
+    content_hash: str  # SHA-256 of the uncompressed bytes as delivered
+
+
+@contextmanager
+def delivered(path: Path, encoding: str) -> Iterator[Delivered]:
+    """Copy, uncompress and decode `path`. Raises FileProblem if it is unreadable, not gzip, cut off or badly encoded."""
+    with TemporaryDirectory(prefix="almanac-") as folder:
+        text = Path(folder) / NAME
+        digest = sha256()
+        line = 1
+        decoder = codecs.getincrementaldecoder("utf-8-sig" if _is_utf8(encoding) else encoding)()
+        try:
+            with path.open("rb") as raw, text.open("w", encoding="utf-8", newline="") as out:
+                for chunk in _chunks(path, raw):
+                    digest.update(chunk)
+                    decoded = decoder.decode(chunk)
+                    out.write(decoded)
+                    line += decoded.count("\n")
+                out.write(decoder.decode(b"", final=True))
+        except UnicodeDecodeError as error:
+            line += error.object[: error.start].count(b"\n")
+            what = f"byte {error.object[error.start]:#04x} is not {encoding}: correct the file, or its mapping's encoding"
+            raise FileProblem(path, what, line=line) from error
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise FileProblem(path, f"the gzip file is damaged or cut off ({error}): have it delivered again") from error
+        except OSError as error:
+            raise FileProblem(path, f"cannot be read: {error.strerror or error}") from error
+        yield Delivered(path, text, digest.hexdigest())
+
+
+def _chunks(path: Path, raw: BinaryIO) -> Iterator[bytes]:
+    """The uncompressed content; what is gzip is told by its first bytes, not by its name."""
+    magic = raw.read(2)
+    raw.seek(0)
+    if magic == GZIP_MAGIC:
+        raw = cast(BinaryIO, gzip.GzipFile(fileobj=raw))
+    elif path.suffix == ".gz":
+        raise FileProblem(path, "is not a gzip file though its name says so: have it delivered again, or rename it")
+    while chunk := raw.read(CHUNK):
+        yield chunk
+
+
+def _is_utf8(encoding: str) -> bool:
+    return codecs.lookup(encoding).name == "utf-8"

@@ -1,0 +1,136 @@
+"""The mapping of a file source: which columns its files have, and what events their rows are."""
+
+import re
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from zoneinfo import available_timezones
+
+from almanac.errors import AlmanacError
+from ingestion.sources.column_types import ColumnType, column_type
+from ingestion.tracking_plan import Plan
+
+FOLDER = Path("ingestion") / "sources" / "files"
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+Expression = Annotated[str, Field(min_length=1, pattern=r"\S")]
+
+
+class ColumnFormat(BaseModel):
+    """A column whose times are not written in ISO 8601."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    type: str
+    format: str  # strptime's letters
+
+
+class Mapping(BaseModel):
+    """One file source. Expressions are SQL over the declared columns, evaluated row by row by DuckDB."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    source: str
+    tenant: str
+    title: str = ""
+    format: Literal["csv"] = "csv"
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    quote: Annotated[str, Field(min_length=1, max_length=1)] = '"'
+    encoding: str = "utf-8"
+    null_values: tuple[str, ...] = ("",)
+    time_zone: str  # of timestamps that say none
+    currency: str  # of the amounts; must be the tenant's
+    history_from: date | None = None  # the tenant's local date from which nothing is late or too old
+    columns: Annotated[dict[str, str | ColumnFormat], Field(min_length=1)]
+    natural_key: tuple[str, ...] = ()
+    event: Expression
+    event_at: Expression
+    user_id: Expression | None = None
+    anonymous_id: Expression | None = None
+    properties: dict[str, Expression] = Field(default_factory=dict)
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, zone: str) -> str:
+        if zone not in available_timezones():
+            raise ValueError(f"{zone!r} is not an IANA time zone such as Europe/Berlin")
+        return zone
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, encoding: str) -> str:
+        try:
+            "".encode(encoding)
+        except LookupError:
+            raise ValueError(f"{encoding!r} is no encoding: use utf-8, latin-1, cp1252 or another one of Python's") from None
+        return encoding
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Mapping":
+        seen: dict[str, str] = {}
+        for name in self.columns:
+            if seen.setdefault(name.lower(), name) != name:
+                raise ValueError(f"columns {seen[name.lower()]!r} and {name!r} differ in case only")
+        for name in self.natural_key:
+            if name not in self.columns:
+                raise ValueError(f"natural_key names {name!r}, which is not among the columns")
+        self.types()
+        return self
+
+    def types(self) -> dict[str, ColumnType]:
+        """The type of each declared column. Raises ValueError for an unknown one."""
+        return {
+            name: column_type(given.type, given.format) if isinstance(given, ColumnFormat) else column_type(given)
+            for name, given in self.columns.items()
+        }
+
+    def expressions(self) -> dict[str, str]:
+        """Every expression by the field of the mapping that holds it, properties as `properties.<name>`."""
+        given = {"event": self.event, "event_at": self.event_at, "user_id": self.user_id, "anonymous_id": self.anonymous_id}
+        found = {name: text for name, text in given.items() if text is not None}
+        return found | {f"properties.{name}": text for name, text in self.properties.items()}
+
+
+def mapping_names(root: Path) -> list[str]:
+    """The file sources of the repository at `root`."""
+    return sorted(path.stem for path in (root / FOLDER).glob("*.yml"))
+
+
+def load_mapping(root: Path, name: str, plan: Plan) -> Mapping:
+    """The mapping `files/<name>.yml`, consistent with the tracking plan. AlmanacError names the file and the field."""
+    path = root / FOLDER / f"{name}.yml"
+    if not _NAME.fullmatch(name) or not path.is_file():
+        raise AlmanacError(f"there is no file source {name!r}: choose from {', '.join(mapping_names(root)) or 'none yet'}")
+    where = path.relative_to(root).as_posix()
+    try:
+        given: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+        mapping = Mapping.model_validate(given)
+    except yaml.YAMLError as error:
+        raise AlmanacError(f"{where} is not YAML: {' '.join(str(error).split())}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"]) or "the mapping"
+        raise AlmanacError(f"{where}: {field}: {first['msg'].removeprefix('Value error, ')}") from error
+    _agree(where, name, mapping, plan)
+    return mapping
+
+
+def _agree(where: str, name: str, mapping: Mapping, plan: Plan) -> None:
+    """Refuse a mapping that contradicts its name, its tenant or the plan."""
+    if mapping.source != name:
+        raise AlmanacError(f"{where}: source: {mapping.source!r} must be the file's name, {name!r}")
+    tenant = plan.tenants.get(mapping.tenant)
+    if tenant is None:
+        raise AlmanacError(f"{where}: tenant: {mapping.tenant!r} has no file in the tracking plan")
+    if mapping.source not in tenant.sources:
+        raise AlmanacError(f"{where}: source: tenant {mapping.tenant!r} does not list {name!r} among its sources")
+    if mapping.currency != tenant.currency:
+        raise AlmanacError(
+            f"{where}: currency: amounts are kept in the tenant's currency {tenant.currency}, not in {mapping.currency}"
+        )
+    declared = {column.name for column in plan.columns if column.kind == "property"}
+    for prop in mapping.properties:
+        if prop not in declared:
+            raise AlmanacError(f"{where}: properties.{prop}: no event of the tracking plan has a property of this name")

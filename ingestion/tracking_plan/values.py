@@ -1,0 +1,177 @@
+"""From a JSON value to a typed value: one parser per type of the tracking plan.
+
+A parser takes what a JSON decoder gives (or the exact Python value a file source already has) and returns the typed
+value, or raises `Unfit` with words that name types only: a value may be personal and reasons are shown to people.
+"""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from decimal import Context, Decimal, Inexact, InvalidOperation
+from math import isfinite
+from typing import Any, Literal
+
+PropertyType = Literal["string", "integer", "number", "money", "boolean", "timestamp", "date"]
+Parser = Callable[[Any], Any]
+
+MONEY_DIGITS, MONEY_SCALE = 18, 4
+_CENT_OF_A_CENT = Decimal((0, (1,), -MONEY_SCALE))
+# `quantize` in this context is one call that is exact or raises: Inexact for a fifth decimal, InvalidOperation for
+# more than 18 digits, which are 14 before the point once four stand behind it.
+_MONEY = Context(prec=MONEY_DIGITS, traps=[Inexact, InvalidOperation])
+_DECIMAL_TEXT = re.compile(r"[+-]?[0-9]{1,20}(?:\.[0-9]{1,20})?")
+_INTEGER_TEXT = re.compile(r"[+-]?[0-9]{1,19}")
+_BIGINT_MIN, _BIGINT_MAX = -(2**63), 2**63 - 1
+_EXACT_FLOAT = 2.0**53
+
+
+class Unfit(ValueError):
+    """A value that its declared type cannot hold; the text says what was expected and what kind of value came."""
+
+
+def _kind(value: object) -> str:
+    """What people call the type of a JSON value."""
+    if isinstance(value, bool):
+        return "a boolean"
+    for types, word in (
+        ((str,), "text"),
+        ((int,), "an integer"),
+        ((float, Decimal), "a number"),
+        ((dict,), "an object"),
+        ((list, tuple), "a list"),
+        ((datetime, date), "a time"),
+    ):
+        if isinstance(value, types):
+            return word
+    return "nothing" if value is None else type(value).__name__
+
+
+def parse_string(value: Any) -> str:
+    """Text as it is; an integer as its digits (many platforms number their listings)."""
+    if type(value) is str:
+        return value
+    if type(value) is int:
+        return str(value)
+    raise Unfit(f"expected text, got {_kind(value)}")
+
+
+def parse_integer(value: Any) -> int:
+    """A whole number within 64 bits: an integer, a float without fraction, or its decimal text."""
+    if type(value) is int:
+        number = value
+    elif type(value) is float and value.is_integer() and abs(value) <= _EXACT_FLOAT:
+        number = int(value)
+    elif type(value) is str and _INTEGER_TEXT.fullmatch(value):
+        number = int(value)
+    else:
+        raise Unfit(f"expected an integer, got {_kind(value)}{' that is not one' if type(value) in (str, float) else ''}")
+    if not _BIGINT_MIN <= number <= _BIGINT_MAX:
+        raise Unfit("expected an integer within 64 bits, got a larger one")
+    return number
+
+
+def parse_number(value: Any) -> float:
+    """A finite double: a number or its decimal text."""
+    kind = type(value)
+    if kind is float or kind is int or kind is Decimal or (kind is str and _DECIMAL_TEXT.fullmatch(value)):
+        try:
+            number = float(value)
+        except OverflowError:
+            number = float("inf")
+        if isfinite(number):
+            return number
+        raise Unfit("expected a finite number, got one beyond a double's range")
+    raise Unfit(f"expected a number, got {_kind(value)}{' that is not one' if kind is str else ''}")
+
+
+def parse_money(value: Any) -> Decimal:
+    """An exact decimal with four decimals: a number, or its decimal text (the way that loses nothing on any client).
+
+    A JSON number arrives as the float nearest to what was written, and the shortest text that gives this float again
+    is what was written; so money goes through text and never through binary arithmetic.
+    """
+    kind = type(value)
+    if kind is float:
+        if not isfinite(value):
+            raise Unfit("expected money, got a number that is not finite")
+        number = Decimal(repr(value))
+    elif kind is int or (kind is str and len(value) <= 40 and _DECIMAL_TEXT.fullmatch(value)):
+        number = Decimal(value)
+    elif kind is Decimal and value.is_finite():
+        number = value
+    else:
+        raise Unfit(f"expected money, got {_kind(value)}{' that is not a decimal number' if kind is str else ''}")
+    try:
+        return _MONEY.quantize(number, _CENT_OF_A_CENT)
+    except Inexact:
+        raise Unfit(f"expected money, got a number with more than {MONEY_SCALE} decimals") from None
+    except InvalidOperation:
+        digits = MONEY_DIGITS - MONEY_SCALE
+        raise Unfit(f"expected money, got a number with more than {digits} digits before the point") from None
+
+
+def parse_boolean(value: Any) -> bool:
+    """True or false, or just these words as text."""
+    if value is True or value is False:
+        return bool(value)
+    if value == "true" or value == "false":
+        return bool(value == "true")
+    raise Unfit(f"expected true or false, got {_kind(value)}")
+
+
+def parse_time(value: Any) -> datetime:
+    """An instant as a naive datetime in UTC, from ISO 8601 text with an offset or from a datetime (naive means UTC).
+
+    Text without an offset names no instant, and is refused rather than guessed.
+    """
+    if type(value) is str:
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            raise Unfit("expected a time (ISO 8601 with an offset), got text that is none") from None
+        if moment.tzinfo is None:
+            raise Unfit("expected a time with an offset such as Z, got one without")
+    elif isinstance(value, datetime):
+        moment = value
+    else:
+        raise Unfit(f"expected a time (ISO 8601 with an offset), got {_kind(value)}")
+    return to_utc(moment)
+
+
+def to_utc(moment: datetime) -> datetime:
+    """The same instant as a naive datetime in UTC; a naive one is in UTC already.
+
+    Raises Unfit if the instant lies outside of the years 1 to 9999.
+    """
+    zone = moment.tzinfo
+    if zone is None:
+        return moment
+    if zone is UTC:
+        return moment.replace(tzinfo=None)
+    try:
+        return moment.astimezone(UTC).replace(tzinfo=None)
+    except OverflowError:
+        raise Unfit("expected a time within the years 1 to 9999") from None
+
+
+def parse_date(value: Any) -> date:
+    """A calendar date from `YYYY-MM-DD`."""
+    if type(value) is str and len(value) == 10:
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            pass
+    elif type(value) is date:
+        return value
+    raise Unfit(f"expected a date (YYYY-MM-DD), got {_kind(value)}{' that is none' if type(value) is str else ''}")
+
+
+PARSERS: dict[str, Parser] = {
+    "string": parse_string,
+    "integer": parse_integer,
+    "number": parse_number,
+    "money": parse_money,
+    "boolean": parse_boolean,
+    "timestamp": parse_time,
+    "date": parse_date,
+}

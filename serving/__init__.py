@@ -1,0 +1,1 @@
+"""One FastAPI application: the portal and its API, read-only on the published version."""

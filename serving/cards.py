@@ -1,0 +1,176 @@
+"""The cards of a dashboard, ready for its template."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from dashboards.specs import Dashboard, Table, Tile, TimeSeries, kpis_of
+from serving import formatting
+from serving.catalogue import Kpi, Publication
+from serving.charts import chart_spec, has_direct_labels, starts_at_zero
+from serving.explanations import Explanation, explain
+from serving.figures import Comparison, compare
+from serving.ranges import GRAINS, periods
+from serving.reading import Reading
+from serving.selection import Selection
+from serving.series import CardError, Plot, plot_of, sentence
+from serving.sparkline import Sparkline, sparkline
+from serving.tables import TableView, kpi_table, plot_table
+from serving.values import Values
+
+ROW_HEIGHT, ROW_GAP = 40, 12  # px of the grid (--row and --gap of the style sheet)
+CHART_FRAME = 130  # px of a chart's card that are not its drawing area
+
+
+@dataclass(frozen=True)
+class CardView:
+    """What every card has: `kind` chooses its template, `empty` or `failed` says why there is nothing in it."""
+
+    id: str
+    kind: str
+    title: str
+    description: str
+    width: int
+    height: int
+    column: int
+    empty: str = ""
+    failed: str = ""
+    unit: str = ""
+    tile: "TileView | None" = None
+    chart: "ChartView | None" = None
+    table: TableView | None = None
+
+
+@dataclass(frozen=True)
+class TileView:
+    """One number with its change and trend; `exact` is the whole number for the tooltip."""
+
+    value: str
+    exact: str
+    comparison: Comparison
+    before: str
+    line: Sparkline | None
+    why: Explanation
+
+
+@dataclass(frozen=True)
+class ChartView:
+    """A chart: its specification, its legend of (place of the colour, name), and what it says in words."""
+
+    spec: dict[str, Any]
+    legend: tuple[tuple[int, str], ...]
+    previous: str
+    sentence: str
+    note: str
+
+
+@dataclass(frozen=True)
+class CardSource:
+    """Everything cards are made from: one version, one selection, its values."""
+
+    reading: Reading
+    publication: Publication
+    kpis: dict[str, Kpi]
+    values: Values
+    selection: Selection
+
+
+def card_views(dashboard: Dashboard, source: CardSource) -> list[CardView]:
+    """All cards in reading order; one that cannot be shown says why and leaves the others alone."""
+    return [card_view(card, source) for card in dashboard.ordered_cards]
+
+
+def card_view(card: Tile | TimeSeries | Table, source: CardSource) -> CardView:
+    """One card; see `card_views`."""
+    frame = {
+        "id": card.id,
+        "kind": card.type,
+        "title": card.title or card.id,
+        "description": card.description or "",
+        "width": card.size.width,
+        "height": card.size.height,
+        "column": card.position.column,
+    }
+    try:
+        kpis = [_known(name, source) for name in kpis_of(card)]
+        if isinstance(card, Tile):
+            return _tile(card, kpis[0], frame, source)
+        if isinstance(card, TimeSeries):
+            return _chart(card, kpis, frame, source)
+        return _table(card, kpis, frame, source)
+    except CardError as error:
+        return CardView(**frame, failed=str(error))
+
+
+def _tile(card: Tile, kpi: Kpi, frame: dict[str, Any], source: CardSource) -> CardView:
+    chosen = source.selection
+    frame |= {"title": card.title or kpi.title, "description": card.description or kpi.description}
+    comparison = compare(source.values, kpi, chosen.tenant, chosen.span, chosen.previous)
+    style = kpi.style(chosen.tenant.currency)
+    finest = next(g for g in GRAINS if g in kpi.time_grains)
+    trend = source.values.of(kpi.kpi, finest, chosen.span)
+    by_start = {v.period_start: v for v in trend}
+    from_first = [by_start.get(start) for start in periods(chosen.span, finest)]
+    view = TileView(
+        value=formatting.compact(comparison.now.value, style),
+        exact=formatting.exact(comparison.now.value, style),
+        comparison=comparison,
+        before=formatting.exact(comparison.before.value, style) if comparison.before else "",
+        line=sparkline([(v.value, v.is_complete) if v else (None, True) for v in from_first]),
+        why=explain(kpi, source.kpis.values(), chosen.tenant, comparison, source.publication),
+    )
+    return CardView(**frame, tile=view, empty="" if comparison.now.has_rows else _empty(frame["title"], chosen))
+
+
+def _chart(card: TimeSeries, kpis: list[Kpi], frame: dict[str, Any], source: CardSource) -> CardView:
+    chosen = source.selection
+    compared = chosen.previous is not None
+    plot = plot_of(source.reading, card, kpis, source.values, chosen.tenant, chosen.span, compared=compared)
+    frame |= {"title": _grained(frame["title"], card.time_grain, plot.time_grain)}
+    if not plot.has_data:
+        return CardView(**frame, empty=_empty(_subject(kpis), chosen))
+    height = card.size.height * (ROW_HEIGHT + ROW_GAP) - ROW_GAP - CHART_FRAME
+    view = ChartView(
+        spec=chart_spec(plot, card.chart, height),
+        legend=_legend(plot, card.chart),
+        previous=formatting.span(chosen.previous.first, chosen.previous.last) if chosen.previous and plot.previous else "",
+        sentence=sentence(plot),
+        note="" if starts_at_zero(plot, card.chart) else "The y axis does not start at zero.",
+    )
+    return CardView(**frame, unit=plot.style.unit_label, chart=view, table=plot_table(plot))
+
+
+def _table(card: Table, kpis: list[Kpi], frame: dict[str, Any], source: CardSource) -> CardView:
+    chosen = source.selection
+    view, grain = kpi_table(card, kpis, source.values, chosen.tenant, chosen.span)
+    frame |= {"title": _grained(frame["title"], card.time_grain, grain)}
+    return CardView(**frame, table=view, empty="" if view.rows else _empty("values", chosen))
+
+
+def _known(name: str, source: CardSource) -> Kpi:
+    kpi = source.kpis.get(name)
+    if kpi is None:
+        raise CardError(f"The published numbers have no KPI {name}: build again, or take it out of the dashboard.")
+    return kpi
+
+
+def _legend(plot: Plot, kind: str) -> tuple[tuple[int, str], ...]:
+    if has_direct_labels(plot, kind) or (len(plot.series) == 1 and not plot.is_split):
+        return ()
+    return tuple((s.category, s.title) for s in plot.series)
+
+
+def _subject(kpis: list[Kpi]) -> str:
+    return kpis[0].title if len(kpis) == 1 else "values"
+
+
+def _empty(subject: str, chosen: Selection) -> str:
+    words = subject if subject.isupper() else subject[0].lower() + subject[1:]
+    return f"No {words} {formatting.between(chosen.span.first, chosen.span.last)}."
+
+
+def _grained(title: str, wanted: str, shown: str) -> str:
+    """The title of a card whose range made it use another time grain than its own."""
+    if wanted == shown:
+        return title
+    changed = title.replace(f"per {wanted}", f"per {shown}")
+    return changed if changed != title else f"{title} (per {shown})"

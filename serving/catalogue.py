@@ -1,0 +1,169 @@
+"""What a version says about itself: its publication, tenants, KPIs and the checks that guard them."""
+
+import json
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, cast
+
+from serving.formatting import Style
+from serving.ranges import GRAINS, Extent, TimeGrain
+from serving.reading import Reading
+
+KPI_MODELS = frozenset({"kpi_values", "kpi_measures"})  # every KPI passes through these
+
+
+@dataclass(frozen=True)
+class Publication:
+    """Which publication the numbers come from; times are UTC, naive."""
+
+    id: str
+    published_at: datetime
+    data_as_of: datetime
+    definitions_hash: str
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """A business whose numbers can be chosen; `extent` are its days with KPI values."""
+
+    tenant: str
+    title: str
+    business: str
+    time_zone: str
+    currency: str
+    extent: Extent
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check of the build that made the version."""
+
+    name: str
+    subject: str
+    severity: str
+    passed: bool
+    message: str
+
+
+@dataclass(frozen=True)
+class Kpi:
+    """A KPI as the catalogue describes it, with the checks of everything it is made from."""
+
+    kpi: str
+    title: str
+    description: str
+    owner: str
+    unit: str
+    format: str
+    up_is_good: bool
+    formula: str
+    numerator_label: str
+    denominator_label: str
+    is_additive: bool
+    time_grains: tuple[TimeGrain, ...]
+    dimensions: tuple[str, ...]
+    target: float | None
+    runbook: str
+    checks: tuple[Check, ...]
+
+    @property
+    def has_denominator(self) -> bool:
+        """Whether it is one thing over another; a plain count or amount is stored over the constant 1."""
+        return bool(self.denominator_label)
+
+    @property
+    def failed_checks(self) -> tuple[Check, ...]:
+        """The checks that did not pass."""
+        return tuple(c for c in self.checks if not c.passed)
+
+    def style(self, currency: str | None) -> Style:
+        """How its numbers look for a tenant of this currency."""
+        return Style(self.unit, self.format, currency if self.unit == "money" else None)
+
+
+def publication(reading: Reading) -> Publication:
+    """The publication of the version."""
+    if "publication" not in reading.memo:
+        row = reading.rows("select publication_id, published_at, data_as_of, definitions_hash from publication")[0]
+        reading.memo["publication"] = Publication(*row)
+    return cast(Publication, reading.memo["publication"])
+
+
+def tenants(reading: Reading) -> dict[str, Tenant]:
+    """The tenants with KPI values, by name, ordered by title; their extent is that of their daily values."""
+    if "tenants" not in reading.memo:
+        rows = reading.rows(
+            """
+            with extents as (
+                select tenant, min(period_start) as first, max(period_start) as last,
+                    max(period_start) filter (where is_complete) as last_complete
+                from kpi_values where time_grain = 'day' and dimension = 'all' group by tenant
+            )
+            select e.tenant, coalesce(t.title, e.tenant), coalesce(t.business, ''), coalesce(t.time_zone, 'UTC'),
+                coalesce(t.currency, ''), e.first, e.last, e.last_complete
+            from extents as e left join dim_tenants as t on t.tenant = e.tenant
+            order by 2, 1
+            """
+        )
+        reading.memo["tenants"] = {r[0]: Tenant(*r[:5], extent=Extent(*r[5:])) for r in rows}
+    return cast(dict[str, Tenant], reading.memo["tenants"])
+
+
+def kpis(reading: Reading) -> dict[str, Kpi]:
+    """The KPIs of the catalogue, by name, ordered by title."""
+    if "kpis" not in reading.memo:
+        reading.memo["kpis"] = _kpis(reading)
+    return cast(dict[str, Kpi], reading.memo["kpis"])
+
+
+def _kpis(reading: Reading) -> dict[str, Kpi]:
+    checks = [Check(**r) for r in reading.records("select name, subject, severity, passed, message from check_results")]
+    rows = reading.records(
+        """
+        select kpi, title, description, owner, unit, format, direction, formula, numerator_label, denominator_label,
+            is_additive, time_grains, dimensions, target, runbook, facts
+        from kpi_catalogue order by title, kpi
+        """
+    )
+    return {row["kpi"]: _kpi(row, checks) for row in rows}
+
+
+def _kpi(row: dict[str, Any], checks: list[Check]) -> Kpi:
+    subjects = KPI_MODELS | set(_names(row["facts"]))
+    grains = _names(row["time_grains"])
+    texts = ("kpi", "title", "description", "owner", "unit", "format", "formula", "numerator_label", "runbook")
+    return Kpi(
+        **{name: str(row[name] or "") for name in texts},
+        denominator_label="" if row["denominator_label"] in (None, "1") else str(row["denominator_label"]),
+        up_is_good=row["direction"] == "up_is_good",
+        is_additive=bool(row["is_additive"]),
+        time_grains=tuple(g for g in GRAINS if g in grains),
+        dimensions=_names(row["dimensions"]),
+        target=row["target"],
+        checks=tuple(
+            sorted((c for c in checks if c.subject in subjects), key=lambda c: (c.passed, c.subject, c.name))
+        ),
+    )
+
+
+def dimension_values(reading: Reading, dimension: str) -> tuple[str, ...]:
+    """Every value of a dimension in the version, sorted: its place decides its colour, on every page the same."""
+    key = f"dimension {dimension}"
+    if key not in reading.memo:
+        rows = reading.rows(
+            "select distinct dimension_value from kpi_values where dimension = ? order by 1", [dimension]
+        )
+        reading.memo[key] = tuple(r[0] for r in rows)
+    return cast(tuple[str, ...], reading.memo[key])
+
+
+def event_extents(reading: Reading) -> dict[str, tuple[date, date]]:
+    """First and last day of arrival (UTC) per tenant."""
+    if "event_extents" not in reading.memo:
+        rows = reading.rows("select tenant, min(received_date), max(received_date) from mv_daily_arrivals group by 1")
+        reading.memo["event_extents"] = {r[0]: (r[1], r[2]) for r in rows}
+    return cast(dict[str, tuple[date, date]], reading.memo["event_extents"])
+
+
+def _names(text: str | None) -> tuple[str, ...]:
+    return tuple(str(v) for v in json.loads(text or "[]"))

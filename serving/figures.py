@@ -1,0 +1,91 @@
+"""One number of a KPI over a range: the total where the KPI adds up, else its largest period that fits."""
+
+from dataclasses import dataclass
+
+from serving.adding import Parts, add_up
+from serving.catalogue import Kpi, Tenant
+from serving.formatting import Change, Number, change, period, span as span_text
+from serving.ranges import GRAINS, Span, TimeGrain, before, period_span, periods
+from serving.values import Value, Values
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A number and what it stands for; `time_grain` is None for a total over the range."""
+
+    span: Span
+    time_grain: TimeGrain | None
+    parts: Parts
+    value: Number | None
+    has_rows: bool
+    is_complete: bool
+
+    @property
+    def label(self) -> str:
+        """The period in words: `week of 9 Nov 2026`, or the range of the total."""
+        if self.time_grain:
+            return period(self.span.first, self.time_grain)
+        return span_text(self.span.first, self.span.last)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A figure, the one it is compared with (None without a comparison) and the change between them."""
+
+    now: Figure
+    before: Figure | None
+    change: Change | None
+
+
+def compare(values: Values, kpi: Kpi, tenant: Tenant, span: Span, previous: Span | None) -> Comparison:
+    """The figure of a range, compared with the range before (None: not compared)."""
+    now = figure(values, kpi, tenant, span)
+    if previous is None:
+        return Comparison(now, None, None)
+    if now.time_grain:
+        start = before(now.span.first, now.time_grain)
+        old = _of_period(values.at(kpi.kpi, now.time_grain, start), now.time_grain, period_span(start, now.time_grain))
+    else:
+        old = total(values, kpi, tenant, previous)
+    style = kpi.style(tenant.currency)
+    if not now.time_grain and old.has_rows and previous.first < tenant.extent.first:
+        # A base that lacks days would show a rise that is none.
+        missing = Change("n/a", "neutral", f"the data begins within the compared period, {old.label}")
+        return Comparison(now, old, missing)
+    return Comparison(now, old, change(now.value, old.value, style, up_is_good=kpi.up_is_good))
+
+
+def figure(values: Values, kpi: Kpi, tenant: Tenant, span: Span) -> Figure:
+    """The number of a KPI over a range: its total if it is additive, else that of the largest period that fits."""
+    if kpi.is_additive and "day" in kpi.time_grains:
+        return total(values, kpi, tenant, span)
+    return largest_period(values, kpi, span)
+
+
+def total(values: Values, kpi: Kpi, tenant: Tenant, span: Span) -> Figure:
+    """The total of an additive KPI over the days of a range."""
+    rows = values.of(kpi.kpi, "day", span)
+    parts = add_up((r.parts for r in rows), has_denominator=kpi.has_denominator)
+    complete = tenant.extent.last_complete is not None and span.last <= tenant.extent.last_complete
+    return Figure(span, None, parts, parts.value, bool(rows), complete)
+
+
+def largest_period(values: Values, kpi: Kpi, span: Span) -> Figure:
+    """The newest complete period of the coarsest time grain that lies wholly inside a range and has a value.
+
+    If no period is complete, the newest one that has a row; a figure without rows if there is none at all.
+    """
+    grains = [g for g in reversed(GRAINS) if g in kpi.time_grains]
+    for only_complete in (True, False):
+        for grain in grains:
+            for start in reversed(periods(span, grain)):
+                row = values.at(kpi.kpi, grain, start)
+                if row is not None and (row.is_complete or not only_complete):
+                    return _of_period(row, grain, period_span(start, grain))
+    return Figure(span, None, Parts(None, None), None, has_rows=False, is_complete=False)
+
+
+def _of_period(row: Value | None, grain: TimeGrain, span: Span) -> Figure:
+    if row is None:
+        return Figure(span, grain, Parts(None, None), None, has_rows=False, is_complete=False)
+    return Figure(span, grain, row.parts, row.value, has_rows=True, is_complete=row.is_complete)

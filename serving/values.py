@@ -1,0 +1,72 @@
+"""The rows of `kpi_values` that one page needs, read once and found again by KPI, time grain and dimension."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from serving.adding import Parts
+from serving.ranges import Span, TimeGrain
+from serving.reading import Reading
+
+ALL = "all"  # the dimension of totals, and its only value
+
+
+@dataclass(frozen=True)
+class Value:
+    """One row of `kpi_values`; `value` is exactly what is stored."""
+
+    period_start: date
+    dimension_value: str
+    numerator: Decimal | None
+    denominator: Decimal | None
+    value: float | None
+    is_complete: bool
+
+    @property
+    def parts(self) -> Parts:
+        """Numerator and denominator, for adding up."""
+        return Parts(self.numerator, self.denominator)
+
+
+class Values:
+    """The values of some KPIs of one tenant."""
+
+    def __init__(self, rows: dict[tuple[str, str, str], list[Value]]) -> None:
+        self._rows = rows
+
+    def of(self, kpi: str, grain: TimeGrain, span: Span, dimension: str = ALL) -> list[Value]:
+        """Values whose period begins inside a range, oldest first, then by dimension value."""
+        rows = self._rows.get((kpi, grain, dimension), [])
+        return [v for v in rows if span.first <= v.period_start <= span.last]
+
+    def at(self, kpi: str, grain: TimeGrain, start: date) -> Value | None:
+        """The total of one period, None if it has no row."""
+        found = self.of(kpi, grain, Span(start, start))
+        return found[0] if found else None
+
+
+def read_values(
+    reading: Reading, tenant: str, kpis: Iterable[str], span: Span, dimensions: Iterable[str] = ()
+) -> Values:
+    """Read all time grains of some KPIs whose period begins inside a range: totals, and the given dimensions."""
+    rows = reading.rows(
+        """
+        select kpi, time_grain, dimension, period_start, dimension_value, numerator, denominator, value, is_complete
+        from kpi_values
+        where tenant = $tenant and list_contains($kpis, kpi) and list_contains($dimensions, dimension)
+            and period_start between $first and $last
+        order by period_start, dimension_value
+        """,
+        {
+            "tenant": tenant,
+            "kpis": sorted(set(kpis)),
+            "dimensions": [ALL, *sorted(set(dimensions))],
+            "first": span.first,
+            "last": span.last,
+        },
+    )
+    found: dict[tuple[str, str, str], list[Value]] = {}
+    for kpi, grain, dimension, *value in rows:
+        found.setdefault((kpi, grain, dimension), []).append(Value(*value))
+    return Values(found)

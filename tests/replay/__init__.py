@@ -1,0 +1,1 @@
+"""Incremental equals replay: random histories of landings, erasures and failures, against a rebuild and a reference."""

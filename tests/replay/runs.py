@@ -1,0 +1,149 @@
+"""Plays one random history: landings, erasures, restores and runs of which some fail, checked against the reference."""
+
+import hashlib
+import shutil
+from collections import Counter
+from datetime import UTC
+from pathlib import Path
+
+from almanac.build import run_build
+from ingestion.envelope import Arrival
+from ingestion.lake import Lake
+from tests.replay.histories import ZONES, Copy, World, message
+from tests.replay.project import FAILING, FailingDbt, settings_for
+from tests.replay.reference import accepted, local_date, report
+from tests.replay.warehouse import differences, empty_relations, measured
+
+RUNS = 7
+
+
+class History:
+    """One history on its own lake and warehouse."""
+
+    def __init__(self, seed: int, root: Path, home: Path, dbt: FailingDbt) -> None:
+        self.world = World.of(seed)
+        self.settings = settings_for(root, home)
+        self.dbt = dbt
+        self.home = home
+        self._saved: tuple[Path, dict[str, list[Copy]]] | None = None
+        self._restore_next = False
+        self._built = False
+        self._failed_full = False
+
+    @property
+    def seen(self) -> Counter[str]:
+        """How often each rare thing happened."""
+        return self.world.seen
+
+    def play(self, runs: int = RUNS) -> None:
+        """Run the whole history; raises AssertionError at the first difference from the reference."""
+        for number in range(runs):
+            self._step()
+            self._run(last=number == runs - 1)
+
+    def replay(self) -> dict[str, tuple[int, int]]:
+        """Build a second warehouse from the same lake and return the relations that differ from the first."""
+        other = settings_for(self.settings.root, self.home / "replay", self.settings.lake)
+        result = run_build(other, runner=self.dbt, full_refresh=True)
+        assert result.succeeded, result.failed
+        return differences(self.settings.warehouse, other.warehouse)
+
+    def empty(self) -> set[str]:
+        """Relations that held no row at the end."""
+        return empty_relations(self.settings.warehouse)
+
+    def _step(self) -> None:
+        rng = self.world.random
+        if self._restore_next:
+            self._restore()
+        for _ in range(rng.randint(1, 4)):
+            tenant, copies = self.world.batch()
+            self._land(tenant, copies)
+        if self._built and rng.random() < 0.6:
+            self._erase()
+
+    def _run(self, *, last: bool) -> None:
+        rng, seen = self.world.random, self.world.seen
+        full = rng.random() < 0.12 or self._failed_full
+        if self._built and not last and rng.random() < 0.35:
+            self.dbt.fails = rng.choice([*FAILING, "int_events__keys", "fact_events"])
+            result = run_build(self.settings, runner=self.dbt, full_refresh=full)
+            assert not result.succeeded, "a planned failure did not fail"
+            seen["failed run"] += 1
+            if full:
+                seen["failed full refresh"] += 1
+            # A run asked for without --full-refresh must still finish the one that failed.
+            self._restore_next = self._saved is not None and rng.random() < 0.7
+            return
+        result = run_build(self.settings, runner=self.dbt, full_refresh=full and not self._failed_full)
+        assert result.succeeded, (self.world.seed, [(n.name, n.message) for n in result.failed], result.error)
+        self._built, self._saved, self._restore_next = True, None, False
+        self._check()
+
+    def _check(self) -> None:
+        expected, found = report(self.world.copies(), ZONES), measured(self.settings.warehouse)
+        self.world.seen["session over local midnight"] += sum(
+            local_date(start, ZONES[tenant]) != local_date(end, ZONES[tenant])
+            for tenant, _, _, start, end, *_ in expected["sessions"]
+        )
+        for name, rows in expected.items():
+            assert found[name] == rows, (
+                f"seed {self.world.seed}: {name}: missing {sorted(map(str, rows - found[name]))[:3]}, "
+                f"not expected {sorted(map(str, found[name] - rows))[:3]}"
+            )
+
+    def _land(self, tenant: str, copies: list[Copy]) -> None:
+        arrivals = [Arrival(c["received_at"].replace(tzinfo=UTC), message(c)) for c in copies]
+        content = hashlib.sha256(repr(copies).encode()).hexdigest()
+        received = Counter(a.received_at.date() for a in arrivals)
+        landed = Lake.open(self.settings).land(tenant, "web", arrivals, content_hash=content, received=received)
+        assert landed.quarantined == 0, "the generator made an event that the plan rejects"
+        assert len(landed.file_ids) == 1, "a landing of the generator lies on one day"
+        self.world.landed(str(landed.file_ids[0]), copies)
+
+    def _erase(self) -> None:
+        """Erase one visitor, one message or a whole landing from a file, after saving the lake."""
+        rng, world = self.world.random, self.world
+        entry = rng.choice(Lake.open(self.settings).entries("events"))
+        (file_id,) = entry.parts
+        own = world.landings[file_id]
+        if not own:
+            return
+        self._save()
+        victim = rng.choice(own)
+        kind = rng.choice(["message", "message", "anonymous", "landing"])
+        if kind == "landing":
+            drop, gone = "true", list(own)
+        elif kind == "anonymous" and victim["anonymous_id"]:
+            drop = f"anonymous_id = '{victim['anonymous_id']}'"
+            gone = [c for c in own if c["anonymous_id"] == victim["anonymous_id"]]
+        else:
+            drop = f"message_id = '{victim['message_id']}'"
+            gone = [c for c in own if c["message_id"] == victim["message_id"]]
+        before = {(c["tenant"], c["message_id"]): c["file_id"] for c in accepted(world.copies())}
+        others = {(c["tenant"], c["message_id"]) for f, cs in world.landings.items() if f != file_id for c in cs}
+        for copy in gone:
+            key = (copy["tenant"], copy["message_id"])
+            if before[key] == file_id and key in others:
+                world.seen["winner of a duplicate erased"] += 1
+        world.landings[file_id] = [c for c in own if not any(c is g for g in gone)]
+        if not world.landings[file_id]:
+            world.seen["landing emptied"] += 1
+        Lake.open(self.settings).rewrite(entry.path, drop)
+
+    def _save(self) -> None:
+        if self._saved is None:
+            folder = self.home / "saved"
+            shutil.rmtree(folder, ignore_errors=True)
+            shutil.copytree(self.settings.lake, folder)
+            self._saved = (folder, {f: list(cs) for f, cs in self.world.landings.items()})
+
+    def _restore(self) -> None:
+        """Bring the lake back to what it was before the erasure: a back-up after a failed run."""
+        assert self._saved is not None
+        folder, landings = self._saved
+        shutil.rmtree(self.settings.lake)
+        shutil.copytree(folder, self.settings.lake)
+        self.world.landings = landings
+        self.world.seen["restored after a failed run"] += 1
+        self._saved, self._restore_next = None, False

@@ -1,0 +1,60 @@
+"""Throw the warehouse away, rebuild it from the lake: every row is the same, whatever the order of arrival."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.replay.project import FailingDbt, copy_project
+from tests.replay.runs import History
+
+ORDINARY, DEEP = 5, 100
+# What must have happened in the ordinary suite at least so often, or it proves nothing.
+OCCURRENCES = {
+    "duplicate across days": 5,
+    "duplicate inside one landing": 5,
+    "equal received_at in two landings": 2,
+    "earlier received_at lands later": 2,
+    "winner of a duplicate erased": 2,
+    "identify after two days": 3,
+    "a person renamed": 3,
+    "landing emptied": 1,
+    "failed run": 4,
+    "restored after a failed run": 1,
+    "failed full refresh": 1,
+    "session over local midnight": 5,
+}
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the project with a tenant for every zone."""
+    return copy_project(tmp_path_factory.mktemp("project"))
+
+
+def test_random_histories_equal_their_replay_and_the_reference(root: Path, tmp_path: Path) -> None:
+    """Five histories of about seven runs, of which some fail; the rare things are counted."""
+    _play(range(ORDINARY), root, tmp_path, OCCURRENCES)
+
+
+@pytest.mark.deep
+def test_a_hundred_random_histories_equal_their_replay(root: Path, tmp_path: Path) -> None:
+    """The long count."""
+    _play(range(1000, 1000 + DEEP), root, tmp_path, {name: 10 * n for name, n in OCCURRENCES.items()})
+
+
+def _play(seeds: range, root: Path, tmp_path: Path, occurrences: dict[str, int]) -> None:
+    dbt, seen, empty = FailingDbt(), Counter[str](), set[str]()
+    for n, seed in enumerate(seeds):
+        history = History(seed, root, tmp_path / str(seed), dbt)
+        history.play()
+        assert history.replay() == {}, f"seed {seed}"
+        seen += history.seen
+        empty = history.empty() if n == 0 else empty & history.empty()
+    assert not empty - NEVER_FILLED, f"compared without a row in any history: {empty}"
+    missing = {name: (seen[name], at_least) for name, at_least in occurrences.items() if seen[name] < at_least}
+    assert not missing, f"too rare (happened, wanted): {missing}; all: {dict(seen)}"
+
+
+# The generator sends nothing that the tracking plan rejects.
+NEVER_FILLED = {"mv_daily_quarantine", "mv_quarantine_latest"}
