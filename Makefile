@@ -126,9 +126,7 @@ lock: $(VENV)/.made ## Resolve the dependencies again (both locks)
 	@$(LOCK) pyproject.toml --group dev -o requirements-dev.lock
 
 docs: $(VENV)/.ready ## Write the event dictionary to target/docs
-	@mkdir -p target/docs
-	@$(ALMANAC) events docs > target/docs/events.md
-	@echo "target/docs/events.md"
+	@$(ALMANAC) events docs --output target/docs/events.md
 
 bench: $(VENV)/.ready-dev ## Compare a full build with hand-written SQL (1 million events)
 	@$(PY) benchmarks/build.py $(ARGS)

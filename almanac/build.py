@@ -3,6 +3,7 @@
 CLI, Dagster and tests call `run_build`. A failure clears nothing: the next run's work is the union.
 """
 
+import json
 import uuid
 from dataclasses import dataclass, field
 
@@ -139,7 +140,7 @@ def _finish(settings: Settings, work: _Work, run: DbtRun) -> BuildResult:
     with open_warehouse(settings) as engine:
         log = LoadLog(engine)
         log.record_checks(_checks(run.nodes))
-        log.remember("published_relations", ",".join(run.published))
+        log.remember("published_relations", json.dumps(run.published))
         if result.succeeded:
             _refuse_leftovers(engine)
             log.commit(work.run_id, {**work.remembered, "run_id": work.run_id})

@@ -22,12 +22,12 @@ class Mount:
 
 
 MOUNTS = {
-    "simulate": Mount("ingestion.simulator.cli", "Write simulated events with a known truth into the lake."),
-    "ingest": Mount("ingestion.sources.cli", "Land the files of a file source in the lake."),
+    "simulate": Mount("ingestion.simulator.cli", "Simulate businesses with a known truth and land their events."),
+    "ingest": Mount("ingestion.sources.cli", "Land delivered files: CSV files, compressed or not, or folders of them."),
     "collect": Mount("ingestion.collector.cli", "Run the collector that SDKs send events to."),
-    "build": Mount("almanac.cli_build", "Bring the warehouse up to the lake, check it and publish it."),
-    "rebuild": Mount("almanac.cli_build", "Build everything from the lake again, then publish."),
-    "rollback": Mount("almanac.cli_build", "Show an earlier published version again."),
+    "build": Mount("almanac.cli_build", "Build what arrived, check it and publish it (target postgres is only built)."),
+    "rebuild": Mount("almanac.cli_build", "Build everything anew from the lake, check it and publish it."),
+    "rollback": Mount("almanac.cli_build", "Show readers an earlier version; the next publication goes forward again."),
     "serve": Mount("serving.cli", "Run the portal on the published version."),
     "check": Mount("almanac.cli_check", "Check the tracking plan, KPIs, dashboards and SQL for mistakes."),
     "kpis": Mount("almanac.cli_kpis", "List the KPIs, or show one: its definition and its latest values."),

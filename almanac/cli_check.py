@@ -14,10 +14,9 @@ from almanac.settings import Settings
 
 
 def _plan(root: Path) -> list[Finding]:
-    from ingestion.tracking_plan import read_plan
+    from ingestion.plan_check import check_plan
 
-    _, problems = read_plan(root)
-    return _findings("ingestion/tracking_plan", problems)
+    return _findings("ingestion/tracking_plan", check_plan(root))
 
 
 def _kpis(root: Path) -> list[Finding]:

@@ -1,10 +1,11 @@
 """`almanac doctor`: one line for each thing that an installation needs."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import click
 
-from almanac.doctor import EXAMINATIONS, Line
+from almanac.doctor import EXAMINATIONS, Examination, Line
 from almanac.errors import AlmanacError
 from almanac.settings import Settings
 
@@ -18,8 +19,9 @@ def doctor(deep: bool) -> None:
     warn or fail. Changes nothing; exit 1 if a line says fail.
     """
     settings = Settings.from_env()
+    examinations: tuple[Examination, ...] = (*EXAMINATIONS, partial(_lake, deep=deep))
     failed = 0
-    for examine in (*EXAMINATIONS, lambda s: _lake(s, deep), _state):
+    for examine in examinations:
         for line in examine(settings):
             click.echo(str(line))
             failed += line.verdict == "fail"
@@ -37,17 +39,13 @@ def _lake(settings: Settings, deep: bool) -> Iterator[Line]:
     lake = Lake.open(settings)
     entries, problems = lake.entries(), lake.verify(deep=deep)
     for problem in problems:
-        yield Line("fail", "lake", str(problem), "restore the file from a backup")
+        # A stray file is what a crash left behind before its commit: no reader sees it.
+        is_stray = problem.code == "stray"
+        todo = "remove it" if is_stray else "restore the file from a backup, then almanac doctor --deep"
+        yield Line("warn" if is_stray else "fail", "lake", f"{problem.path}: {problem.message}", todo)
     if not problems:
         how = "hashed" if deep else "sizes compared; --deep hashes them"
         yield Line("ok", "lake", f"{len(entries):,} files, {sum(e.rows for e in entries):,} rows ({how})")
-
-
-def _state(settings: Settings) -> Iterator[Line]:
-    """Whether the application state can be read and has the newest schema."""
-    from almanac.state import examine
-
-    yield from (Line("fail" if todo else "ok", "state", seen, todo) for seen, todo in [examine(settings)])
 
 
 COMMANDS: dict[str, click.Command] = {"doctor": doctor}

@@ -68,7 +68,14 @@ def _latest(settings: Settings, name: str, unit: str, form: str) -> str:
     from serving.formatting import Style, bare, exact, period
 
     lines = [
-        (tenant, grain, period(start, grain), exact(value, Style(unit, form, currency)), bare(over, _part(unit)), bare(under, _part(unit)))
+        (
+            tenant,
+            grain,
+            period(start, grain),
+            exact(value, Style(unit, form, currency)),
+            bare(over, _part(unit)),
+            bare(under, _part(unit)),
+        )
         for tenant, currency, grain, start, over, under, value in rows
     ]
     headers = ("tenant", "grain", "latest complete period", "value", "numerator", "denominator")

@@ -3,15 +3,15 @@
 dbt-duckdb keeps the warehouse file open after an invocation, so a process that lives on would lock everyone out.
 """
 
-import ctypes
-import multiprocessing
 import os
-import queue
-import signal
+import pickle
+import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from pathlib import Path
+from typing import IO, Any, Protocol
 from urllib.parse import unquote, urlparse
 
 from almanac.errors import AlmanacError
@@ -49,7 +49,8 @@ class DbtRun:
     """What one dbt build did: every declared model and data test with its outcome, and dbt's own error if any."""
 
     nodes: list[Node] = field(default_factory=list)
-    published: list[str] = field(default_factory=list)  # `schema.name` of the models that readers may see
+    # `schema.name` of the models that readers may see -> description by column ('' is the model's own)
+    published: dict[str, dict[str, str]] = field(default_factory=dict)
     error: str = ""
 
     @property
@@ -70,25 +71,36 @@ class SpawnedDbt:
     """Runs dbt in a fresh process that ends with the run; a killed worker is a clear failure."""
 
     def build(self, settings: Settings, *, full_refresh: bool, on_event: OnEvent | None = None) -> DbtRun:
-        """Build in a spawned process; `on_event` sees each model and test as it finishes."""
-        context = multiprocessing.get_context("spawn")
-        messages: Any = context.Queue()
-        process = context.Process(target=_work, args=(settings, full_refresh, messages, os.getpid()), daemon=True)
-        process.start()
+        """Build in a process of its own; `on_event` sees each model and test as it finishes."""
+        package_folder = str(Path(__file__).resolve().parents[1])
+        path = os.pathsep.join(p for p in (package_folder, os.environ.get("PYTHONPATH")) if p)
+        worker = subprocess.Popen(
+            [sys.executable, "-m", "almanac.dbt_process"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": path},
+        )
+        assert worker.stdin and worker.stdout
         run: DbtRun | None = None
-        while run is None:
-            try:
-                kind, payload = messages.get(timeout=0.2)
-            except queue.Empty:
-                if process.is_alive():
-                    continue
-                break
-            if kind == "done":
-                run = payload
-            elif on_event:
-                on_event(payload)
-        process.join()
-        return run or DbtRun(error=f"the dbt worker ended with exit code {process.exitcode} before the build was done")
+        with worker:
+            with suppress(BrokenPipeError):
+                pickle.dump((settings, full_refresh, os.getpid()), worker.stdin)
+                worker.stdin.close()
+            for kind, payload in messages(worker.stdout):
+                if kind == "done":
+                    run = payload
+                elif on_event:
+                    on_event(payload)
+        return run or DbtRun(error=f"the dbt worker ended with exit code {worker.returncode} before the build was done")
+
+
+def messages(stream: IO[bytes]) -> Iterator[tuple[str, Any]]:
+    """The worker's messages (kind, payload) until it ends, whether it ends well or not."""
+    while True:
+        try:
+            yield pickle.load(stream)
+        except (EOFError, pickle.UnpicklingError):
+            return
 
 
 class WarmDbt:
@@ -108,29 +120,9 @@ class WarmDbt:
 
     def build(self, settings: Settings, *, full_refresh: bool, on_event: OnEvent | None = None) -> DbtRun:
         """Build in this process and close the warehouse afterwards."""
-        run = _invoke(settings, full_refresh, on_event, self.manifest(settings))
-        _close(settings)
+        run = invoke(settings, full_refresh, on_event, self.manifest(settings))
+        close(settings)
         return run
-
-
-def _work(settings: Settings, full_refresh: bool, messages: Any, parent: int) -> None:
-    _die_with(parent)
-    try:
-        run = _invoke(settings, full_refresh, lambda event: messages.put(("event", event)), parse(settings))
-        _close(settings)
-    except Exception as e:
-        run = DbtRun(error=f"{type(e).__name__}: {e}")
-    messages.put(("done", run))
-    messages.close()
-    messages.join_thread()
-
-
-def _die_with(parent: int) -> None:
-    """End this process when its parent is killed: an orphan would go on writing and hold the warehouse's lock."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-        if os.getppid() != parent:
-            os.kill(os.getpid(), signal.SIGKILL)
 
 
 def parse(settings: Settings) -> Any:
@@ -144,7 +136,8 @@ def parse(settings: Settings) -> Any:
     return parsed.result
 
 
-def _invoke(settings: Settings, full_refresh: bool, on_event: OnEvent | None, manifest: Any) -> DbtRun:
+def invoke(settings: Settings, full_refresh: bool, on_event: OnEvent | None, manifest: Any) -> DbtRun:
+    """Build every model and run every data test in this process; the warehouse stays open until `close`."""
     from dbt.cli.main import dbtRunner
 
     os.environ.update(environment(settings))
@@ -155,11 +148,11 @@ def _invoke(settings: Settings, full_refresh: bool, on_event: OnEvent | None, ma
     result = dbtRunner(manifest=manifest, callbacks=callbacks).invoke(arguments)
     outcomes = {r.node.unique_id: r for r in getattr(result.result, "results", None) or ()}
     nodes = [_node(n, outcomes.get(n.unique_id)) for n in _declared(manifest)]
-    published = [
-        f"{n.schema}.{n.name}"
+    published = {
+        f"{n.schema}.{n.name}": {"": n.description} | {c.name: c.description for c in n.columns.values()}
         for n in _declared(manifest)
         if n.resource_type == "model" and (n.config.meta or {}).get("published")
-    ]
+    }
     error = str(result.exception) if result.exception else ""
     return DbtRun(nodes, published, error)
 
@@ -234,7 +227,8 @@ def _forward(on_event: OnEvent) -> Callable[[Any], None]:
     return forward
 
 
-def _close(settings: Settings) -> None:
+def close(settings: Settings) -> None:
+    """Close the warehouse that dbt keeps open."""
     if settings.target == "duckdb":
         from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 

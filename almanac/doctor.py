@@ -44,7 +44,9 @@ def python(settings: Settings) -> Iterator[Line]:
     if not first <= version <= last:
         yield Line("fail", "python", seen, "use Python 3.11, 3.12 or 3.13: make distclean, then make setup PYTHON=...")
     elif sys.prefix == sys.base_prefix:
-        yield Line("warn", "python", f"{seen}, which is no environment of its own", "make setup, then .venv/bin/almanac")
+        yield Line(
+            "warn", "python", f"{seen}, which is no environment of its own", "make setup, then .venv/bin/almanac"
+        )
     else:
         yield Line("ok", "python", seen)
 
@@ -99,7 +101,12 @@ def versions(settings: Settings) -> Iterator[Line]:
         yield Line("warn", "published", "nothing yet", "make demo, or almanac build")
     elif not status.succeeded:
         failed = ", ".join(status.failed_checks) or status.reason
-        yield Line("fail", "published", f"{version.id}; the last attempt failed: {failed}", "mend the cause, then almanac build")
+        yield Line(
+            "fail",
+            "published",
+            f"{version.id}; the last attempt failed: {failed}",
+            "mend the cause, then almanac build",
+        )
     elif status.published_at and (age := datetime.now(UTC) - _aware(status.published_at)) > STALE:
         yield Line("warn", "published", f"{version.id}, {age.days} d {age.seconds // 3600} h old", "almanac build")
     else:
@@ -117,7 +124,46 @@ def locks(settings: Settings) -> Iterator[Line]:
         yield Line("ok", "locks", "nothing is being built or published")
 
 
-EXAMINATIONS: tuple[Callable[[Settings], Iterator[Line]], ...] = (python, packages, disk, ports, versions, locks)
+def state(settings: Settings) -> Iterator[Line]:
+    """Whether the application state can be reached and has the schema of this Almanac; it is not migrated here."""
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+    from sqlalchemy import create_engine, make_url
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from almanac.state.migrate import VERSION_TABLE, alembic_config
+
+    try:
+        url = make_url(settings.state_url)
+        where = url.render_as_string(hide_password=True)
+        if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
+            yield Line("warn", "state", f"{where} does not exist yet", "almanac keys create makes it")
+            return
+        with create_engine(url, hide_parameters=True).connect() as connection:
+            context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
+            found, newest = (
+                context.get_current_revision(),
+                ScriptDirectory.from_config(alembic_config()).get_current_head(),
+            )
+    except SQLAlchemyError as error:
+        yield Line("fail", "state", f"cannot be read: {type(error).__name__}", "check ALMANAC_STATE_URL and its server")
+        return
+    if found == newest:
+        yield Line("ok", "state", f"{where} has schema {found}")
+    else:
+        yield Line("warn", "state", f"{where} has schema {found}, this Almanac {newest}", "its next use migrates it")
+
+
+Examination = Callable[[Settings], Iterator[Line]]
+EXAMINATIONS: tuple[Examination, ...] = (
+    python,
+    packages,
+    disk,
+    ports,
+    state,
+    versions,
+    locks,
+)
 
 
 def _locked(lock: Path) -> Iterator[tuple[str, str]]:

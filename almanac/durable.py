@@ -5,8 +5,11 @@ from pathlib import Path
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replace the file at `path` by `text`: temporary file, fsync, rename, fsync of the folder."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    """Replace the file at `path` by `text`: temporary file, fsync, rename, fsync of the folder.
+
+    The caller holds the lock of the folder, so one name for the temporary file is enough.
+    """
+    temporary = path.with_name(f"{path.name}.tmp")
     with temporary.open("w", encoding="utf-8") as f:
         f.write(text)
         f.flush()

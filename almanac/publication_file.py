@@ -30,7 +30,7 @@ class Content:
     data_as_of: datetime
     state: str
     corrections: int
-    relations: list[tuple[str, str]]  # (schema, name) in the build file
+    relations: dict[str, dict[str, str]]  # `schema.name` in the build file -> description by column ('': its own)
     catalogue: Catalogue
     checks: list[CheckResult]
     previous: dict[str, Any] = field(default_factory=dict)  # the publication it follows
@@ -41,16 +41,21 @@ class Content:
 
 
 def write(settings: Settings, content: Content, history_files: list[str]) -> Version:
-    """Write `versions/<id>.duckdb`: aside under a temporary name, checked for leftovers, fsync, rename."""
+    """Write `versions/<id>.duckdb`: aside under a temporary name, checked for leftovers, fsync, rename.
+
+    A version that is there already is whole (a crash after the rename, or a rollback): it is never replaced.
+    """
     path = settings.versions / f"{content.publication_id}.duckdb"
+    if path.exists():
+        return Version(content.publication_id, path)
     temporary = path.with_name(path.name + ".tmp")
     for leftover in (temporary, Path(f"{temporary}.wal")):
         leftover.unlink(missing_ok=True)
     with duckdb.connect(str(temporary)) as con:
         con.execute("set TimeZone = 'UTC'")
         con.execute(f"attach '{settings.warehouse}' as build (read_only)")
-        for schema, name in content.relations:
-            _copy(con, schema, name)
+        for relation, descriptions in content.relations.items():
+            _copy(con, relation, descriptions)
         con.execute(f"create table kpi_history as from {history_relation(history_files)}")
         _create(con, "publication", [_publication_row(content)])
         _create(con, "kpi_catalogue", [_catalogue_row(k) for k in content.catalogue.kpis.values()])
@@ -102,19 +107,14 @@ def history_relation(files: list[str]) -> str:
     return f"read_parquet([{listed}], union_by_name = true, hive_partitioning = false)"
 
 
-def _copy(con: duckdb.DuckDBPyConnection, schema: str, name: str) -> None:
+def _copy(con: duckdb.DuckDBPyConnection, relation: str, descriptions: dict[str, str]) -> None:
+    schema, name = relation.split(".")
     order = f" order by {ORDER[name]}" if name in ORDER else ""
     con.execute(f'create table "{name}" as select * from build."{schema}"."{name}"{order}')
-    comments = con.execute(
-        "select null, comment from duckdb_tables() where database_name = 'build' and schema_name = $1 "
-        "and table_name = $2 and comment is not null union all "
-        "select column_name, comment from duckdb_columns() where database_name = 'build' and schema_name = $1 "
-        "and table_name = $2 and comment is not null",
-        [schema, name],
-    ).fetchall()
-    for column, comment in comments:
+    for column, words in descriptions.items():
         target = f'column "{name}"."{column}"' if column else f'table "{name}"'
-        con.execute(f"comment on {target} is '{comment.replace(chr(39), chr(39) * 2)}'")
+        quoted = words.replace("'", "''")
+        con.execute(f"comment on {target} is '{quoted}'")
 
 
 def _create(con: duckdb.DuckDBPyConnection, name: str, rows: list[dict[str, Any]]) -> None:

@@ -47,7 +47,7 @@ def publish(settings: Settings, checks: list[CheckResult]) -> Publication:
     with exclusive(settings.versions / ".lock", "a publication", wait_seconds=600):
         blocking = [c.name for c in checks if c.blocks]
         if blocking:
-            record_failure(settings, f"{len(blocking)} failed checks", blocking)
+            _note_failure(settings, f"{len(blocking)} failed checks", blocking)
             raise AlmanacError(f"not published: {len(blocking)} checks failed: {', '.join(blocking[:5])}")
         with open_warehouse(settings, read_only=True) as engine:
             state = _built_state(engine)
@@ -76,8 +76,12 @@ def gate(settings: Settings) -> list[CheckResult]:
 def record_failure(settings: Settings, reason: str, failed_checks: list[str]) -> None:
     """Note in `STATUS.json` that an attempt failed; readers keep the old version and say since when."""
     settings.versions.mkdir(parents=True, exist_ok=True)
-    published_at = read_status(settings).published_at
-    _write_status(settings, False, reason, failed_checks, published_at)
+    with exclusive(settings.versions / ".lock", "a note of a failure", wait_seconds=60):
+        _note_failure(settings, reason, failed_checks)
+
+
+def _note_failure(settings: Settings, reason: str, failed_checks: list[str]) -> None:
+    _write_status(settings, False, reason, failed_checks, read_status(settings).published_at)
 
 
 def rollback(settings: Settings, to: str | None = None) -> Version:
@@ -128,14 +132,14 @@ def _content(settings: Settings, engine: Engine, state: dict[str, str], checks: 
         # earlier state of data or definitions gets a new one.
         digest = fingerprint([previous.id if previous else "", state["state"]])
         publication_id = f"{data_as_of:%Y%m%dT%H%M%SZ}-{digest[:12]}"
-    relations = [tuple(r.split(".")) for r in state["published_relations"].split(",")]
+    described = json.loads(state["published_relations"])
     return Content(
         publication_id=publication_id,
         published_at=datetime.now(UTC).replace(tzinfo=None, microsecond=0),
         data_as_of=data_as_of,
         state=state["state"],
         corrections=int(state.get("corrections") or 0),
-        relations=[(schema, name) for schema, name in relations if name not in NOT_COPIED],
+        relations={r: words for r, words in described.items() if r.split(".")[1] not in NOT_COPIED},
         catalogue=load_catalogue(settings.root),
         checks=checks,
         previous=before,

@@ -20,9 +20,7 @@ SQL = re.compile(
 )
 
 
-def check_dashboards(
-    root: Path, kpis: Mapping[str, KpiShape], units: Mapping[str, str] | None = None
-) -> list[str]:
+def check_dashboards(root: Path, kpis: Mapping[str, KpiShape], units: Mapping[str, str] | None = None) -> list[str]:
     """Everything wrong with the dashboard files of a repository, one line each; empty if all is well.
 
     `kpis` maps a KPI's name to the time grains and dimensions that it declares, `units` to its unit where known

@@ -47,7 +47,7 @@ class Position(_Model):
 
 
 class Size(_Model):
-    """Width in columns of the grid, height in its rows (about 50 px each)."""
+    """Width in columns of the grid, height in its rows (about 48 px each)."""
 
     width: Annotated[int, Field(ge=1, le=COLUMNS)]
     height: Annotated[int, Field(ge=1, le=30)]
@@ -97,7 +97,7 @@ class TimeSeries(_Kpis):
     @model_validator(mode="after")
     def _can_be_drawn(self) -> Self:
         if len(self.kpis) > 1 and self.dimension:
-            raise ValueError("dimension needs exactly one KPI in kpis: several KPIs by several values cannot be told apart")
+            raise ValueError("dimension needs exactly one KPI in kpis: more could not be told apart")
         if self.chart == "area" and (len(self.kpis) > 1 or self.dimension):
             raise ValueError("chart: area is for one series; use line or bar")
         if self.chart == "bar" and len(self.kpis) > 1:

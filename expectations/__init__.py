@@ -1,4 +1,10 @@
 """Great Expectations on arriving data: rows per expected source and day, late and quarantined shares against history.
 
-Statements about the rows of a build are dbt tests and live in dbt_project.
+Belongs here: what can only be judged by comparing what arrived with what was expected or usual. Does not belong here:
+statements about the rows of a build, which are dbt tests and live in `dbt_project`; the verdict on single events, which
+is the tracking plan's.
 """
+
+from expectations.judge import CHECKS, run
+
+__all__ = ["CHECKS", "run"]

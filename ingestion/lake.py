@@ -17,19 +17,12 @@ import pyarrow.parquet as pq
 
 from almanac.errors import AlmanacError
 from almanac.settings import Settings
-from ingestion.envelope import Arrival, EventRow, QuarantineRow, to_row
+from ingestion.envelope import Arrival
 from ingestion.lake_commit import NewFile, commit_files, folder, new_file
 from ingestion.lake_manifest import Entry, Kind, Manifest
 from ingestion.lake_rewrite import Dropped, next_name, next_versions, split_rows
-from ingestion.lake_schema import (
-    HISTORY,
-    counters_table,
-    events_schema,
-    events_table,
-    parquet,
-    quarantine_table,
-    schema_of,
-)
+from ingestion.lake_rows import counters_table, part_tables
+from ingestion.lake_schema import HISTORY, parquet, schema_of
 from ingestion.lake_store import LocalStore, Store
 from ingestion.lake_verify import Problem, strays, verify_entries
 from ingestion.tracking_plan.load import load_plan
@@ -108,62 +101,14 @@ class Lake:
         for part in parts:
             if self._manifest.has(str(part.file_id)):
                 continue
-            events, refused = self._rows(tenant, source, part, history_from)
+            events, refused = part_tables(self.plan, tenant, source, part.arrivals, part.file_id, history_from)
             counts = {"received": received.get(part.day, 0), "suppressed": suppressed.get(part.day, 0)}
-            files = self._files(tenant, source, part, events, refused, counts)
+            files = _landed(tenant, source, part, events, refused, counts)
             with self._store.lock():
                 was_first = commit_files(self._store, self._manifest, str(part.file_id), files)
             if was_first:
-                accepted, quarantined, is_new = accepted + len(events), quarantined + len(refused), True
+                accepted, quarantined, is_new = accepted + events.num_rows, quarantined + refused.num_rows, True
         return LandResult(tuple(str(part.file_id) for part in parts), accepted, quarantined, is_new)
-
-    def _rows(
-        self, tenant: str, source: str, part: _Part, history_from: date | None
-    ) -> tuple[dict[int, EventRow], dict[int, QuarantineRow]]:
-        """The part's rows by their place in it."""
-        plan = self.plan
-        events: dict[int, EventRow] = {}
-        refused: dict[int, QuarantineRow] = {}
-        prefix = f"{part.file_id}/"
-        for place, arrival in enumerate(part.arrivals):
-            row = to_row(plan, tenant, source, arrival, history_from, origin=f"{prefix}{place}")
-            if type(row) is EventRow:
-                events[place] = row
-            else:
-                refused[place] = row
-        return events, refused
-
-    def _files(
-        self,
-        tenant: str,
-        source: str,
-        part: _Part,
-        events: Mapping[int, EventRow],
-        refused: Mapping[int, QuarantineRow],
-        counts: Mapping[str, int],
-    ) -> list[NewFile]:
-        """The part's files, not yet written."""
-        file_id = part.file_id
-        counter = {"tenant": tenant, "source": source, "received_date": part.day, "file_id": file_id.bytes, **counts}
-        tables: dict[Kind, pa.Table] = {
-            # Also without rows: the landing must be seen as new, so that its counters and refusals are built.
-            "events": events_table(events_schema(self.plan), list(events.values()), list(events), file_id),
-            "counters": counters_table([counter]),
-        }
-        if refused:
-            tables["quarantine"] = quarantine_table(list(refused.values()), list(refused), file_id)
-        parts = {str(file_id): 1}
-        return [
-            new_file(
-                kind,
-                f"{folder(kind, tenant, part.day)}/{file_id}.parquet",
-                table,
-                tenant=tenant,
-                source=source,
-                parts=parts,
-            )
-            for kind, table in tables.items()
-        ]
 
     def entries(self, kind: Kind | None = None) -> list[Entry]:
         """The entries that exist for readers (of one kind), sorted by path."""
@@ -223,7 +168,7 @@ class Lake:
         try:
             rows = table.select(HISTORY.names).cast(HISTORY)
         except (KeyError, pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-            raise AlmanacError(f"the history of publication {name!r} does not fit the lake's columns: {error}") from error
+            raise AlmanacError(f"the history of {name!r} does not fit the lake's columns: {error}") from error
         file = new_file("history", path, rows, tenant="", source="", parts={})
         with self._store.lock():
             if commit_files(self._store, self._manifest, commit, [file]):
@@ -233,7 +178,7 @@ class Lake:
     def schema_file(self, kind: Kind) -> Path:
         """A file without rows that has all columns of one kind under the current tracking plan; written when absent."""
         path = f"schema/{kind}-{self.plan.version}.parquet"
-        data = parquet(schema_of(kind, self.plan).empty_table())
+        data = parquet(kind, schema_of(kind, self.plan).empty_table())
         with self._store.lock():
             stored = self._store.stat(path)
             if stored is None or self._store.read(path) != data:
@@ -259,6 +204,23 @@ def file_id(tenant: str, source: str, content_hash: str, day: date) -> UUID:
     """The id of a landing: the same for the same tenant, source, content and UTC day of arrival."""
     identity = "\n".join((tenant, source, content_hash, day.isoformat()))
     return UUID(bytes=hashlib.sha256(identity.encode()).digest()[:16])
+
+
+def _landed(
+    tenant: str, source: str, part: _Part, events: pa.Table, refused: pa.Table, counts: Mapping[str, int]
+) -> list[NewFile]:
+    """The files of a landing part."""
+    file_id = part.file_id
+    counter = {"tenant": tenant, "source": source, "received_date": part.day, "file_id": file_id.bytes, **counts}
+    # Events also without rows: the landing must be seen as new, so that its counters and refusals are built.
+    tables: dict[Kind, pa.Table] = {"events": events, "counters": counters_table([counter])}
+    if refused.num_rows:
+        tables["quarantine"] = refused
+    name, parts = f"{file_id}.parquet", {str(file_id): 1}
+    return [
+        new_file(kind, f"{folder(kind, tenant, part.day)}/{name}", table, tenant=tenant, source=source, parts=parts)
+        for kind, table in tables.items()
+    ]
 
 
 def _rewritten(entry: Entry, kept: pa.Table, dropped: Sequence[Dropped]) -> list[NewFile]:

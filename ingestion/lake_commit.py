@@ -20,11 +20,9 @@ class NewFile:
     data: memoryview
 
 
-def new_file(
-    kind: Kind, path: str, table: pa.Table, *, tenant: str, source: str, parts: Mapping[str, int]
-) -> NewFile:
+def new_file(kind: Kind, path: str, table: pa.Table, *, tenant: str, source: str, parts: Mapping[str, int]) -> NewFile:
     """`table` as a file of the lake."""
-    data = parquet(table)
+    data = parquet(kind, table)
     received = time_range(table, "received_at")
     happened = time_range(table, "event_at")
     entry = Entry(

@@ -1,13 +1,14 @@
 """Dropping rows from a file: what erasure needs. The file is written anew as its next version."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import NamedTuple
 from uuid import UUID
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from almanac.errors import AlmanacError
 from ingestion.lake_manifest import Entry
@@ -42,11 +43,11 @@ def split_rows(table: pa.Table, drop: str) -> tuple[pa.Table, list[Dropped]]:
         except duckdb.Error as error:
             reason = str(error).splitlines()[0]
             raise AlmanacError(f"the condition {drop!r} cannot be applied to events: {reason}") from error
-    keep = pa.compute.invert(mask["drop_it"])
+    keep = pc.invert(mask["drop_it"])
     return table.filter(keep), [Dropped(*row) for row in counts]
 
 
-def next_versions(entry: Entry, dropped: list[Dropped]) -> Mapping[str, int]:
+def next_versions(entry: Entry, dropped: Sequence[Dropped]) -> Mapping[str, int]:
     """The entry's landings with a new version for each that loses rows."""
     touched = {str(row.file_id) for row in dropped}
     return {file_id: version + (file_id in touched) for file_id, version in entry.parts.items()}

@@ -47,7 +47,7 @@ class Store(Protocol):
 
 
 class LocalStore:
-    """A folder. Temporary files lie beside it in `<folder>.tmp`, on the same file system, never under a reader's glob."""
+    """A folder. Temporary files lie beside it in `<folder>.tmp`: the same file system, under no reader's glob."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -58,7 +58,10 @@ class LocalStore:
         return str(self._absolute(path))
 
     def put(self, path: str, data: memoryview | bytes) -> None:
-        """Write aside, fsync, rename, fsync the folder. Raises AlmanacError if the disk refuses; nothing is half there."""
+        """Write aside, fsync, rename, fsync the folder: nothing is ever half there.
+
+        Raises AlmanacError if the disk refuses.
+        """
         target = self._absolute(path)
         temporary = self.temporary / f"{uuid4().hex}.part"
         try:

@@ -19,6 +19,9 @@ class Problem:
     code: Code
     message: str
 
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}"
+
 
 def verify_entries(store: Store, entries: Iterable[Entry], deep: bool) -> list[Problem]:
     """Problems of these entries' files: existence and size, and every byte if `deep`."""

@@ -1,4 +1,4 @@
-"""Mending what no store can hold: lone surrogates, the character NUL, integers beyond 64 bits, bottomless nesting."""
+"""Mending what no store can hold: lone surrogates, the character NUL, endless integers, bottomless nesting."""
 
 import re
 from datetime import date, datetime
@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 DEEPEST = 64
+LONGEST_INTEGER = 4096  # bits; Python writes up to 4,300 digits, JSON's text holds what it writes
 REPLACEMENT = "\ufffd"
 _UNPLAIN = re.compile("[\0\ud800-\udfff]")
 _KEPT = (bool, float, Decimal, datetime, date, UUID, type(None))
@@ -15,6 +16,19 @@ _KEPT = (bool, float, Decimal, datetime, date, UUID, type(None))
 def plain(text: str) -> str:
     """`text` with U+FFFD for each character that UTF-8 or PostgreSQL cannot hold."""
     return _UNPLAIN.sub(REPLACEMENT, text)
+
+
+class NeedsScrubbing(Exception):
+    """A message holds a character that a store cannot."""
+
+
+def assert_plain(text: str) -> None:
+    """Raise NeedsScrubbing if a store could not hold `text`."""
+    if text.isascii():
+        if "\0" in text:
+            raise NeedsScrubbing
+    elif plain(text) != text:
+        raise NeedsScrubbing
 
 
 def scrub(value: Any) -> tuple[Any, list[str]]:
@@ -32,7 +46,7 @@ def _scrub(value: Any, warnings: list[str], depth: int) -> Any:
     if isinstance(value, _KEPT):
         return value
     if isinstance(value, int):
-        if -(2**63) <= value < 2**63:
+        if value.bit_length() <= LONGEST_INTEGER:
             return value
         warnings.append("converted:big_integer")
         return f"{Decimal(value):f}"

@@ -1,4 +1,4 @@
-"""Axes of charts: round ticks, their labels, and days as Vega counts time."""
+"""Axes of charts: round ticks and their labels, of values and of time."""
 
 import json
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ def value_axis(low: float, high: float, style: Style, *, from_zero: bool) -> tup
 
 
 def time_axis(starts: Sequence[date], places: Sequence[float], grain: TimeGrain) -> dict[str, Any]:
-    """An x axis that labels at most five of the periods; `places` are where they lie, in Vega's time."""
+    """An x axis that labels at most five of the periods; `places` are where they lie."""
     step = max(1, -(-len(starts) // MOST_TICKS))
     chosen = range(0, len(starts), step)
     several_years = len({s.year for s in starts}) > 1
@@ -39,7 +39,7 @@ def time_axis(starts: Sequence[date], places: Sequence[float], grain: TimeGrain)
 
 
 def time_value(day: date) -> float:
-    """Midnight (UTC) of a day in milliseconds, as Vega counts."""
+    """Where a day lies on an x axis: its midnight (UTC) in milliseconds."""
     return datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() * 1000
 
 
@@ -66,5 +66,5 @@ def _step(bottom: Decimal, top: Decimal, whole: bool) -> Decimal:
 
 def _axis(places: list[float], labels: list[str]) -> dict[str, Any]:
     # The labels come ready: numbers and dates are formatted in one place, not by the chart.
-    lookup = f"{json.dumps(labels)}[indexof({json.dumps(places)}, +datum.value)]"
+    lookup = f"{json.dumps(labels)}[indexof({json.dumps(places)}, datum.value)]"
     return {"values": places, "labelExpr": lookup}

@@ -38,7 +38,14 @@ def _figures(kpi: Kpi, source: CardSource) -> list[tuple[Any, ...]]:
 
 def _figure(kpi: Kpi, tenant: Tenant, figure: Figure) -> tuple[Any, ...]:
     where = (figure.time_grain or "total", figure.span.first, figure.span.last, ALL, ALL)
-    return (*_of(kpi, tenant), *where, figure.parts.numerator, figure.parts.denominator, figure.value, figure.is_complete)
+    return (
+        *_of(kpi, tenant),
+        *where,
+        figure.parts.numerator,
+        figure.parts.denominator,
+        figure.value,
+        figure.is_complete,
+    )
 
 
 def _periods(card: TimeSeries | Table, kpis: list[Kpi], source: CardSource) -> list[tuple[Any, ...]]:

@@ -9,7 +9,7 @@ from serving.catalogue import Kpi, Publication
 from serving.charts import chart_spec, has_direct_labels, starts_at_zero
 from serving.explanations import Explanation, explain
 from serving.figures import Comparison, compare
-from serving.ranges import GRAINS, periods
+from serving.ranges import TimeGrain, period_span, periods, shown_grain
 from serving.reading import Reading
 from serving.selection import Selection
 from serving.series import CardError, Plot, plot_of, sentence
@@ -17,7 +17,8 @@ from serving.sparkline import Sparkline, sparkline
 from serving.tables import TableView, kpi_table, plot_table
 from serving.values import Values
 
-ROW_HEIGHT, ROW_GAP = 40, 12  # px of the grid (--row and --gap of the style sheet)
+ROW_HEIGHT, ROW_GAP = 36, 12  # px of the grid (--row and --gap of the style sheet)
+TREND_DAYS = 92  # more points than that are noise in the line of a tile
 CHART_FRAME = 130  # px of a chart's card that are not its drawing area
 
 
@@ -81,7 +82,7 @@ def card_views(dashboard: Dashboard, source: CardSource) -> list[CardView]:
 
 def card_view(card: Tile | TimeSeries | Table, source: CardSource) -> CardView:
     """One card; see `card_views`."""
-    frame = {
+    frame: dict[str, Any] = {
         "id": card.id,
         "kind": card.type,
         "title": card.title or card.id,
@@ -106,19 +107,25 @@ def _tile(card: Tile, kpi: Kpi, frame: dict[str, Any], source: CardSource) -> Ca
     frame |= {"title": card.title or kpi.title, "description": card.description or kpi.description}
     comparison = compare(source.values, kpi, chosen.tenant, chosen.span, chosen.previous)
     style = kpi.style(chosen.tenant.currency)
-    finest = next(g for g in GRAINS if g in kpi.time_grains)
-    trend = source.values.of(kpi.kpi, finest, chosen.span)
-    by_start = {v.period_start: v for v in trend}
-    from_first = [by_start.get(start) for start in periods(chosen.span, finest)]
     view = TileView(
         value=formatting.compact(comparison.now.value, style),
         exact=formatting.exact(comparison.now.value, style),
         comparison=comparison,
         before=formatting.exact(comparison.before.value, style) if comparison.before else "",
-        line=sparkline([(v.value, v.is_complete) if v else (None, True) for v in from_first]),
+        line=_trend(kpi, source),
         why=explain(kpi, source.kpis.values(), chosen.tenant, comparison, source.publication),
     )
     return CardView(**frame, tile=view, empty="" if comparison.now.has_rows else _empty(frame["title"], chosen))
+
+
+def _trend(kpi: Kpi, source: CardSource) -> Sparkline | None:
+    """The line of a tile: by day, or by a coarser time grain where days would be too many for its width."""
+    span = source.selection.span
+    wanted: TimeGrain = "day" if span.days <= TREND_DAYS else "week" if span.days <= 7 * TREND_DAYS else "month"
+    grain = shown_grain(wanted, span, kpi.time_grains)
+    by_start = {v.period_start: v for v in source.values.of(kpi.kpi, grain, span)}
+    found = [by_start.get(start) for start in periods(span, grain)]
+    return sparkline([(v.value, v.is_complete) if v else (None, True) for v in found])
 
 
 def _chart(card: TimeSeries, kpis: list[Kpi], frame: dict[str, Any], source: CardSource) -> CardView:
@@ -132,7 +139,7 @@ def _chart(card: TimeSeries, kpis: list[Kpi], frame: dict[str, Any], source: Car
     view = ChartView(
         spec=chart_spec(plot, card.chart, height),
         legend=_legend(plot, card.chart),
-        previous=formatting.span(chosen.previous.first, chosen.previous.last) if chosen.previous and plot.previous else "",
+        previous=_previous_days(plot),
         sentence=sentence(plot),
         note="" if starts_at_zero(plot, card.chart) else "The y axis does not start at zero.",
     )
@@ -157,6 +164,14 @@ def _legend(plot: Plot, kind: str) -> tuple[tuple[int, str], ...]:
     if has_direct_labels(plot, kind) or (len(plot.series) == 1 and not plot.is_split):
         return ()
     return tuple((s.category, s.title) for s in plot.series)
+
+
+def _previous_days(plot: Plot) -> str:
+    """The days of the compared periods, in words; they are whole periods too, not the compared range."""
+    if not plot.previous_starts:
+        return ""
+    first, last = plot.previous_starts[0], plot.previous_starts[-1]
+    return formatting.span(first, period_span(last, plot.time_grain).last)
 
 
 def _subject(kpis: list[Kpi]) -> str:

@@ -105,7 +105,7 @@ def tenants(reading: Reading) -> dict[str, Tenant]:
             order by 2, 1
             """
         )
-        reading.memo["tenants"] = {r[0]: Tenant(*r[:5], extent=Extent(*r[5:])) for r in rows}
+        reading.memo["tenants"] = {r[0]: Tenant(r[0], r[1], r[2], r[3], r[4], Extent(*r[5:])) for r in rows}
     return cast(dict[str, Tenant], reading.memo["tenants"])
 
 
@@ -140,9 +140,7 @@ def _kpi(row: dict[str, Any], checks: list[Check]) -> Kpi:
         time_grains=tuple(g for g in GRAINS if g in grains),
         dimensions=_names(row["dimensions"]),
         target=row["target"],
-        checks=tuple(
-            sorted((c for c in checks if c.subject in subjects), key=lambda c: (c.passed, c.subject, c.name))
-        ),
+        checks=tuple(sorted((c for c in checks if c.subject in subjects), key=lambda c: (c.passed, c.subject, c.name))),
     )
 
 
@@ -157,12 +155,26 @@ def dimension_values(reading: Reading, dimension: str) -> tuple[str, ...]:
     return cast(tuple[str, ...], reading.memo[key])
 
 
-def event_extents(reading: Reading) -> dict[str, tuple[date, date]]:
+def arrival_extents(reading: Reading) -> dict[str, tuple[date, date]]:
     """First and last day of arrival (UTC) per tenant."""
-    if "event_extents" not in reading.memo:
+    if "arrivals" not in reading.memo:
         rows = reading.rows("select tenant, min(received_date), max(received_date) from mv_daily_arrivals group by 1")
-        reading.memo["event_extents"] = {r[0]: (r[1], r[2]) for r in rows}
-    return cast(dict[str, tuple[date, date]], reading.memo["event_extents"])
+        reading.memo["arrivals"] = {r[0]: (r[1], r[2]) for r in rows}
+    return cast(dict[str, tuple[date, date]], reading.memo["arrivals"])
+
+
+def known_tenants(reading: Reading) -> dict[str, Tenant]:
+    """Tenants with KPI values, and those of which something arrived: all of it may have been refused."""
+    if "known_tenants" not in reading.memo:
+        titles = {
+            r[0]: r[1:] for r in reading.rows("select tenant, title, business, time_zone, currency from dim_tenants")
+        }
+        known = dict(tenants(reading))
+        for name, (first, last) in sorted(arrival_extents(reading).items()):
+            title, business, zone, currency = titles.get(name, (name, "", "UTC", ""))
+            known.setdefault(name, Tenant(name, title, business, zone, currency, Extent(first, last, None)))
+        reading.memo["known_tenants"] = dict(sorted(known.items(), key=lambda item: (item[1].title, item[0])))
+    return cast(dict[str, Tenant], reading.memo["known_tenants"])
 
 
 def _names(text: str | None) -> tuple[str, ...]:

@@ -1,24 +1,27 @@
 """Charts as Vega-Lite specifications: lines, areas and bars over time, ready formatted."""
 
+from datetime import date
 from typing import Any
 
 from serving import formatting
 from serving.adding import add_up
 from serving.axes import time_axis, time_value, value_axis
 from serving.ranges import after
-from serving.series import Plot, Series
+from serving.series import Plot
 from serving.values import Value
 
 DIRECT_LABELS = 4  # up to so many lines are labelled at their ends, more get a legend
 LABEL_HEIGHT = 16  # px that one label at the end of a line needs
-LABEL_WIDTH = 7  # px of one letter, generously
 FLAT = 0.6  # a line whose lowest value is above this share of its highest does not start at zero
+
+# That there is a tooltip; the page's script takes what it says from the row (see `_hover`).
+TOOLTIP = {"field": "when", "type": "nominal"}
 
 Spec = dict[str, Any]
 
 
 def chart_spec(plot: Plot, kind: str, height: int) -> Spec:
-    """The Vega-Lite specification of a chart of `kind` (line, area, bar) whose drawing area is about `height` px high."""
+    """A chart of `kind` (line, area, bar) as Vega-Lite; its drawing area is about `height` px high."""
     return _bar_spec(plot) if kind == "bar" else _line_spec(plot, kind, height)
 
 
@@ -52,13 +55,11 @@ def _line_spec(plot: Plot, kind: str, height: int) -> Spec:
         layers.append({"mark": mark, "encoding": coloured, "data": {"name": part}})
     layers.append({"mark": {"type": "point", "opacity": 1}, "encoding": coloured, "data": {"name": "single"}})
     datasets = _line_data(plot)
-    right = 12
     if has_direct_labels(plot, kind):
         datasets["labels"] = _labels(plot, domain, height)
         layers += _label_layers(coloured)
-        right = 32 + LABEL_WIDTH * max(len(s.title) for s in plot.series)
-    layers += _hover_layers(plot, x)
-    return _spec(datasets | {"hover": _hover(plot)}, layers, right)
+    layers += _hover_layers(x)
+    return _spec(datasets | {"hover": _hover(plot)}, layers)
 
 
 def _bar_spec(plot: Plot) -> Spec:
@@ -88,19 +89,19 @@ def _bar_spec(plot: Plot) -> Spec:
         },
         {
             "mark": {"type": "bar", "opacity": 0, "tooltip": True, "stroke": None},
-            "encoding": {"x": x, "y": {"datum": domain[1], "type": "quantitative"}, "tooltip": _tooltip(plot)},
+            "encoding": {"x": x, "y": {"datum": domain[1], "type": "quantitative"}, "tooltip": TOOLTIP},
             "data": {"name": "hover"},
         },
     ]
-    return _spec({"bars": bars, "hover": _hover(plot)}, layers, 12)
+    return _spec({"bars": bars, "hover": _hover(plot)}, layers)
 
 
-def _spec(datasets: dict[str, Any], layers: list[Spec], right: int) -> Spec:
+def _spec(datasets: dict[str, Any], layers: list[Spec]) -> Spec:
     return {
         "width": "container",
         "height": "container",
         "autosize": {"type": "fit", "contains": "padding"},
-        "padding": {"left": 4, "top": 10, "right": right, "bottom": 4},
+        "padding": {"left": 4, "top": 10, "right": 12, "bottom": 4},
         "datasets": datasets,
         "layer": layers,
     }
@@ -112,9 +113,9 @@ def _line_x(plot: Plot) -> Spec:
     air = (time_value(after(plot.starts[0], plot.time_grain)) - places[0]) / 2 if len(places) == 1 else 0
     return {
         "field": "t",
-        "type": "temporal",
+        "type": "quantitative",
         "axis": time_axis(plot.starts, places, plot.time_grain),
-        "scale": {"type": "utc", "domain": [places[0] - air, places[-1] + air], "nice": False},
+        "scale": {"domain": [places[0] - air, places[-1] + air], "nice": False, "zero": False},
     }
 
 
@@ -153,7 +154,9 @@ def _colour(plot: Plot) -> Spec:
     places = {s.category: s.title for s in plot.series}
     # Places that are not drawn are filled up, so that every series keeps the colour of its own place.
     domain = [places.get(n, f"\u0000{n}") for n in range(1, max(places) + 1)]
-    return {"color": {"field": "s", "type": "nominal", "scale": {"domain": domain, "range": "category"}, "legend": None}}
+    return {
+        "color": {"field": "s", "type": "nominal", "scale": {"domain": domain, "range": "category"}, "legend": None}
+    }
 
 
 def _labels(plot: Plot, domain: tuple[float, float], height: int) -> list[Spec]:
@@ -180,45 +183,39 @@ def _label_layers(encoding: Spec) -> list[Spec]:
     ]
 
 
-def _hover_layers(plot: Plot, x: Spec) -> list[Spec]:
+def _hover_layers(x: Spec) -> list[Spec]:
     hovered = {"condition": {"param": "hover", "empty": False, "value": 0.6}, "value": 0}
     select = {"type": "point", "fields": ["t"], "nearest": True, "on": "pointerover", "clear": "pointerout"}
     return [
         {
             "params": [{"name": "hover", "select": select}],
             "mark": {"type": "rule", "strokeWidth": 1, "tooltip": True},
-            "encoding": {"x": x, "opacity": hovered, "tooltip": _tooltip(plot)},
+            "encoding": {"x": x, "opacity": hovered, "tooltip": TOOLTIP},
             "data": {"name": "hover"},
         }
     ]
 
 
 def _hover(plot: Plot) -> list[Spec]:
-    """One row per period with everything its tooltip says."""
+    """One row per period with everything its tooltip says: a heading, and pairs of name and formatted value."""
     rows: list[Spec] = []
     for n, start in enumerate(plot.starts):
         values = [s.values[n] for s in plot.series]
-        row: Spec = {"t": time_value(start), "when": _when(start, plot, values)}
-        for index, (series, value) in enumerate(zip(plot.series, values, strict=True)):
-            row[f"v{index}"] = formatting.exact(value.value if value else None, series.style)
+        said = [
+            [series.title, formatting.exact(value.value if value else None, series.style)]
+            for series, value in zip(plot.series, values, strict=True)
+        ]
         if plot.previous:
             old = plot.previous[n]
-            row["p"] = formatting.exact(old.value if old else None, plot.style)
-            row["p"] += f" ({formatting.period(plot.previous_starts[n], plot.time_grain)})"
-        rows.append(row)
+            text = formatting.exact(old.value if old else None, plot.style)
+            said.append([formatting.period(plot.previous_starts[n], plot.time_grain), text])
+        rows.append({"t": time_value(start), "when": _when(start, plot, values), "said": said})
     return rows
 
 
-def _when(start: Any, plot: Plot, values: list[Value | None]) -> str:
+def _when(start: date, plot: Plot, values: list[Value | None]) -> str:
     incomplete = any(v is not None and not v.is_complete for v in values)
     return formatting.period(start, plot.time_grain) + (", not complete" if incomplete else "")
-
-
-def _tooltip(plot: Plot) -> list[Spec]:
-    fields = [("when", "when"), *((f"v{n}", s.title) for n, s in enumerate(plot.series))]
-    if plot.previous:
-        fields.append(("p", "Before"))
-    return [{"field": field, "type": "nominal", "title": title} for field, title in fields]
 
 
 def _previous_numbers(plot: Plot) -> list[float]:

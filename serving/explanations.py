@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 
 from serving import formatting
+from serving.adding import Parts
 from serving.catalogue import Check, Kpi, Publication, Tenant
 from serving.figures import Comparison
 from serving.formatting import Style
@@ -40,7 +42,7 @@ def explain(
 ) -> Explanation:
     """Explain a figure of a tenant; `kpis` is the whole catalogue."""
     now, style = comparison.now, kpi.style(tenant.currency)
-    styles = _styles_of_parts(kpi, kpis, tenant)
+    styles = _part_styles(kpi, kpis, tenant, now.parts)
     parts = [Part(kpi.numerator_label or kpi.title, formatting.exact(now.parts.numerator, styles[0]))]
     if kpi.has_denominator:
         parts.append(Part(kpi.denominator_label, formatting.exact(now.parts.denominator, styles[1])))
@@ -61,10 +63,15 @@ def explain(
     )
 
 
-def _styles_of_parts(kpi: Kpi, kpis: Iterable[Kpi], tenant: Tenant) -> tuple[Style, Style]:
+def _part_styles(kpi: Kpi, kpis: Iterable[Kpi], tenant: Tenant, parts: Parts) -> tuple[Style, Style]:
     """How numerator and denominator look: as the KPI that is nothing but that part, else by the KPI's own unit."""
     alone = {k.numerator_label: k.style(tenant.currency) for k in kpis if not k.has_denominator}
-    money = Style("money", currency=tenant.currency)
-    count = Style("count", "decimal") if kpi.unit == "ratio" else Style("count")
-    numerator = money if kpi.unit == "money" else count if kpi.has_denominator else kpi.style(tenant.currency)
-    return alone.get(kpi.numerator_label, numerator), alone.get(kpi.denominator_label, count)
+    own = kpi.style(tenant.currency)
+    top = own if kpi.unit == "money" or not kpi.has_denominator else _number_style(parts.numerator)
+    return alone.get(kpi.numerator_label, top), alone.get(kpi.denominator_label, _number_style(parts.denominator))
+
+
+def _number_style(number: Decimal | None) -> Style:
+    """A number of unknown unit: whole if it is, else with two decimals."""
+    is_whole = number is None or number == number.to_integral_value()
+    return Style("count", decimals=0 if is_whole else 2)

@@ -1,10 +1,12 @@
 """One number of a KPI over a range: the total where the KPI adds up, else its largest period that fits."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from serving.adding import Parts, add_up
 from serving.catalogue import Kpi, Tenant
-from serving.formatting import Change, Number, change, period, span as span_text
+from serving.formatting import Change, Number, change, period
+from serving.formatting import span as span_text
 from serving.ranges import GRAINS, Span, TimeGrain, before, period_span, periods
 from serving.values import Value, Values
 
@@ -53,6 +55,17 @@ def compare(values: Values, kpi: Kpi, tenant: Tenant, span: Span, previous: Span
         missing = Change("n/a", "neutral", f"the data begins within the compared period, {old.label}")
         return Comparison(now, old, missing)
     return Comparison(now, old, change(now.value, old.value, style, up_is_good=kpi.up_is_good))
+
+
+def compare_latest(found: Sequence[Value], kpi: Kpi, tenant: Tenant, grain: TimeGrain) -> Comparison:
+    """The newest of some values (newest first, at least one), compared with the period before it."""
+    start = found[0].period_start
+    now = _of_period(found[0], grain, period_span(start, grain))
+    earlier = before(start, grain)
+    row = next((v for v in found[1:] if v.period_start == earlier), None)
+    old = _of_period(row, grain, period_span(earlier, grain))
+    moved = change(now.value, old.value, kpi.style(tenant.currency), up_is_good=kpi.up_is_good)
+    return Comparison(now, old, moved)
 
 
 def figure(values: Values, kpi: Kpi, tenant: Tenant, span: Span) -> Figure:

@@ -88,7 +88,7 @@ def compact(value: Number | None, style: Style) -> str:
     number = _decimal(value)
     if style.is_percent or abs(number) < EXACT_BELOW:
         return exact(number, style)
-    return _with_currency(_scaled(abs(number), trim=False), number, style.currency if style.unit == "money" else None)
+    return _with_currency(_scaled(abs(number)), number, style.currency if style.unit == "money" else None)
 
 
 def tick(value: Number, style: Style) -> str:
@@ -96,7 +96,8 @@ def tick(value: Number, style: Style) -> str:
     number = _decimal(value)
     if style.is_percent:
         return f"{_trimmed(number * 100)}{SPACE}%"
-    text = _scaled(abs(number), trim=True) if abs(number) >= 1000 else _trimmed(abs(number))
+    factor, name = next(((f, f"{SPACE}{n}") for f, n in SCALES if abs(number) >= f), (Decimal(1), ""))
+    text = f"{_trimmed(abs(number) / factor)}{name}"
     return _with_currency(text, number, style.currency if style.unit == "money" else None)
 
 
@@ -210,6 +211,11 @@ def clock(at: datetime, time_zone: str = "UTC") -> str:
     return f"{local:%H:%M}{SPACE}{local:%Z}"
 
 
+def utc(at: datetime) -> datetime:
+    """A point in time with its zone: stored times are UTC without saying so."""
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
 def duration(seconds: float) -> str:
     """A duration in its two largest units: `3 d 4 h`, `5 min 10 s`, `12 s`."""
     left = max(0, round(seconds))
@@ -230,7 +236,7 @@ def _decimal(value: Number) -> Decimal:
 
 
 def _local(at: datetime, time_zone: str) -> datetime:
-    return (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(ZoneInfo(time_zone))
+    return utc(at).astimezone(ZoneInfo(time_zone))
 
 
 def _rounded(number: Decimal, decimals: int) -> Decimal:
@@ -252,16 +258,17 @@ def _in_lakhs(text: str) -> str:
     return ",".join([*reversed(pairs), tail]) + dot + fraction
 
 
-def _scaled(size: Decimal, *, trim: bool) -> str:
+def _scaled(size: Decimal) -> str:
     """`size` (not negative) with three figures and its scale; a size that rounds up to the next scale takes that."""
-    for factor, name in reversed(SCALES):
-        scaled = size / factor
-        decimals = 2 if scaled < 10 else 1 if scaled < 100 else 0
-        rounded = _rounded(scaled, decimals)
-        if rounded < 1000 or factor == SCALES[0][0]:
-            break
-    text = _trimmed(rounded) if trim else f"{rounded:,.{2 if rounded < 10 else 1 if rounded < 100 else 0}f}"
-    return f"{text}{SPACE}{name}"
+    fitting = [(factor, name) for factor, name in reversed(SCALES) if _three_figures(size / factor) < 1000]
+    factor, name = fitting[0] if fitting else SCALES[0]
+    return f"{_three_figures(size / factor):,}{SPACE}{name}"
+
+
+def _three_figures(number: Decimal) -> Decimal:
+    rounded = _rounded(number, 2 if number < 10 else 1 if number < 100 else 0)
+    # 9.996 rounds to 10.00, which has a figure too many.
+    return _rounded(number, 2 if rounded < 10 else 1 if rounded < 100 else 0)
 
 
 def _trimmed(number: Decimal) -> str:

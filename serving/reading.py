@@ -22,7 +22,7 @@ QUERY_SECONDS = 20.0  # of one request, then its query is interrupted
 OPEN_ATTEMPTS = 5  # a version may be removed between asking for it and holding it
 
 # Read-only alone still lets SQL read any file of the machine and load extensions.
-HARDENED: dict[str, str | int | bool] = {
+HARDENED: dict[str, str | bool | int | float | list[str]] = {
     "enable_external_access": "false",
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
@@ -100,7 +100,6 @@ class Reading:
         except duckdb.InterruptException:
             raise Problem(503, "query_timeout", "The answer took too long: choose a shorter range.") from None
         return found
-
 
     def records(self, sql: str, parameters: Parameters = ()) -> list[dict[str, Any]]:
         """As `rows`, each row by column name."""

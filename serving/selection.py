@@ -66,11 +66,14 @@ def choose_tenant(name: str | None, known: dict[str, Tenant], default: str | Non
     """The named tenant, else the default, else the first. Raises Problem 404 if there is no such tenant."""
     if name is not None and name not in known:
         raise Problem(
-            404, "unknown_tenant", f"No tenant is called {name[:50]!r}: choose one of {_listed(known)}.", tenants=list(known)
+            404,
+            "unknown_tenant",
+            f"No tenant is called {name[:50]!r}: choose one of {_listed(known)}.",
+            tenants=list(known),
         )
     if not known:
         raise Problem(404, "no_tenants", "The published version holds no values of any tenant.")
-    return known[name or (default if default in known else next(iter(known)))]  # type: ignore[index]
+    return known[name or (default if default in known else next(iter(known)))]
 
 
 def choose_span(asked: Parameters, extent: Extent, default: str = "28d") -> tuple[Span, str]:

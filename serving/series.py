@@ -60,7 +60,14 @@ def offered_grains(kpis: Sequence[Kpi]) -> tuple[TimeGrain, ...]:
 
 
 def plot_of(
-    reading: Reading, card: TimeSeries, kpis: Sequence[Kpi], values: Values, tenant: Tenant, span: Span, *, compared: bool
+    reading: Reading,
+    card: TimeSeries,
+    kpis: Sequence[Kpi],
+    values: Values,
+    tenant: Tenant,
+    span: Span,
+    *,
+    compared: bool,
 ) -> Plot:
     """The points of a card over a range. Raises CardError if the card asks for what its KPIs cannot give."""
     _refuse_impossible(card, kpis)
@@ -77,6 +84,8 @@ def plot_of(
         return Plot(grain, starts, series, bool(card.dimension))
     earlier = _periods_before(starts, grain)
     found = values.of(kpis[0].kpi, grain, Span(earlier[0], earlier[-1]))
+    if len(found) < 2:  # nothing that a line could show
+        return Plot(grain, starts, series, is_split=False)
     return Plot(grain, starts, series, False, earlier, _aligned(found, earlier))
 
 
@@ -89,7 +98,9 @@ def sentence(plot: Plot) -> str:
             continue
         highest = max(known, key=lambda pair: pair[1].value or 0)
         marks = [("first", known[0]), ("last", known[-1]), ("highest", highest)]
-        told.append(f"{series.title}: " + ", ".join(_mark(name, *pair, plot.time_grain, series.style) for name, pair in marks))
+        told.append(
+            f"{series.title}: " + ", ".join(_mark(name, *pair, plot.time_grain, series.style) for name, pair in marks)
+        )
     return "; ".join(told) + "."
 
 
@@ -109,7 +120,13 @@ def _refuse_impossible(card: TimeSeries, kpis: Sequence[Kpi]) -> None:
 
 
 def _by_dimension(
-    reading: Reading, kpi: Kpi, dimension: str, values: Values, tenant: Tenant, grain: TimeGrain, starts: tuple[date, ...]
+    reading: Reading,
+    kpi: Kpi,
+    dimension: str,
+    values: Values,
+    tenant: Tenant,
+    grain: TimeGrain,
+    starts: tuple[date, ...],
 ) -> tuple[Series, ...]:
     known = dimension_values(reading, dimension)
     rows = values.of(kpi.kpi, grain, Span(starts[0], starts[-1]), dimension) if starts else []

@@ -27,7 +27,10 @@ def sparkline(points: Sequence[tuple[float | None, bool]]) -> Sparkline | None:
     complete = [is_complete for _, is_complete in points]
     solid = [place if ok else None for place, ok in zip(places, complete, strict=True)]
     last = len(points) - 1
-    dotted = [p if not ok or (n < last and not complete[n + 1]) else None for n, (p, ok) in enumerate(zip(places, complete, strict=True))]
+    dotted = [
+        p if not ok or (n < last and not complete[n + 1]) else None
+        for n, (p, ok) in enumerate(zip(places, complete, strict=True))
+    ]
     ends = [place for place in places if place is not None]
     return Sparkline(_path(solid), _path(dotted), ends[-1])
 

@@ -51,7 +51,9 @@ class _Line:
     values: tuple[Value | None, ...]
 
 
-def kpi_table(card: Table, kpis: Sequence[Kpi], values: Values, tenant: Tenant, span: Span) -> tuple[TableView, TimeGrain]:
+def kpi_table(
+    card: Table, kpis: Sequence[Kpi], values: Values, tenant: Tenant, span: Span
+) -> tuple[TableView, TimeGrain]:
     """The table of a card over a range, newest period first. Raises CardError if a KPI lacks grain or dimension."""
     if card.time_grain not in offered_grains(kpis):
         raise CardError(f"Not every KPI of this card has the time grain {card.time_grain}.")

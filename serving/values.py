@@ -70,3 +70,20 @@ def read_values(
     for kpi, grain, dimension, *value in rows:
         found.setdefault((kpi, grain, dimension), []).append(Value(*value))
     return Values(found)
+
+
+def read_latest(reading: Reading) -> dict[tuple[str, str, str], list[Value]]:
+    """The latest complete period and the one before it, newest first, per (tenant, KPI, time grain)."""
+    rows = reading.rows(
+        """
+        select tenant, kpi, time_grain, period_start, dimension_value, numerator, denominator, value, is_complete
+        from kpi_values
+        where dimension = 'all' and is_complete
+        qualify row_number() over (partition by tenant, kpi, time_grain order by period_start desc) <= 2
+        order by tenant, kpi, time_grain, period_start desc
+        """
+    )
+    found: dict[tuple[str, str, str], list[Value]] = {}
+    for tenant, kpi, grain, *value in rows:
+        found.setdefault((tenant, kpi, grain), []).append(Value(*value))
+    return found

@@ -31,7 +31,9 @@ def repository_files(root: Path) -> list[Path]:
             check=True,
         )
     except (OSError, subprocess.CalledProcessError):
-        return sorted(p for p in root.rglob("*") if p.is_file() and not SKIPPED_FOLDERS & set(p.relative_to(root).parts))
+        return sorted(
+            p for p in root.rglob("*") if p.is_file() and not SKIPPED_FOLDERS & set(p.relative_to(root).parts)
+        )
     return sorted(p for name in listed.stdout.decode().split("\0") if name and (p := root / name).is_file())
 
 

@@ -20,7 +20,9 @@ _SQL_COMMENT = re.compile(r"\{#.*?#\}|/\*.*?\*/|--[^\n]*", re.DOTALL)
 _AVERAGE = re.compile(r"\bavg\s*\(", re.IGNORECASE)
 _AGGREGATE_BEFORE = re.compile(r"\b(?:sum|count)\s*$", re.IGNORECASE)
 _AGGREGATE_AFTER = re.compile(r"\s*(?:nullif\s*\(\s*)?(?:cast\s*\(\s*)?(?:sum|count)\s*\(", re.IGNORECASE)
-_STORED_PAIR = re.compile(r"\bnumerator\w*\s*\)?\s*/\s*(?:nullif\s*\(\s*)?(?:sum\s*\(\s*)?\w*\.?denominator", re.IGNORECASE)
+_STORED_PAIR = re.compile(
+    r"\bnumerator\w*\s*\)?\s*/\s*(?:nullif\s*\(\s*)?(?:sum\s*\(\s*)?\w*\.?denominator", re.IGNORECASE
+)
 _FROM_FACT = re.compile(r"\b(?:sum|avg|count)\s*\(.*\bfrom\s+[\w.\"]*fact_", re.IGNORECASE | re.DOTALL)
 
 
@@ -93,7 +95,10 @@ def _python(name: str, text: str) -> list[Finding]:
                 findings.append(Finding(name, "aggregates a fact: published numbers are in kpi_values", node.lineno))
             if "select" in node.value.lower() and _STORED_PAIR.search(node.value):
                 findings.append(Finding(name, DIVIDES, node.lineno))
-        elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
-            if "numerator" in ast.unparse(node.left) and "denominator" in ast.unparse(node.right):
-                findings.append(Finding(name, DIVIDES, node.lineno))
+        elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div) and _is_pair(node):
+            findings.append(Finding(name, DIVIDES, node.lineno))
     return findings
+
+
+def _is_pair(node: ast.BinOp) -> bool:
+    return "numerator" in ast.unparse(node.left) and "denominator" in ast.unparse(node.right)

@@ -1,4 +1,4 @@
-"""`kpi_measures` reads its facts through macros, so its `depends_on` lines are written by hand; this keeps them right."""
+"""`kpi_measures` reads its facts through macros; its `depends_on` lines are written by hand and kept right here."""
 
 import re
 from pathlib import Path
@@ -22,7 +22,10 @@ def check_lineage(root: Path) -> list[Finding]:
     text = found[0].read_text(encoding="utf-8")
     named, read = _DEPENDS_ON.findall(text), _READ.search(text)
     facts = models_with_measures(root)
-    findings = [Finding(path, f"names {fact} {named.count(fact)} times") for fact in sorted({f for f in named if named.count(f) > 1})]
+    findings = [
+        Finding(path, f"names {fact} {named.count(fact)} times")
+        for fact in sorted({f for f in named if named.count(f) > 1})
+    ]
     findings += [
         Finding(path, f"lacks `-- depends_on: {{{{ ref('{fact}') }}}}`: {where} declares measures")
         for fact, where in facts.items()

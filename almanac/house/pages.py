@@ -49,7 +49,7 @@ def _problems(root: Path, code: str, targets: Collection[str], commands: Collect
 
 def _is_path(root: Path, code: str) -> bool:
     first, slash, _ = code.partition("/")
-    return code.endswith(SUFFIXES) or (bool(slash) and (root / first).is_dir())
+    return (code.endswith(SUFFIXES) and code not in SUFFIXES) or (bool(slash) and (root / first).is_dir())
 
 
 def _exists(root: Path, code: str) -> bool:

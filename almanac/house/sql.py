@@ -23,7 +23,7 @@ ENGINE_ONLY = {
     r"\bqualify\b": "qualify",
     r"\b(?:arg_min|arg_max|min_by|max_by)\s*\(": "arg_min/arg_max",
     r"\b(?:un)?pivot\b": "pivot/unpivot",
-    r"(?<![|.] )(?<![|.])\b(?:list|list_[a-z]+|struct_[a-z]+|epoch_us|epoch_ms|strptime|strftime)\s*\(": "a DuckDB function",
+    r"(?<![|.] )(?<![|.])\b(?:list|list_[a-z]+|struct_[a-z]+|epoch_[um]s|strptime|strftime)\s*\(": "a DuckDB function",
     r"\b(?:union|all|into\s+[\w.]+)\s+by\s+name\b": "by name",
     r"\*\s*(?:exclude|replace)\s*\(": "* exclude/replace",
     r"\b(?:asof|positional)\s+(?:left\s+)?join\b": "asof/positional join",
@@ -67,7 +67,9 @@ def engine_differences(name: str, text: str) -> list[Finding]:
     """Words that not every engine understands; Jinja counts too, because macros build SQL in strings."""
     code = _blank(_COMMENT, text)
     return [
-        Finding(name, f"{what} differs between engines: put it into a macro of {CROSS_DB}", line_of(code, match.start()))
+        Finding(
+            name, f"{what} differs between engines: put it into a macro of {CROSS_DB}", line_of(code, match.start())
+        )
         for pattern, what in ENGINE_ONLY.items()
         for match in re.finditer(pattern, code, re.IGNORECASE)
     ]

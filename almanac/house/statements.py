@@ -30,7 +30,7 @@ def check_statements(root: Path, plan_types: Mapping[str, str]) -> list[Finding]
 
     `plan_types` gives the plan's type of each typed column of the lake that it declares.
     """
-    findings = []
+    findings: list[Finding] = []
     for path, model in _models(root):
         for column in model.get("columns") or []:
             findings += _column(path, model["name"], column, plan_types)

@@ -60,7 +60,7 @@ class Disorder:
     offline: float = 0.02  # of visits: their tail arrives hours to days late
     copied: float = 0.01  # of events: delivered twice
     copied_next_day: float = 0.15  # of the copies
-    altered: float = 0.04  # of the copies: other content under the same id
+    altered: float = 0.1  # of the copies: other content under the same id
     wrong_clock: float = 0.02  # of devices: minutes to days off
     refused: float = 0.0015  # events that break the tracking plan, beside each good one
 

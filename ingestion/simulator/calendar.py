@@ -1,12 +1,14 @@
 """The tenant's local days as instants: the only place of the simulator that knows a time zone."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from ingestion.simulator.columns import SECOND, Ints
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,9 @@ class Calendar:
         days = (date.fromordinal(n) for n in range(first.toordinal(), last.toordinal() + 2))
         return cls(
             first.toordinal(),
-            np.array([int(datetime(d.year, d.month, d.day, tzinfo=tz).timestamp()) * SECOND for d in days], dtype=np.int64),
+            np.array(
+                [int(datetime(d.year, d.month, d.day, tzinfo=tz).timestamp()) * SECOND for d in days], dtype=np.int64
+            ),
         )
 
     def start(self, day: int) -> int:
@@ -33,6 +37,16 @@ class Calendar:
     def days(self, at: Ints) -> Ints:
         """The local day (ordinal) of each instant."""
         return np.searchsorted(self.midnights, at, side="right").astype(np.int64) - 1 + self.first
+
+
+def milliseconds(at: datetime) -> int:
+    """An aware instant as epoch milliseconds (UTC), exactly; parts of a millisecond are dropped."""
+    return (at - EPOCH) // timedelta(milliseconds=1)
+
+
+def instant(at: int) -> datetime:
+    """Epoch milliseconds as an aware instant (UTC)."""
+    return EPOCH + timedelta(milliseconds=at)
 
 
 def local_date(zone: str, at: datetime) -> date:

@@ -13,8 +13,12 @@ DATE = click.DateTime(formats=["%Y-%m-%d"])
 
 
 @click.command("simulate")
-@click.option("--tenant", "tenants", multiple=True, type=click.Choice(list(BUSINESSES)), help="May be repeated; default: all.")
-@click.option("--users", type=click.IntRange(min=1), help="Persons of the largest tenant; the others follow in proportion.")
+@click.option(
+    "--tenant", "tenants", multiple=True, type=click.Choice(list(BUSINESSES)), help="May be repeated; default: all."
+)
+@click.option(
+    "--users", type=click.IntRange(min=1), help="Persons of the largest tenant; the others follow in proportion."
+)
 @click.option("--days", type=click.IntRange(min=1), default=DEFAULT_DAYS, show_default=True)
 @click.option("--seed", type=click.IntRange(min=0), default=DEFAULT_SEED, show_default=True)
 @click.option("--last-day", type=DATE, help="UTC date, e.g. 2026-03-31; default: today, up to now.")
@@ -69,7 +73,8 @@ def _summary(simulation: Simulation, sent: int) -> str:
     if not simulation.is_new:
         return f"{what}: nothing new, everything up to {simulation.until:%Y-%m-%d %H:%M} UTC is there"
     also = f", {sent:,} sent to the collector" if sent else ""
-    return f"{what}: {simulation.landed:,} events landed in {simulation.landings} landings{also}; truth in {simulation.truth}"
+    landed = f"{simulation.landed:,} events landed in {simulation.landings} landings"
+    return f"{what}: {landed}{also}; truth in {simulation.truth}"
 
 
 COMMANDS: dict[str, click.Command] = {"simulate": simulate_command}

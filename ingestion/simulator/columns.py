@@ -116,6 +116,6 @@ def uuid_texts(high: Words, low: Words) -> list[str]:
     """Halves to UUID texts."""
     raw = np.column_stack((high, low)).astype(">u8").tobytes().hex()
     return [
-        f"{raw[i:i + 8]}-{raw[i + 8:i + 12]}-{raw[i + 12:i + 16]}-{raw[i + 16:i + 20]}-{raw[i + 20:i + 32]}"
+        f"{raw[i : i + 8]}-{raw[i + 8 : i + 12]}-{raw[i + 12 : i + 16]}-{raw[i + 16 : i + 20]}-{raw[i + 20 : i + 32]}"
         for i in range(0, len(raw), 32)
     ]

@@ -34,9 +34,7 @@ def deliver(disorder: Disorder, people: People, events: Events, base: int, rng: 
     return Deliveries.concat([originals, _copies(disorder, originals, rng), _refused(disorder, events, originals, rng)])
 
 
-def _offline(
-    disorder: Disorder, events: Events, received: Ints, rng: np.random.Generator
-) -> tuple[Bools, Ints, Ints]:
+def _offline(disorder: Disorder, events: Events, received: Ints, rng: np.random.Generator) -> tuple[Bools, Ints, Ints]:
     """Which events wait on the device, when they then arrive, and the times for all others."""
     n = len(events)
     if not n:
@@ -48,7 +46,9 @@ def _offline(
     sizes = np.diff(np.append(starts, n))
     position = np.arange(n) - starts[visit]
     visits = len(starts)
-    cut = (rng.random(visits) * sizes).astype(np.int64) * (rng.random(visits) < 0.5)  # half of them from the first event on
+    cut = (rng.random(visits) * sizes).astype(np.int64) * (
+        rng.random(visits) < 0.5
+    )  # half of them from the first event on
     offline = rng.random(visits) < disorder.offline
     soon = rng.integers(HOUR, 12 * HOUR, visits)
     later = rng.integers(12 * HOUR, 4 * DAY, visits)

@@ -6,8 +6,8 @@ from datetime import date, datetime
 import numpy as np
 
 from ingestion.simulator.business import Business
-from ingestion.simulator.calendar import Calendar, local_date
-from ingestion.simulator.columns import SECOND, Deliveries, Events, stream
+from ingestion.simulator.calendar import Calendar, local_date, milliseconds
+from ingestion.simulator.columns import Deliveries, Events, stream
 from ingestion.simulator.disorder import deliver
 from ingestion.simulator.people import People, draw_people
 from ingestion.simulator.sessions import Listings, day_events
@@ -54,7 +54,7 @@ def unfold(business: Business, zone: str, seed: int, users: int, first_day: date
         deliveries.append(deliver(business.disorder, people, happened, base, rng))
         events.append(happened)
         base += len(happened)
-    until_ms = int(until.timestamp() * SECOND)
+    until_ms = milliseconds(until)
     arrived = Deliveries.concat(deliveries)
     arrived = arrived.take(arrived.received < until_ms)
     order = np.lexsort((arrived.event, arrived.received))

@@ -9,7 +9,22 @@ from ingestion.simulator.columns import DAY, HOUR, MINUTE, Bools, Floats, Ints, 
 
 RAMP_DAYS = 180  # newcomers spread over so many days
 PRESENT_AT_START = 0.65
-FIRST_NAMES = ("Ada", "Ben", "Chen", "Dara", "Elif", "Femi", "Gita", "Hugo", "Ines", "Jun", "Kofi", "Lena", "Mina", "Noor")
+FIRST_NAMES = (
+    "Ada",
+    "Ben",
+    "Chen",
+    "Dara",
+    "Elif",
+    "Femi",
+    "Gita",
+    "Hugo",
+    "Ines",
+    "Jun",
+    "Kofi",
+    "Lena",
+    "Mina",
+    "Noor",
+)
 LAST_NAMES = ("Abel", "Berg", "Costa", "Das", "Eder", "Fofana", "Gupta", "Horn", "Ito", "Jain", "Kaya", "Lund", "Meyer")
 
 

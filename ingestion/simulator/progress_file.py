@@ -22,6 +22,7 @@ class Progress:
     first_day: date
     until: int = 0  # everything received before it has been landed or sent
     file_ids: tuple[str, ...] = field(default=())  # the landings of the bulk path
+    sent: tuple[tuple[int, int], ...] = field(default=())  # from, until: what went through a collector instead
 
     def world(self) -> str:
         """The world in words."""
@@ -30,6 +31,10 @@ class Progress:
     def landed(self, file_ids: tuple[str, ...], until: int) -> "Progress":
         """After one more landing."""
         return replace(self, file_ids=self.file_ids + file_ids, until=until)
+
+    def sent_to(self, until: int) -> "Progress":
+        """After everything that was left before `until` went through a collector."""
+        return replace(self, sent=(*self.sent, (self.until, until)), until=until) if until > self.until else self
 
 
 def progress_path(truth: Path, business: Business) -> Path:
@@ -49,9 +54,12 @@ def read_progress(path: Path) -> Progress | None:
             first_day=date.fromisoformat(stored["first_day"]),
             until=stored["until"],
             file_ids=tuple(stored["file_ids"]),
+            sent=tuple((start, end) for start, end in stored["sent"]),
         )
     except (ValueError, KeyError, TypeError) as error:
-        raise AlmanacError(f"{path} cannot be read ({error}): delete it together with the lake and simulate anew") from error
+        raise AlmanacError(
+            f"{path} cannot be read ({error}): delete it together with the lake and simulate anew"
+        ) from error
 
 
 def write_progress(path: Path, progress: Progress) -> None:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from ingestion.simulator.columns import NONE, Kind
 from ingestion.simulator.engine import World
 from ingestion.simulator.people import FIRST_NAMES, LAST_NAMES
-from ingestion.simulator.voice import Naming, namings, naming
+from ingestion.simulator.voice import Naming, naming, namings
 from ingestion.tracking_plan import Tenant
 
 MINOR_UNITS = 100  # cents of a euro, paise of a rupee
@@ -28,7 +28,7 @@ class Row(NamedTuple):
     person: int
     listing: int
     query: int
-    count: int
+    units: int  # results of a search, units of a booking
     amount: int
     commission: int
     booking: int
@@ -101,7 +101,7 @@ def _search(world: World, own: Naming) -> Maker:
         properties: dict[str, Any] = {
             query: queries[row.query],
             city: offer.cities[row.chance % len(offer.cities)],
-            count: row.count + row.altered,
+            count: row.units + row.altered,
         }
         if row.chance % 3 == 0:
             properties[category] = offer.categories[row.chance % len(offer.categories)]
@@ -138,8 +138,7 @@ def _signup(world: World, own: Naming) -> Maker:
 def _booking(world: World, own: Naming, currency: str) -> Maker:
     offer, people, countries = world.business.offer, world.people, world.business.countries
     booking, listing, amount, commission, unit_price, country, charged = (
-        own.key(k)
-        for k in ("booking_id", "listing_id", "amount", "commission", "unit_price", "country", "currency")
+        own.key(k) for k in ("booking_id", "listing_id", "amount", "commission", "unit_price", "country", "currency")
     )
     units = own.key("nights" if offer.has_nights else "quantity")
 
@@ -150,8 +149,8 @@ def _booking(world: World, own: Naming, currency: str) -> Maker:
             amount: money(row.amount + row.altered),
             commission: money(row.commission),
             charged: currency,
-            units: row.count,
-            unit_price: money(row.amount // row.count),
+            units: row.units,
+            unit_price: money(row.amount // row.units),
             country: countries[people.country[row.person]],
         }
 

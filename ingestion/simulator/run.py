@@ -15,8 +15,9 @@ from almanac.progress import progress
 from almanac.settings import Settings
 from ingestion.lake import Lake
 from ingestion.simulator.business import Business
-from ingestion.simulator.columns import DAY, MINUTE, SECOND, Deliveries
-from ingestion.simulator.engine import World, unfold
+from ingestion.simulator.calendar import instant, milliseconds
+from ingestion.simulator.columns import DAY, MINUTE, Deliveries
+from ingestion.simulator.engine import unfold
 from ingestion.simulator.messages import Sent, Writer
 from ingestion.simulator.progress_file import Progress, progress_path, read_progress, write_progress
 from ingestion.simulator.tenants import business_of
@@ -24,7 +25,7 @@ from ingestion.simulator.truth import arrival_truth, kpi_truth
 from ingestion.tracking_plan import Plan, Tenant, load_plan
 
 NEWEST_MINUTES = 15
-NEWEST_EVENTS = 400  # at least, so that there is something to see
+NEWEST_EVENTS = 400  # at least, so that there is something to see, but none older than a day
 DEFAULT_SEED = 1
 DEFAULT_DAYS = 90
 
@@ -62,7 +63,7 @@ def simulate(
     hold_newest: bool = False,
     lake: Lake | None = None,
 ) -> Simulation:
-    """Simulate `tenant` for `days` days up to `last_day` (a UTC date; by default that of `now`), land it, write the truth.
+    """Simulate `tenant` for `days` days up to `last_day` (a UTC date; by default today), land it and write the truth.
 
     `now` is aware and defaults to this moment: nothing is delivered that would arrive later, and where `last_day` lies
     in the past the world ends with that day, so the result depends on the arguments alone. With `hold_newest` the
@@ -78,39 +79,46 @@ def simulate(
     wanted = Progress(seed, _users(business, users), last - timedelta(days=_positive("days", days) - 1))
     path = progress_path(settings.truth, business)
     done = _continued(read_progress(path), wanted, lake, business)
-    until = max(until, datetime.fromtimestamp(done.until / SECOND, UTC))
+    until = max(until, instant(done.until))
     kpis, arrivals = settings.truth / f"{tenant}.parquet", settings.truth / f"{tenant}_arrivals.parquet"
-    if done.until >= until.timestamp() * SECOND and kpis.exists() and arrivals.exists():
+    if done.until >= milliseconds(until) and kpis.exists() and arrivals.exists():
         return Simulation(tenant, done.users, done.first_day, last, until, 0, 0, (), kpis, arrivals)
 
     own = _own(plan, business)
     world = unfold(business, own.time_zone, seed, done.users, done.first_day, until)
     fresh = world.deliveries.take(world.deliveries.received >= done.until)
     newest_from = _newest_from(fresh, world.until) if hold_newest else world.until
+    bulk, held = fresh.take(fresh.received < newest_from), fresh.take(fresh.received >= newest_from)
     writer = Writer(world, own)
-    landed, landings = 0, 0
-    write_progress(path, done)
-    with progress(f"Simulating {tenant}", len(fresh), "events") as said:
-        for day, bound, part in _days(fresh.take(fresh.received < newest_from), newest_from):
-            content = f"{tenant}/{done.world()}/{done.until}/{bound}"
+    landings = 0
+    for reached in _land(lake, business, writer, bulk, done, newest_from):
+        write_progress(path, reached)
+        done, landings = reached, landings + 1
+    _write_truth(kpis, kpi_truth(world))
+    _write_truth(arrivals, arrival_truth(world, done.sent_to(world.until).sent if hold_newest else done.sent))
+    write_progress(path, done.landed((), newest_from))
+    newest = tuple(writer.sent(held))
+    return Simulation(tenant, done.users, done.first_day, last, until, len(bulk), landings, newest, kpis, arrivals)
+
+
+def _land(
+    lake: Lake, business: Business, writer: Writer, bulk: Deliveries, done: Progress, end: int
+) -> Iterator[Progress]:
+    """Land one part per UTC day of arrival; `end` (epoch milliseconds) is where all of it ends. Gives the progress."""
+    with progress(f"Simulating {business.tenant}", len(bulk), "events") as said:
+        for day, bound, part in _days(bulk, end):
+            # Names the part of the world, so that doing it again after a crash is the same landing.
+            content = f"{business.tenant}/{done.world()}/{done.until}/{bound}"
             result = lake.land(
-                tenant,
+                business.tenant,
                 business.source,
                 writer.arrivals(part),
                 content_hash=sha256(content.encode()).hexdigest(),
                 received={day: len(part)},
             )
             done = done.landed(tuple(str(file_id) for file_id in result.file_ids), bound)
-            write_progress(path, done)
-            landed, landings = landed + len(part), landings + 1
             said.advance(len(part))
-    if not hold_newest:
-        done = done.landed((), world.until)
-    _write_truth(kpis, kpi_truth(world))
-    _write_truth(arrivals, arrival_truth(world, newest_from if hold_newest else None))
-    write_progress(path, done)
-    newest = tuple(writer.sent(fresh.take(fresh.received >= newest_from)))
-    return Simulation(tenant, done.users, done.first_day, last, until, landed, landings, newest, kpis, arrivals)
+            yield done
 
 
 def mark_sent(settings: Settings, simulation: Simulation) -> None:
@@ -118,7 +126,7 @@ def mark_sent(settings: Settings, simulation: Simulation) -> None:
     path = progress_path(settings.truth, business_of(simulation.tenant))
     done = read_progress(path)
     if done is not None:
-        write_progress(path, done.landed((), int(simulation.until.timestamp() * SECOND)))
+        write_progress(path, done.sent_to(milliseconds(simulation.until)))
 
 
 def _until(now: datetime, last_day: date | None) -> datetime:
@@ -156,8 +164,8 @@ def _continued(stored: Progress | None, wanted: Progress, lake: Lake, business: 
     if same and stored.first_day <= wanted.first_day:
         return stored
     raise AlmanacError(
-        f"the lake already holds another simulation of {business.tenant} ({stored.world()}; asked for: {wanted.world()}):"
-        " use the same arguments, or another ALMANAC_HOME"
+        f"the lake already holds another simulation of {business.tenant}"
+        f" ({stored.world()}; asked for: {wanted.world()}): use the same arguments, or another ALMANAC_HOME"
     )
 
 
@@ -168,10 +176,9 @@ def _own(plan: Plan, business: Business) -> Tenant:
 
 
 def _newest_from(fresh: Deliveries, until: int) -> int:
-    """The instant from which on events are held back: the last minutes, or more where those hold too little."""
-    if len(fresh) <= NEWEST_EVENTS:
-        return int(fresh.received[0]) if len(fresh) else until
-    return min(until - NEWEST_MINUTES * MINUTE, int(fresh.received[-NEWEST_EVENTS]))
+    """The instant from which on events are held back: the last minutes, or up to a day where those hold too little."""
+    enough = int(fresh.received[-NEWEST_EVENTS]) if len(fresh) >= NEWEST_EVENTS else 0
+    return max(until - DAY, min(until - NEWEST_MINUTES * MINUTE, enough))
 
 
 def _days(deliveries: Deliveries, end: int) -> Iterator[tuple[date, int, Deliveries]]:

@@ -9,7 +9,19 @@ import numpy as np
 
 from ingestion.simulator.business import Business, Offer
 from ingestion.simulator.calendar import Calendar
-from ingestion.simulator.columns import MINUTE, NONE, SECOND, Bools, Columns, Events, Floats, Ints, Kind, message_ids, stream
+from ingestion.simulator.columns import (
+    MINUTE,
+    NONE,
+    SECOND,
+    Bools,
+    Columns,
+    Events,
+    Floats,
+    Ints,
+    Kind,
+    message_ids,
+    stream,
+)
 from ingestion.simulator.people import People
 from ingestion.simulator.visits import SLOTS, Due, Memory, Visits
 
@@ -68,19 +80,15 @@ def day_events(
     steps, due_row = _steps(visits, cancelled, rng)
     order = np.lexsort((rng.random(len(steps)), steps.stage, steps.visit))
     steps, due_row = steps.take(order), due_row[order]
-    n = len(steps)
+    n, kind, row = len(steps), steps.kind, steps.visit
     first = np.ones(n, dtype=np.bool_)
-    first[1:] = steps.visit[1:] != steps.visit[:-1]
-    kind, row = steps.kind, steps.visit
-    interest = _popular(len(listings.price), len(visits), rng)
-    listing = np.where(rng.random(n) < 0.5, interest[row], _popular(len(listings.price), n, rng))
-    listing = np.where(kind == Kind.BOOKING, interest[row], listing)
-    listing = np.where((kind == Kind.LISTING) | (kind == Kind.BOOKING), listing, NONE)
+    first[1:] = row[1:] != row[:-1]
+    listing = _listings_seen(len(listings.price), kind, row, len(visits), rng)
     high, low = message_ids(rng, n)
     server = ((kind == Kind.BOOKING) | (kind == Kind.CANCEL)) & (rng.random(n) < FROM_SERVER)
     count, amount, commission = _figures(business.offer, listings, kind, listing, rng)
-    booking = np.full(n, NONE, dtype=np.int64)
     booked = np.flatnonzero(kind == Kind.BOOKING)
+    booking = np.full(n, NONE, dtype=np.int64)
     booking[booked] = memory.bookings + np.arange(len(booked))
     _give_back(cancelled, due_row, booking, listing, amount, commission)
     events = Events(
@@ -133,7 +141,16 @@ def _steps(visits: Visits, cancelled: Due | None, rng: np.random.Generator) -> t
 
 
 def _part(visit: Ints, kind: Kind, stage: float | Floats) -> Steps:
-    return Steps(visit, np.full(len(visit), int(kind), dtype=np.int64), np.broadcast_to(stage, visit.shape).astype(float))
+    return Steps(
+        visit, np.full(len(visit), int(kind), dtype=np.int64), np.broadcast_to(stage, visit.shape).astype(float)
+    )
+
+
+def _listings_seen(count: int, kind: Ints, row: Ints, visits: int, rng: np.random.Generator) -> Ints:
+    """The listing of each view and booking: every other view is of the one that its visit is interested in."""
+    interest = _popular(count, visits, rng)[row]
+    viewed = np.where(rng.random(len(row)) < 0.5, interest, _popular(count, len(row), rng))
+    return np.where(kind == Kind.BOOKING, interest, np.where(kind == Kind.LISTING, viewed, NONE))
 
 
 def _popular(count: int, size: int, rng: np.random.Generator) -> Ints:
@@ -212,7 +229,8 @@ def _times(
     length = np.zeros(len(visits), dtype=np.int64)
     np.maximum.at(length, row, passed)
     begin = calendar.start(day) + starts + (rng.random(len(visits)) * np.maximum(room - length, 0)).astype(np.int64)
-    return begin[row] + passed
+    at: Ints = begin[row] + passed
+    return at
 
 
 def _will_cancel(business: Business, memory: Memory, day: int, bookings: Events, rng: np.random.Generator) -> None:

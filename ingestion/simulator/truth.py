@@ -4,6 +4,7 @@ Sessions, persons and channels are known here because they were planned; nothing
 the lake, and no code is shared with the warehouse.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -127,7 +128,7 @@ def _kpis(
 
     one = np.ones(len(events), dtype=np.int64)
     searched = count(s.has_search)
-    converted = {cell: 0 for cell in searched} | count(s.has_search & s.has_conversion)
+    converted = dict.fromkeys(searched, 0) | count(s.has_search & s.has_conversion)
     bookings = total(Kind.BOOKING, one)
     confirmed = total(Kind.BOOKING, events.amount)
     gmv = _minus(confirmed, total(Kind.CANCEL, events.amount))
@@ -207,15 +208,17 @@ def _table(tenant: str, rows: list[tuple[str, str, int, int, Decimal, Decimal]])
     )
 
 
-def arrival_truth(world: World, newest_from: int | None) -> pa.Table:
+def arrival_truth(world: World, sent: Sequence[tuple[int, int]]) -> pa.Table:
     """Events per UTC day of arrival and way: received, accepted, duplicate, quarantined.
 
-    `via` is `collector` for what arrives from the instant `newest_from` (epoch milliseconds) on, else `bulk`; what goes
-    through a collector arrives when it is really sent, not on the planned day named here.
+    `via` is `collector` for what arrives in one of the ranges `sent` (from, until; epoch milliseconds), else `bulk`;
+    what goes through a collector arrives when it is really sent, not on the planned day named here.
     """
     d = world.deliveries
-    limit = world.until if newest_from is None else newest_from
-    key = d.received // DAY_MILLISECONDS * 2 + (d.received >= limit)
+    collected = np.zeros(len(d), dtype=np.bool_)
+    for start, end in sent:
+        collected |= (d.received >= start) & (d.received < end)
+    key = d.received // DAY_MILLISECONDS * 2 + collected
     keys, where = np.unique(key, return_inverse=True)
     refused = d.fault != 0
 

@@ -1,4 +1,4 @@
-"""How a tenant's platform names its events and properties: the tenant's mapping in the tracking plan, read backwards."""
+"""How a platform names its events and properties: the tenant's mapping in the tracking plan, read backwards."""
 
 from dataclasses import dataclass
 

@@ -11,7 +11,7 @@ from ingestion.sources.delivered import Delivered
 from ingestion.sources.mapping import Mapping
 from ingestion.sources.problems import FileProblem, line_of_row, shown
 
-ROW = "#row"  # column of the rows' numbers (from 1, header not counted); no declared column is called so
+ROW = "#row"  # column of the rows' numbers (from 1, header not counted)
 REJECTS = 1_000  # of a file that fits nowhere, so many bad rows are enough
 _ADVICE = {
     "TOO MANY COLUMNS": "too many values for the header: quote values that hold the delimiter",
@@ -22,11 +22,15 @@ _ADVICE = {
 
 @dataclass(frozen=True)
 class Rows:
-    """Typed rows in the file's order, and the key texts where the mapping declares a natural key."""
+    """Typed rows in the file's order: the declared columns that are not ignored, `key_columns` and `ROW`."""
 
-    table: pa.Table  # the declared columns that are not ignored, and ROW
+    table: pa.Table
     count: int  # rows as the CSV reader counts them
-    keys: list[tuple[str, ...]] | None
+
+
+def key_columns(mapping: Mapping) -> tuple[str, ...]:
+    """The columns that hold the texts of the natural key as they stand in the file."""
+    return tuple(f"#key {name}" for name in mapping.natural_key)
 
 
 class CsvReader:
@@ -48,7 +52,7 @@ class CsvReader:
         try:
             self._load(file, header)
             self._refuse_bad_values(file)
-            return self._typed(file)
+            return self._typed()
         finally:
             for name in ("raw_rows", "rejects", "reject_scans"):
                 self._db.execute(f"drop table if exists {name}")
@@ -82,6 +86,7 @@ class CsvReader:
         """All rows as text into `raw_rows`; raises for the first row that has not the header's shape."""
         mapping = self._mapping
         columns = ", ".join(f"{quoted(name)}: 'varchar'" for name in header)
+        quote = quoted(mapping.quote)
         nulls = ", ".join(quoted(text) for text in mapping.null_values)
         try:
             self._db.execute(
@@ -89,7 +94,7 @@ class CsvReader:
                 create temp table raw_rows as
                 select * from read_csv(
                     {quoted(str(file.text))}, auto_detect = false, header = true, columns = {{{columns}}},
-                    delim = {quoted(mapping.delimiter)}, quote = {quoted(mapping.quote)}, escape = {quoted(mapping.quote)},
+                    delim = {quoted(mapping.delimiter)}, quote = {quote}, escape = {quote},
                     nullstr = [{nulls}], store_rejects = true, rejects_table = 'rejects',
                     rejects_scan = 'reject_scans', rejects_limit = {REJECTS})
                 """
@@ -130,16 +135,15 @@ class CsvReader:
         what += f"{also}: correct the file, or the mapping"
         raise FileProblem(file.origin, what if line else f"row {rowid + 1:,}: {what}", line=line, column=name)
 
-    def _typed(self, file: Delivered) -> Rows:
+    def _typed(self) -> Rows:
         selected = [
             f"{kind.cast(identifier(name))} as {identifier(name)}"
             for name, kind in self._types.items()
             if not kind.ignored
         ]
+        keys = zip(self._mapping.natural_key, key_columns(self._mapping), strict=True)
+        selected += [f"{identifier(name)} as {identifier(key)}" for name, key in keys]
         selected.append(f"rowid + 1 as {identifier(ROW)}")
         table = self._db.execute(f"select {', '.join(selected)} from raw_rows order by rowid").to_arrow_table()
-        keys = None
-        if self._mapping.natural_key:
-            names = ", ".join(identifier(name) for name in self._mapping.natural_key)
-            keys = self._db.execute(f"select {names} from raw_rows order by rowid").fetchall()
-        return Rows(table, table.num_rows, keys)
+        ((count,),) = self._db.execute("select count(*) from raw_rows").fetchall()
+        return Rows(table, int(count))

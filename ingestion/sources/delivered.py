@@ -29,7 +29,7 @@ class Delivered:
 
 @contextmanager
 def delivered(path: Path, encoding: str) -> Iterator[Delivered]:
-    """Copy, uncompress and decode `path`. Raises FileProblem if it is unreadable, not gzip, cut off or badly encoded."""
+    """Copy, uncompress and decode `path`. Raises FileProblem if it is unreadable, cut off or badly encoded."""
     with TemporaryDirectory(prefix="almanac-") as folder:
         text = Path(folder) / NAME
         digest = sha256()
@@ -45,10 +45,14 @@ def delivered(path: Path, encoding: str) -> Iterator[Delivered]:
                 out.write(decoder.decode(b"", final=True))
         except UnicodeDecodeError as error:
             line += error.object[: error.start].count(b"\n")
-            what = f"byte {error.object[error.start]:#04x} is not {encoding}: correct the file, or its mapping's encoding"
+            what = (
+                f"byte {error.object[error.start]:#04x} is not {encoding}: correct the file, or its mapping's encoding"
+            )
             raise FileProblem(path, what, line=line) from error
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise FileProblem(path, f"the gzip file is damaged or cut off ({error}): have it delivered again") from error
+            raise FileProblem(
+                path, f"the gzip file is damaged or cut off ({error}): have it delivered again"
+            ) from error
         except OSError as error:
             raise FileProblem(path, f"cannot be read: {error.strerror or error}") from error
         yield Delivered(path, text, digest.hexdigest())

@@ -4,10 +4,10 @@ import re
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from zoneinfo import available_timezones
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
-from zoneinfo import available_timezones
 
 from almanac.errors import AlmanacError
 from ingestion.sources.column_types import ColumnType, column_type
@@ -64,7 +64,9 @@ class Mapping(BaseModel):
         try:
             "".encode(encoding)
         except LookupError:
-            raise ValueError(f"{encoding!r} is no encoding: use utf-8, latin-1, cp1252 or another one of Python's") from None
+            raise ValueError(
+                f"{encoding!r} is no encoding: use utf-8, latin-1, cp1252 or another one of Python's"
+            ) from None
         return encoding
 
     @model_validator(mode="after")
@@ -88,7 +90,12 @@ class Mapping(BaseModel):
 
     def expressions(self) -> dict[str, str]:
         """Every expression by the field of the mapping that holds it, properties as `properties.<name>`."""
-        given = {"event": self.event, "event_at": self.event_at, "user_id": self.user_id, "anonymous_id": self.anonymous_id}
+        given = {
+            "event": self.event,
+            "event_at": self.event_at,
+            "user_id": self.user_id,
+            "anonymous_id": self.anonymous_id,
+        }
         found = {name: text for name, text in given.items() if text is not None}
         return found | {f"properties.{name}": text for name, text in self.properties.items()}
 
@@ -102,7 +109,9 @@ def load_mapping(root: Path, name: str, plan: Plan) -> Mapping:
     """The mapping `files/<name>.yml`, consistent with the tracking plan. AlmanacError names the file and the field."""
     path = root / FOLDER / f"{name}.yml"
     if not _NAME.fullmatch(name) or not path.is_file():
-        raise AlmanacError(f"there is no file source {name!r}: choose from {', '.join(mapping_names(root)) or 'none yet'}")
+        raise AlmanacError(
+            f"there is no file source {name!r}: choose from {', '.join(mapping_names(root)) or 'none yet'}"
+        )
     where = path.relative_to(root).as_posix()
     try:
         given: Any = yaml.safe_load(path.read_text(encoding="utf-8"))

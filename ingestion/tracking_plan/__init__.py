@@ -4,8 +4,9 @@ Belongs here: one YAML contract per event, `common.yml`, `tenants/*.yml`, and th
 message by them. Does not belong here: times, identity and rows (`ingestion/envelope.py`), files (`ingestion/lake.py`).
 """
 
+from ingestion.tracking_plan.contracts import Reason
 from ingestion.tracking_plan.docs import dictionary
-from ingestion.tracking_plan.judge import Judged, Reason, judge
+from ingestion.tracking_plan.judge import Judged, judge
 from ingestion.tracking_plan.load import load_plan, read_plan
 from ingestion.tracking_plan.model import (
     Alias,

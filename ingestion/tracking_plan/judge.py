@@ -1,29 +1,18 @@
-"""Judging one message by the tracking plan: contracts compiled once into plain closures, then microseconds an event.
+"""Judging one message by the tracking plan.
 
 `judge` never raises for what a message holds: what breaks a contract becomes a `Reason` (the event goes to quarantine),
 what is merely odd becomes a warning (the event is kept, the warning stands in its row).
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from ingestion.tracking_plan.model import MESSAGE_TYPES, EventContract, Plan, Property, Tenant
-from ingestion.tracking_plan.names import CONTEXT_PREFIX
-from ingestion.tracking_plan.values import PARSERS, Parser
+from ingestion.tracking_plan.contracts import Judges, Known, Reason
+from ingestion.tracking_plan.model import MESSAGE_TYPES, Plan
 
 SHOWN = 80  # characters of a client's text that a reason repeats
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """Why an event is not accepted: the message's field, a stable code, and words for people."""
-
-    field: str
-    code: str
-    message: str
 
 
 class Judged(NamedTuple):
@@ -39,139 +28,6 @@ class Judged(NamedTuple):
     typed: dict[str, Any]
     reasons: tuple[Reason, ...]
     warnings: tuple[str, ...]
-
-
-Check = Callable[[dict[str, Any], dict[str, Any], list[Reason], list[str]], None]
-Contextualise = Callable[[dict[str, Any], dict[str, Any], list[str]], None]
-
-
-class _Known(NamedTuple):
-    """One event name that a tenant may send."""
-
-    event: str
-    original: str | None
-    rename: Mapping[str, str]
-    check: Check
-
-
-@dataclass(frozen=True)
-class Judges:
-    """Every contract of a plan, compiled."""
-
-    events: dict[str, Check]
-    by_type: dict[str, _Known]  # message type other than track -> its one event
-    by_name: dict[str, dict[str, _Known]]  # tenant -> name in a track message -> event
-    context: Contextualise
-    names: dict[str, tuple[str, ...]] = field(default_factory=dict)  # tenant -> the names it may send, for suggestions
-
-
-# What a type takes without a word; anything else that its parser still understands is noted as converted.
-_NATURAL: dict[str, frozenset[type]] = {
-    "string": frozenset({str}),
-    "integer": frozenset({int}),
-    "number": frozenset({int, float}),
-    "boolean": frozenset({bool}),
-}
-_NO_RENAME: dict[str, str] = {}
-
-
-def compile_judges(plan: Plan) -> Judges:
-    """Compile every contract of `plan` for every tenant."""
-    events = {name: _compile_check(contract, plan.common.properties) for name, contract in plan.events.items()}
-    by_type = {
-        contract.type: _Known(name, None, _NO_RENAME, events[name])
-        for name, contract in plan.events.items()
-        if contract.type != "track"
-    }
-    by_name = {name: _names_of(plan, tenant, events) for name, tenant in plan.tenants.items()}
-    return Judges(
-        events=events,
-        by_type=by_type,
-        by_name=by_name,
-        context=_compile_context(plan),
-        names={tenant: tuple(sorted(known)) for tenant, known in by_name.items()},
-    )
-
-
-def _names_of(plan: Plan, tenant: Tenant, checks: dict[str, Check]) -> dict[str, _Known]:
-    known = {
-        name: _Known(name, None, _NO_RENAME, checks[name])
-        for name, contract in plan.events.items()
-        if contract.type == "track"
-    }
-    for own, alias in tenant.events.items():
-        original = own if own != alias.event else None
-        known[own] = _Known(alias.event, original, dict(alias.properties), checks[alias.event])
-    return known
-
-
-def _compile_check(contract: EventContract, common: Mapping[str, Property]) -> Check:
-    declared = {**common, **contract.properties}
-    specs: dict[str, tuple[type | None, Parser, frozenset[type] | None]] = {}
-    for name, prop in declared.items():
-        # Text and booleans need no parsing where the JSON type is right: one comparison instead of a call.
-        as_is = {"string": str, "boolean": bool}.get(prop.type)
-        specs[name] = (as_is, PARSERS[prop.type], _NATURAL.get(prop.type))
-    required = tuple(name for name, prop in declared.items() if prop.required)
-    types = {name: prop.type for name, prop in declared.items()}
-    of = contract.event
-
-    def check(properties: dict[str, Any], typed: dict[str, Any], reasons: list[Reason], warnings: list[str]) -> None:
-        for name, value in properties.items():
-            spec = specs.get(name)
-            if spec is None:
-                warnings.append(f"undeclared:{name}")
-            elif value is not None:
-                as_is, parse, natural = spec
-                if type(value) is as_is:
-                    typed[name] = value
-                    continue
-                try:
-                    typed[name] = parse(value)
-                except ValueError as unfit:
-                    reasons.append(Reason(name, "wrong_type", f"{name} of {of}: {unfit}"))
-                    continue
-                if natural is not None and type(value) not in natural:
-                    warnings.append(f"converted:{name}")
-        for name in required:
-            value = typed.get(name)
-            if value is None:
-                if properties.get(name) is None:
-                    reasons.append(Reason(name, "missing", f"{of} needs {name} ({types[name]})"))
-            elif value == "" or (type(value) is str and value.isspace()):
-                reasons.append(Reason(name, "missing", f"{of} needs {name} ({types[name]}), got empty text"))
-
-    return check
-
-
-def _compile_context(plan: Plan) -> Contextualise:
-    # Grouped by the first step of the path, because most messages carry few of the groups.
-    groups: dict[str, list[tuple[tuple[str, ...], str, str, Parser, type | None]]] = {}
-    for name, item in plan.common.context.items():
-        head, *rest = item.path.split(".")
-        as_is = str if item.type == "string" else None
-        groups.setdefault(head, []).append((tuple(rest), item.path, CONTEXT_PREFIX + name, PARSERS[item.type], as_is))
-
-    def contextualise(context: dict[str, Any], typed: dict[str, Any], warnings: list[str]) -> None:
-        for head, value in context.items():
-            group = groups.get(head)
-            if group is None or value is None:
-                continue
-            for rest, path, column, parse, as_is in group:
-                found: Any = value
-                for step in rest:
-                    found = found.get(step) if type(found) is dict else None
-                if found is None:
-                    continue
-                if type(found) is as_is:
-                    typed[column] = found
-                    continue
-                try:
-                    typed[column] = parse(found)
-                except ValueError:
-                    warnings.append(f"context_ignored:{path}")
-
-    return contextualise
 
 
 def judge(plan: Plan, tenant: str, message: dict[str, Any]) -> Judged:
@@ -196,9 +52,7 @@ def judge(plan: Plan, tenant: str, message: dict[str, Any]) -> Judged:
     return Judged(known.event, known.original, properties, typed, tuple(reasons), tuple(warnings))
 
 
-def _known(
-    judges: Judges, tenant: str, kind: object, message: dict[str, Any], reasons: list[Reason]
-) -> _Known | None:
+def _known(judges: Judges, tenant: str, kind: object, message: dict[str, Any], reasons: list[Reason]) -> Known | None:
     """The contract that a message falls under, or None with the reason added."""
     names = judges.by_name.get(tenant)
     if names is None:

@@ -12,7 +12,7 @@ from ingestion.tracking_plan.names import NAME, SLUG
 from ingestion.tracking_plan.values import PropertyType
 
 if TYPE_CHECKING:
-    from ingestion.tracking_plan.judge import Judges
+    from ingestion.tracking_plan.contracts import Judges
 
 MessageType = Literal["track", "page", "screen", "identify", "group", "alias"]
 MESSAGE_TYPES: tuple[MessageType, ...] = ("track", "page", "screen", "identify", "group", "alias")
@@ -161,7 +161,7 @@ class Plan:
     def judges(self) -> "Judges":
         """The compiled contracts, made once for a plan."""
         # Imported here: the compiler needs the shapes above.
-        from ingestion.tracking_plan.judge import compile_judges
+        from ingestion.tracking_plan.contracts import compile_judges
 
         return compile_judges(self)
 

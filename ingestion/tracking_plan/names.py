@@ -31,13 +31,14 @@ NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
 SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
 # Words that DuckDB or PostgreSQL do not accept as the bare name of a column.
-SQL_WORDS = frozenset(
-    """all analyse analyze and any array as asc asymmetric both case cast check collate column constraint create default
-    deferrable desc describe distinct do else end except false fetch for foreign from grant group having in initially
-    intersect into lambda lateral leading limit not null offset on only or order pivot placing primary qualify
-    references returning select show some summarize symmetric table then to trailing true union unique unpivot user
-    using variadic when where window with rowid ctid xmin xmax oid tableoid cmin cmax""".split()
-)
+_SQL = """
+all analyse analyze and any array as asc asymmetric both case cast check collate column constraint create default
+deferrable desc describe distinct do else end except false fetch for foreign from grant group having in initially
+intersect into lambda lateral leading limit not null offset on only or order pivot placing primary qualify references
+returning select show some summarize symmetric table then to trailing true union unique unpivot user using variadic
+when where window with rowid ctid xmin xmax oid tableoid cmin cmax
+"""
+SQL_WORDS = frozenset(_SQL.split())
 
 
 def name_problem(name: str) -> str | None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from ingestion.tracking_plan.contracts import Reason
 from ingestion.tracking_plan.model import MESSAGE_TYPES, Common, EventContract, Plan, Tenant
 from ingestion.tracking_plan.names import CONTEXT_PREFIX, NAME, name_problem
 from ingestion.tracking_plan.values import PARSERS
@@ -9,9 +10,7 @@ from ingestion.tracking_plan.values import PARSERS
 _WHERE = "ingestion/tracking_plan"
 
 
-def plan_problems(
-    common: Common, events: Mapping[str, EventContract], tenants: Mapping[str, Tenant]
-) -> list[str]:
+def plan_problems(common: Common, events: Mapping[str, EventContract], tenants: Mapping[str, Tenant]) -> list[str]:
     """Everything wrong between the files: names, types that disagree, tenants that name what does not exist."""
     return [
         *_common_problems(common),
@@ -30,6 +29,13 @@ def _common_problems(common: Common) -> Iterator[str]:
     for name in common.context:
         if not NAME.fullmatch(CONTEXT_PREFIX + name):
             yield f"{_WHERE}/common.yml: context: {name!r} is not snake_case"
+    paths = {item.path: name for name, item in reversed(common.context.items())}
+    for name, item in common.context.items():
+        if paths[item.path] != name:
+            yield f"{_WHERE}/common.yml: context.{name}.path: {item.path!r} is {paths[item.path]!r} already"
+        for other in paths:
+            if item.path.startswith(f"{other}."):
+                yield f"{_WHERE}/common.yml: context.{name}.path: {item.path!r} leads through {other!r}, a column itself"
 
 
 def _event_problems(common: Common, events: Mapping[str, EventContract]) -> Iterator[str]:
@@ -74,7 +80,7 @@ def _tenant_problems(tenant: Tenant, common: Common, events: Mapping[str, EventC
             yield f"{where}: events.{own}.event: {alias.event!r} is not an event of the tracking plan"
             continue
         if contract.type != "track":
-            yield f"{where}: events.{own}.event: {alias.event!r} is sent as {contract.type}, which carries no name to map"
+            yield f"{where}: events.{own}.event: {alias.event!r} is sent as {contract.type}, which has no name to map"
         if own in events and own != alias.event:
             yield f"{where}: events.{own}: is itself a canonical event; it cannot stand for {alias.event!r}"
         targets: dict[str, str] = {}
@@ -111,8 +117,6 @@ def _unfit(where: str, type_name: str, example: object) -> Iterator[str]:
 
 
 def _message_problems(plan: Plan) -> Iterator[str]:
-    from ingestion.tracking_plan.judge import Reason
-
     for event, contract in plan.events.items():
         reasons: list[Reason] = []
         warnings: list[str] = []

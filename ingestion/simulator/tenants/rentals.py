@@ -5,7 +5,7 @@ from ingestion.simulator.business import Behaviour, Business, Campaign, Offer
 RENTALS = Business(
     tenant="rentals",
     source="web",
-    users=5_500,
+    users=6_300,
     share=1.0,
     user_prefix="guest",
     countries=("Germany", "Netherlands", "Denmark", "France", "Italy", "Poland", "Austria", "United Kingdom"),
@@ -49,7 +49,7 @@ RENTALS = Business(
         visits_per_day=0.135,
         weekdays=(0.95, 0.9, 0.92, 0.97, 1.05, 1.1, 1.2),
         growth_per_day=0.0015,
-        yearly_swing=0.12,
+        yearly_swing=0.06,
         hours=(0.03, 0.13, 0.2, 0.21, 0.31, 0.12),
         bounce=0.22,
         searches=2.0,

@@ -1,0 +1,50 @@
+"""The worker process of one build: reads its task from standard input, writes its messages to standard output.
+
+A subprocess instead of `multiprocessing`: it does not import the caller's main module again, which costs seconds under
+Dagster and pytest.
+"""
+
+import ctypes
+import os
+import pickle
+import signal
+import sys
+
+from almanac.dbt_worker import DbtRun, Event, OnEvent, close, invoke, parse
+from almanac.settings import Settings
+
+
+def main() -> None:
+    """Run one build and report it."""
+    settings, full_refresh, parent = pickle.load(sys.stdin.buffer)
+    _die_with(parent)
+    # Whatever a library prints goes to standard error: standard output carries messages only.
+    with os.fdopen(os.dup(1), "wb") as out:
+        os.dup2(2, 1)
+
+        def send(kind: str, payload: Event | DbtRun) -> None:
+            pickle.dump((kind, payload), out)
+            out.flush()
+
+        send("done", _build(settings, full_refresh, lambda event: send("event", event)))
+
+
+def _build(settings: Settings, full_refresh: bool, on_event: OnEvent) -> DbtRun:
+    try:
+        run = invoke(settings, full_refresh, on_event, parse(settings))
+        close(settings)
+    except Exception as e:
+        return DbtRun(error=f"{type(e).__name__}: {e}")
+    return run
+
+
+def _die_with(parent: int) -> None:
+    """End this process when its parent is killed: an orphan would go on writing and hold the warehouse's lock."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+        if os.getppid() != parent:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Migrations of the application state, run by Alembic (`almanac/state/migrate.py`)."""

@@ -1,0 +1,175 @@
+"""Judging what arrived from every source that a tenant expects daily, and saying in words what is wrong."""
+
+import math
+from collections.abc import Callable, Iterable
+from datetime import date
+from typing import Any
+
+from almanac.checks import CheckResult, Severity
+from almanac.engines import open_warehouse
+from almanac.settings import Settings
+from expectations.arrivals import Day, Judged, Period, Source, judge_days, read_days, since, with_values
+from ingestion.tracking_plan import Plan, load_plan
+
+# Our expectations in the order in which they are told, with what each one asks.
+CHECKS = {
+    "every_day_is_present": "Each of the newest complete days has brought something, and there is something to judge.",
+    "rows_are_usual": "The rows of a day lie within the band of the 14 days before it.",
+    "late_share_is_usual": "The share of late events is at most three times that of the 14 days before.",
+    "quarantined_share_is_usual": "The share of quarantined events is at most three times that of the 14 days before.",
+    "no_column_is_silent": "No column that used to have values has lost all of them.",
+}
+
+
+def run(settings: Settings) -> list[CheckResult]:
+    """Judge the arrivals in the private warehouse of `settings.target`; one result per expected source and expectation.
+
+    Days are UTC days of arrival; the day of the newest arrival is not complete and not judged, so the verdict depends
+    on the data alone, never on the clock. A source from which nothing has ever come is a warning; every other failure
+    blocks publishing. Raises AlmanacError if the warehouse cannot be opened.
+    """
+    sources = expected_sources(load_plan(settings.root))
+    with open_warehouse(settings, read_only=True) as engine:
+        if not engine.execute(
+            "select 1 from information_schema.tables where table_schema = 'marts' and table_name = 'mv_daily_arrivals'"
+        ):
+            return []
+        days = read_days(engine)
+        newest = max((d.received_date for listed in days.values() for d in listed), default=None)
+        known = {source: days[source] for source in sources if source in days}
+        if newest and known:
+            known = with_values(engine, known, min(since(listed, newest) for listed in known.values()))
+    periods = {s: judge_days(known[s], newest) if newest and s in known else None for s in sources}
+    return _results(periods)
+
+
+def expected_sources(plan: Plan) -> list[Source]:
+    """Tenant and name of every source from which rows are expected each day."""
+    return sorted(
+        (tenant.tenant, name)
+        for tenant in plan.tenants.values()
+        for name, source in tenant.sources.items()
+        if source.expected == "daily"
+    )
+
+
+def _results(periods: dict[Source, Period | None]) -> list[CheckResult]:
+    """The verdicts; Great Expectations is only loaded when there is a day to judge."""
+    validator: Any = None
+    results: list[CheckResult] = []
+    for source, period in periods.items():
+        if period is None:
+            results += _unheard(source)
+        elif not period.present and not period.missing:
+            results += [_result(source, name, True, "no complete day to judge yet") for name in CHECKS]
+        else:
+            from expectations.suite import Validator, frame
+
+            validator = validator or Validator()
+            passed = validator.passed(frame(period.present), period.expected_days)
+            results += [
+                _result(source, name, passed[name], _words(name, period, passed[name]), details=_details(period))
+                for name in CHECKS
+            ]
+    return results
+
+
+def _unheard(source: Source) -> list[CheckResult]:
+    first, *others = CHECKS
+    nothing = "nothing has arrived from this source yet"
+    return [
+        _result(source, first, False, nothing, severity="warn"),
+        *(_result(source, name, True, nothing) for name in others),
+    ]
+
+
+def _result(
+    source: Source,
+    name: str,
+    passed: bool,
+    message: str,
+    *,
+    severity: Severity = "error",
+    details: dict[str, Any] | None = None,
+) -> CheckResult:
+    return CheckResult(name, "expectation", "/".join(source), severity, passed, message, details or {})
+
+
+def _words(name: str, period: Period, passed: bool) -> str:
+    if passed:
+        return f"{_dates(j.day.received_date for j in period.present)} judged"
+    said = _SAYING[name](period)
+    return said or "the days could not be judged"
+
+
+def _missing(period: Period) -> str:
+    return f"no rows on {_dates(period.missing)}, and rows are expected daily" if period.missing else ""
+
+
+def _rows(period: Period) -> str:
+    return _each(
+        period,
+        lambda j: not j.received_min <= j.day.received <= j.received_max,
+        lambda j: (
+            f"{j.day.received:,} rows, at least {math.ceil(j.received_min):,} expected"
+            if j.day.received < j.received_min
+            else f"{j.day.received:,} rows, at most {math.floor(j.received_max):,} expected"
+        ),
+    )
+
+
+def _late(period: Period) -> str:
+    return _each(
+        period,
+        lambda j: j.late_share > j.late_share_limit,
+        lambda j: f"{j.late_share:.1%} late, at most {j.late_share_limit:.1%} usual",
+    )
+
+
+def _quarantined(period: Period) -> str:
+    return _each(
+        period,
+        lambda j: j.quarantined_share > j.quarantined_share_limit,
+        lambda j: f"{j.quarantined_share:.1%} quarantined, at most {j.quarantined_share_limit:.1%} usual",
+    )
+
+
+def _silent(period: Period) -> str:
+    return _each(period, lambda j: bool(j.silent), lambda j: f"no value in {', '.join(j.silent)}")
+
+
+_SAYING: dict[str, Callable[[Period], str]] = {
+    "every_day_is_present": _missing,
+    "rows_are_usual": _rows,
+    "late_share_is_usual": _late,
+    "quarantined_share_is_usual": _quarantined,
+    "no_column_is_silent": _silent,
+}
+
+
+def _each(period: Period, wrong: Callable[[Judged], bool], words: Callable[[Judged], str]) -> str:
+    return "; ".join(f"{j.day.received_date}: {words(j)}" for j in period.present if wrong(j))
+
+
+def _dates(days: Iterable[date]) -> str:
+    return ", ".join(str(d) for d in days)
+
+
+def _details(period: Period) -> dict[str, Any]:
+    """The judged days with their limits as plain values (JSON)."""
+    return {"missing": [str(d) for d in period.missing], "days": [_numbers(j) for j in period.present]}
+
+
+def _numbers(j: Judged) -> dict[str, Any]:
+    day: Day = j.day
+    return {
+        "received_date": str(day.received_date),
+        "received": day.received,
+        "received_min": j.received_min,
+        "received_max": None if math.isinf(j.received_max) else j.received_max,
+        "late_share": j.late_share,
+        "late_share_limit": j.late_share_limit,
+        "quarantined_share": j.quarantined_share,
+        "quarantined_share_limit": j.quarantined_share_limit,
+        "silent_columns": list(j.silent),
+    }

@@ -1,0 +1,82 @@
+"""What is still usual: a band for a day's rows and limits for its shares, from the days before it.
+
+Every number that could be argued stands here, in `Limits`, with its reason.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How arrivals are judged; all shares are between 0 and 1, all counts are events a day."""
+
+    judged_days: int = 3  # the newest complete days: a weekend without a run hides nothing
+    history_days: int = 14  # two of each weekday, so one odd day of a kind does not set the limit
+    young_days: int = 7  # with fewer days of history the absolute values below are the history
+    fewest: float = 0.5  # of the lowest usual day
+    most: float = 4.0  # times the highest usual day: a campaign may double a day, a client in a loop does more
+    # A day may pass without a row where a typical one has fewer than this: chance alone leaves such days empty.
+    quiet: int = 10
+    # A share may be this many times the usual one; a clean history counts as `floor`, a bad one at most as `young`.
+    factor: float = 3.0
+    late_floor: float = 0.01
+    late_young: float = 0.10
+    quarantined_floor: float = 0.005
+    quarantined_young: float = 0.05
+    # Events come in visits, and what happens to one happens to the whole visit: the unit of chance is not the event.
+    visit: int = 5
+    # A column has fallen silent when so many values were to be expected on a day and none came.
+    silent: int = 50
+
+
+LIMITS = Limits()
+
+
+@dataclass(frozen=True)
+class Band:
+    """The rows that a day may have."""
+
+    low: float
+    high: float
+
+
+def rows_band(history: Sequence[int], limits: Limits = LIMITS) -> Band:
+    """The band for a day's rows, from the rows of the days before it that had any (at most `history_days`).
+
+    With a full history the lowest and the highest day are left out, so that one bad day does not stretch the band for
+    two weeks. With a young one there is only a lower limit: a row.
+    """
+    days = sorted(history)
+    if not days or days[len(days) // 2] < limits.quiet:
+        return Band(0, math.inf)
+    if len(days) < limits.young_days:
+        return Band(1, math.inf)
+    trimmed = days[1:-1] if len(days) >= limits.history_days else days
+    low, high = trimmed[0], trimmed[-1]
+    # Beside the factor, chance: on small counts three standard deviations are more than half of the day.
+    return Band(
+        max(1.0, min(low * limits.fewest, low - 3 * math.sqrt(low))),
+        max(high * limits.most, high + 3 * math.sqrt(high)),
+    )
+
+
+def share_limit(count: int, usual: float, limits: Limits = LIMITS) -> float:
+    """The largest share of `count` events that is still usual where `usual` is the share of the days before.
+
+    `factor` times the usual share, and what chance may add to a day of that size; 1 where the day is too small for any
+    verdict.
+    """
+    if count <= 0:
+        return 1.0
+    allowed = limits.factor * usual * count
+    chance = 4 * math.sqrt(allowed * limits.visit) + 2 * limits.visit
+    return min(1.0, (allowed + chance) / count)
+
+
+def usual_share(part: int, whole: int, days: int, floor: float, young: float, limits: Limits = LIMITS) -> float:
+    """The share to compare with: that of the history within `floor` and `young`, or `young` for a young source."""
+    if days < limits.young_days or whole <= 0:
+        return young
+    return min(max(part / whole, floor), young)

@@ -1,0 +1,42 @@
+"""What is answered to a request whose events were judged and written to the log."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from ingestion.collector.door import Verdict
+from ingestion.collector.problems import Problem
+
+_ONE_ACCEPTED = b'{"success":true,"accepted":1,"rejected":0}'
+
+
+def answer(verdicts: Sequence[Verdict], is_batch: bool) -> bytes:
+    """The JSON of a 200, with index, code, field and message of every event that was refused.
+
+    Raises Problem if none was accepted: `all_rejected` for a batch, its own code for a single event.
+    """
+    errors = [
+        {"index": index, "code": reason.code, "field": reason.field, "message": reason.message}
+        for index, verdict in enumerate(verdicts)
+        for reason in verdict.reasons
+    ]
+    if not errors and len(verdicts) == 1:
+        return _ONE_ACCEPTED
+    rejected = sum(1 for verdict in verdicts if verdict.reasons)
+    accepted = len(verdicts) - rejected
+    if accepted == 0:
+        raise _refused(verdicts, errors, is_batch)
+    document: dict[str, object] = {"success": True, "accepted": accepted, "rejected": rejected}
+    if errors:
+        document["errors"] = errors
+    return msgspec.json.encode(document)
+
+
+def _refused(verdicts: Sequence[Verdict], errors: list[dict[str, object]], is_batch: bool) -> Problem:
+    extra: dict[str, object] = {"accepted": 0, "rejected": len(verdicts), "errors": errors}
+    if is_batch:
+        message = f"None of the {len(verdicts):,} events was accepted; errors says why."
+        return Problem(400, "all_rejected", message, extra=extra, kept=True)
+    first = verdicts[0].reasons[0]
+    status = 413 if first.code == "event_too_large" else 400
+    return Problem(status, first.code, first.message, extra={"field": first.field, **extra}, kept=True)

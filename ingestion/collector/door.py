@@ -1,0 +1,183 @@
+"""The door: every event of a request is cleaned, completed and judged, by the same rules as at its landing."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from ingestion.collector.limits import (
+    MAX_DEPTH,
+    MAX_EVENT_BYTES,
+    MAX_MESSAGE_ID,
+    MAX_PROPERTIES,
+    MAX_PROPERTY_NAME,
+)
+from ingestion.collector.messages import deeper_than, kind_of, redact, write
+from ingestion.collector.segment import Found, Item
+from ingestion.envelope import Arrival, QuarantineRow, to_row
+from ingestion.tracking_plan import Plan, Reason
+
+DEFAULT_TYPE = "track"
+_decode_reasons = msgspec.json.Decoder(list[Reason]).decode
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What becomes of one event: the bytes that the log keeps, and why it is refused (accepted if there is no reason).
+
+    `own` are the reasons that the landing cannot find again, because they are about what came and not what it means.
+    """
+
+    raw: bytes
+    reasons: tuple[Reason, ...] = ()
+    own: tuple[Reason, ...] = ()
+
+
+class Door:
+    """Judges events by one tracking plan."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+
+    def judge(self, found: Found, tenant: str, source: str, received_at: datetime) -> list[Verdict]:
+        """A verdict for each event of a request, in order."""
+        fill = _Fill(found)
+        return [self._judge(item, fill, tenant, source, received_at) for item in found.items]
+
+    def _judge(self, item: Item, fill: "_Fill", tenant: str, source: str, received_at: datetime) -> Verdict:
+        message = item.value
+        if not isinstance(message, dict):
+            own = (_unreadable(item),)
+            return Verdict(redact(item.raw), own, own)
+        # Counting brackets costs nothing; only events with many of them are walked through.
+        if item.raw.count(b"{") + item.raw.count(b"[") > MAX_DEPTH and deeper_than(message, MAX_DEPTH):
+            own = (Reason("", "too_deep", f"the event is nested deeper than {MAX_DEPTH} levels"),)
+            return Verdict(redact(item.raw), own, own)
+        reason = _beyond_limits(item, message)
+        raw = fill.complete(item.raw, message)
+        if reason is not None:
+            return Verdict(raw, (reason,), (reason,))
+        row = to_row(self._plan, tenant, source, Arrival(received_at, message))
+        if isinstance(row, QuarantineRow):
+            return Verdict(raw, tuple(_decode_reasons(row.reasons)))
+        return Verdict(raw)
+
+
+def _unreadable(item: Item) -> Reason:
+    if item.fault is not None:
+        return Reason("", item.fault.code, f"the event cannot be read: {item.fault}")
+    return Reason("", "not_an_object", f"an event must be an object, got {kind_of(item.value)}")
+
+
+def _beyond_limits(item: Item, message: dict[str, Any]) -> Reason | None:
+    """Why an object cannot be an event whatever it means, or None."""
+    raw = item.raw
+    if item.fault is not None:
+        return _unreadable(item)
+    if len(raw) > MAX_EVENT_BYTES:
+        return Reason("", "event_too_large", f"the event has {len(raw):,} bytes; the limit is {MAX_EVENT_BYTES:,}")
+    message_id = message.get("messageId")
+    if type(message_id) is str and len(message_id) > MAX_MESSAGE_ID:
+        return Reason("messageId", "invalid_message_id", f"messageId is longer than {MAX_MESSAGE_ID} characters")
+    for name in ("properties", "traits"):
+        properties = message.get(name)
+        if type(properties) is dict and properties:
+            reason = _bad_names(name, properties)
+            if reason is not None:
+                return reason
+    return None
+
+
+def _bad_names(where: str, properties: dict[str, Any]) -> Reason | None:
+    if len(properties) > MAX_PROPERTIES:
+        return Reason(
+            where, "too_many_properties", f"{where} has {len(properties):,} names; the limit is {MAX_PROPERTIES:,}"
+        )
+    if "" in properties:
+        return Reason(where, "empty_property_name", f"{where} holds an empty name")
+    if max(map(len, properties)) > MAX_PROPERTY_NAME:
+        return Reason(
+            where, "property_name_too_long", f"{where} holds a name of more than {MAX_PROPERTY_NAME} characters"
+        )
+    return None
+
+
+class _Fill:
+    """What a request adds to each of its events (type, sentAt, context), and what it takes away."""
+
+    def __init__(self, found: Found) -> None:
+        self.type = found.type
+        self.sent_at = found.sent_at
+        self.context = found.context
+        if isinstance(self.context, dict):
+            self.context.pop("ip", None)
+        self._parts = {
+            "type": b'"type":' + json.dumps(self.type or DEFAULT_TYPE).encode() + b",",
+            "sentAt": b'"sentAt":' + write(self.sent_at) + b",",
+            "context": b'"context":' + write(self.context) + b",",
+        }
+        self._is_batch = found.is_batch
+
+    def complete(self, raw: bytes, message: dict[str, Any]) -> bytes:
+        """Clean and complete `message` in place; returns its bytes, the client's own as far as they can be kept."""
+        was_empty = not message
+        changed = _clean(message)
+        added: list[str] = []
+        if not self._is_batch:
+            changed |= self._set_type(message, added)
+        if self.sent_at is not None and message.get("sentAt") is None:
+            changed |= _put(message, "sentAt", self.sent_at, added)
+        if self.context is not None:
+            changed |= self._merge_context(message, added)
+        if changed or was_empty or (added and not raw.startswith(b"{")):
+            return write(message)
+        if not added:
+            return raw
+        # Much cheaper than writing the event anew, and every byte that the client sent stays as it was.
+        return b"{" + b"".join([self._parts[name] for name in added]) + raw[1:]
+
+    def _set_type(self, message: dict[str, Any], added: list[str]) -> bool:
+        given = message.get("type")
+        if self.type is None:
+            return given is None and _put(message, "type", DEFAULT_TYPE, added)
+        return given != self.type and _put(message, "type", self.type, added)
+
+    def _merge_context(self, message: dict[str, Any], added: list[str]) -> bool:
+        own = message.get("context")
+        if own is None or own == {}:
+            return _put(message, "context", self.context, added)
+        if isinstance(own, dict) and isinstance(self.context, dict):
+            message["context"] = _merged(self.context, own)
+            return True
+        return False
+
+
+def _put(message: dict[str, Any], name: str, value: Any, added: list[str]) -> bool:
+    """Set a field; a new one is noted in `added`, an existing one is a change of what the client sent."""
+    is_new = name not in message
+    message[name] = value
+    if is_new:
+        added.append(name)
+    return not is_new
+
+
+def _merged(common: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """Both objects in one, level by level; where both have a value, the event's own one counts."""
+    merged = {**common, **own}
+    for name, value in own.items():
+        shared = common.get(name)
+        if isinstance(value, dict) and isinstance(shared, dict):
+            merged[name] = _merged(shared, value)
+    return merged
+
+
+def _clean(message: dict[str, Any]) -> bool:
+    """Take out what the log must never hold: credentials and IP addresses. Returns whether there was any."""
+    changed = message.pop("writeKey", None) is not None
+    changed |= message.pop("ip", None) is not None
+    context = message.get("context")
+    if type(context) is dict:
+        changed |= context.pop("ip", None) is not None
+    return changed

@@ -1,0 +1,95 @@
+"""Requests that were refused as a whole: each kept with its reason in a file of limited size, all of them counted.
+
+Neither file holds credentials or addresses of clients.
+"""
+
+import json
+import logging
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Lock
+
+from almanac.durable import write_text
+from almanac.state import WriteKey
+from ingestion.collector.messages import redact
+from ingestion.collector.problems import Problem
+
+FILE = "refused.jsonl"
+FORMER_FILE = "refused.1.jsonl"
+COUNTS_FILE = "refused-counts.json"
+FILE_BYTES = 10 * 1024 * 1024  # two files of this size at most
+EXCERPT_BYTES = 2_000
+PATH_LENGTH = 200
+
+_log = logging.getLogger("almanac.collector")
+
+
+class Refusals:
+    """The refused requests of one log folder."""
+
+    def __init__(self, folder: Path, file_bytes: int = FILE_BYTES) -> None:
+        self._folder = folder
+        self._file_bytes = file_bytes
+        self._counts = _read_counts(folder / COUNTS_FILE)
+        self._is_saved = True
+        self._lock = Lock()  # counted in the event loop, saved in the landing thread
+
+    def note(self, problem: Problem, path: str, key: WriteKey | None, size: int) -> None:
+        """Count a refused request and, unless it is only to be sent again, keep it with its reason.
+
+        `size` is the body's in bytes as far as it was read. What a stranger sends is counted, but not kept.
+        """
+        now = datetime.now(UTC)
+        tenant = key.tenant if key is not None else ""
+        with self._lock:
+            self._counts[f"{now.date()}/{tenant}/{problem.code}"] += 1
+            self._is_saved = False
+        if problem.status >= 500:
+            return
+        line = {
+            "at": now.isoformat(timespec="milliseconds"),
+            "status": problem.status,
+            "code": problem.code,
+            "message": problem.message,
+            "request_id": problem.request_id,
+            "path": redact(path[:PATH_LENGTH].encode("utf-8", "replace")).decode(),
+            "bytes": size,
+        }
+        if key is not None:
+            # Cleaned before it is cut: half a key would no longer look like one.
+            excerpt = redact(problem.excerpt)[:EXCERPT_BYTES].decode("utf-8", "replace")
+            line |= {"tenant": key.tenant, "source": key.source, "key": key.prefix, "excerpt": excerpt}
+        self._append(json.dumps(line, ensure_ascii=False) + "\n")
+
+    def counts(self) -> dict[str, int]:
+        """How many requests were refused, by `<UTC day>/<tenant>/<code>`; the tenant is empty for strangers."""
+        with self._lock:
+            return dict(sorted(self._counts.items()))
+
+    def save(self) -> None:
+        """Write the counts to their file if there are new ones. Raises OSError."""
+        if not self._is_saved:
+            self._is_saved = True
+            write_text(self._folder / COUNTS_FILE, json.dumps(self.counts(), indent=1) + "\n")
+
+    def _append(self, line: str) -> None:
+        path = self._folder / FILE
+        try:
+            if path.exists() and path.stat().st_size > self._file_bytes:
+                path.replace(self._folder / FORMER_FILE)
+            with path.open("a", encoding="utf-8", errors="replace") as file:
+                file.write(line)
+        except OSError as error:
+            # The request is answered and counted all the same.
+            _log.warning("a refused request was not kept in %s: %s", path, error.strerror or error)
+
+
+def _read_counts(path: Path) -> Counter[str]:
+    try:
+        return Counter({str(name): int(count) for name, count in json.loads(path.read_text(encoding="utf-8")).items()})
+    except FileNotFoundError:
+        return Counter()
+    except (OSError, ValueError, AttributeError):
+        _log.warning("%s cannot be read: counting refused requests anew", path)
+        return Counter()

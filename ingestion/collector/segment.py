@@ -1,0 +1,156 @@
+"""Segment's HTTP API: which address means which type of message, and how events lie in a body."""
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import msgspec
+
+from ingestion.collector.limits import MAX_EVENTS
+from ingestion.collector.messages import Unreadable, finite, kind_of, read, read_odd, refuse_body, write
+from ingestion.collector.problems import Problem
+
+_NAMES = ("track", "identify", "page", "screen", "group", "alias")
+BATCH = ("/v1/batch", "/v1/b")
+# The browser SDK uses the first letters.
+TYPES = {f"/v1/{name}": name for name in _NAMES} | {f"/v1/{name[0]}": name for name in _NAMES}
+
+_BOM = b"\xef\xbb\xbf"
+_NONE = msgspec.Raw()
+
+
+class Item(NamedTuple):
+    """One event of a body: its bytes, their value (None where they have none), and why they cannot be an event."""
+
+    raw: bytes
+    value: Any
+    fault: Unreadable | None = None
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a body holds. `type` is what the address says; `context` and `sent_at` apply to every event of a batch."""
+
+    items: list[Item]
+    is_batch: bool = False
+    type: str | None = None
+    context: Any = None
+    sent_at: Any = None
+    write_key: str | None = field(default=None, repr=False)
+
+
+class _Batch(msgspec.Struct):
+    batch: list[msgspec.Raw]
+    context: msgspec.Raw = _NONE
+    sentAt: msgspec.Raw = _NONE
+    writeKey: msgspec.Raw = _NONE
+
+
+_decode_batch = msgspec.json.Decoder(_Batch).decode
+
+
+def read_single(body: bytes, content_type: bytes, type_: str | None) -> Found:
+    """A body that is one message. Raises Problem where it is none."""
+    body = _without_bom(body)
+    fault = None
+    try:
+        value = read(body)
+    except Unreadable as error:
+        if error.code != "invalid_json_number":
+            raise refuse_body(error, body, content_type) from None
+        value, fault = _odd(body, content_type), error
+    if not isinstance(value, dict):
+        raise Problem(400, "not_an_object", f"Expected an object, got {kind_of(value)}.", excerpt=body)
+    return Found([Item(body, value, fault)], type=type_, write_key=_text(value.get("writeKey")))
+
+
+def read_batch(body: bytes, content_type: bytes) -> Found:
+    """A body with a list of messages in `batch`. Raises Problem where there is none, or one of a size not allowed."""
+    body = _without_bom(body)
+    try:
+        batch = _decode_batch(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        found = _read_odd_batch(body, content_type)
+    else:
+        found = Found(
+            [_item(bytes(raw)) for raw in batch.batch[: MAX_EVENTS + 1]],
+            is_batch=True,
+            context=_optional(batch.context),
+            sent_at=_optional(batch.sentAt),
+            write_key=_text(_optional(batch.writeKey)),
+        )
+    if not found.items:
+        raise Problem(400, "empty_batch", "The batch is empty. Send at least one event.")
+    if len(found.items) > MAX_EVENTS:
+        message = f"The batch has more than {MAX_EVENTS:,} events. Send smaller batches."
+        raise Problem(400, "too_many_events", message, extra={"limit": MAX_EVENTS})
+    return found
+
+
+def _read_odd_batch(body: bytes, content_type: bytes) -> Found:
+    """A batch that the quick decoder refuses: because it is none, or because one of its events is odd."""
+    value = _odd(body, content_type)
+    if not isinstance(value, dict):
+        raise Problem(400, "not_an_object", f"Expected an object, got {kind_of(value)}.", excerpt=body)
+    batch = value.get("batch")
+    if not isinstance(batch, list):
+        got = f"it is of type {kind_of(batch)}" if "batch" in value else "there is none"
+        raise Problem(400, "invalid_batch", f"batch must be a list of events, but {got}.", excerpt=body)
+    try:
+        items = [_odd_item(item) for item in batch[: MAX_EVENTS + 1]]
+    except Unreadable as error:
+        raise refuse_body(error, body, content_type) from None
+    return Found(
+        items,
+        is_batch=True,
+        context=value.get("context"),
+        sent_at=value.get("sentAt"),
+        write_key=_text(value.get("writeKey")),
+    )
+
+
+def _odd(body: bytes, content_type: bytes) -> Any:
+    try:
+        return read_odd(body)
+    except Unreadable as error:
+        raise refuse_body(error, body, content_type) from None
+
+
+def _item(raw: bytes) -> Item:
+    try:
+        return Item(raw, read(raw))
+    except Unreadable as error:
+        if error.code == "invalid_json_number":
+            return Item(raw, _value_or_none(raw), error)
+        return Item(raw, None, error)
+
+
+def _odd_item(value: Any) -> Item:
+    if finite(value):
+        return Item(write(value), value)
+    return Item(write(value), value, Unreadable("invalid_json_number", "it holds a number that is not finite"))
+
+
+def _value_or_none(raw: bytes) -> Any:
+    try:
+        return read_odd(raw)
+    except Unreadable:
+        return None
+
+
+def _optional(raw: msgspec.Raw) -> Any:
+    """The value beside a batch; None where it is absent or cannot be read, because no event depends on it."""
+    try:
+        return read(bytes(raw)) if len(bytes(raw)) else None
+    except Unreadable:
+        return None
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _without_bom(body: bytes) -> bytes:
+    body = body.removeprefix(_BOM)
+    if not body.strip():
+        raise Problem(400, "empty_body", "The body is empty. Send a JSON object.")
+    return body

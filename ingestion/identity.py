@@ -1,0 +1,76 @@
+"""Whose event it is, in which session, and which message: the ids of the envelope."""
+
+import re
+from hashlib import md5
+from typing import Any
+
+from ingestion.scrub import assert_plain
+from ingestion.tracking_plan.contracts import Reason
+
+LONGEST_ID = 256  # characters of an id of a user or visitor
+
+_UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
+# Ids that are a client's programming mistake; as identities they would make strangers one person.
+_NO_IDS = frozenset({"", "0", "anonymous", "nan", "nil", "none", "null", "undefined", "[object object]"})
+
+
+def identity(message: dict[str, Any], field: str, reasons: list[Reason], warnings: list[str]) -> str | None:
+    """An id of a user or visitor as text, or None where there is none worth the name."""
+    value = message.get(field)
+    if value is None:
+        return None
+    if type(value) is not str:
+        if type(value) is not int:
+            reasons.append(Reason(field, "wrong_type", f"{field} must be text"))
+            return None
+        value = str(value)
+        warnings.append(f"converted:{field}")
+    if len(value) > LONGEST_ID:
+        # Never cut: two long ids with the same beginning would become one person.
+        reasons.append(Reason(field, "too_large", f"{field} is longer than {LONGEST_ID} characters"))
+        return None
+    if value.lower() in _NO_IDS:
+        if value:
+            warnings.append(f"illegal:{field}")
+        return None
+    assert_plain(value)
+    return value
+
+
+def session_id(message: dict[str, Any], context: Any, warnings: list[str]) -> str | None:
+    """The client's own session, from the message or its context, as text."""
+    value = message.get("sessionId")
+    if value is None and context:
+        value = context.get("sessionId")
+    if value is None or value == "":
+        return None
+    if type(value) is str:
+        assert_plain(value)
+        return value
+    if type(value) is int:
+        return str(value)  # mobile SDKs number their sessions by time
+    warnings.append("invalid:sessionId")
+    return None
+
+
+def message_id(
+    message: dict[str, Any], origin: str, reasons: list[Reason], warnings: list[str]
+) -> tuple[bytes, str | None]:
+    """The 16 bytes that identify the message within its tenant, and the client's own text where it is no UUID."""
+    given = message.get("messageId")
+    if type(given) is str and given:
+        if len(given) == 36 and _UUID.fullmatch(given):
+            return bytes.fromhex(given.replace("-", "")), None
+        assert_plain(given)
+        return _hash(given), given
+    if type(given) is int:
+        return _hash(str(given)), str(given)
+    if given is None or given == "":
+        warnings.append("generated:messageId")
+    else:
+        reasons.append(Reason("messageId", "wrong_type", "messageId must be text"))
+    return _hash(origin), None
+
+
+def _hash(text: str) -> bytes:
+    return md5(text.encode(), usedforsecurity=False).digest()

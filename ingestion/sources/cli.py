@@ -1,0 +1,44 @@
+"""`almanac ingest`."""
+
+from pathlib import Path
+
+import click
+
+from almanac.errors import AlmanacError
+from almanac.settings import Settings
+from ingestion.sources.file_source import FileSource, Ingested, find_files
+
+
+@click.command("ingest")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
+@click.option("--source", required=True, metavar="NAME", help="The file source: a mapping in ingestion/sources/files.")
+def ingest_command(paths: tuple[Path, ...], source: str) -> None:
+    """Land delivered files: CSV files, compressed or not, or folders of them.
+
+    A file lands whole or not at all, and once: its content is known however it is delivered again. A malformed file is
+    named and the others land all the same; the exit code is 1 then.
+    """
+    settings = Settings.from_env()
+    files = find_files(paths)
+    with FileSource.open(settings, source) as files_of:
+        ingested = files_of.ingest(files)
+    for failure in ingested.failures:
+        click.echo(f"Error: {failure}", err=True)
+    click.echo(summary(source, ingested))
+    if ingested.failures:
+        raise AlmanacError(f"{len(ingested.failures)} of {len(files)} files did not land: see above")
+
+
+def summary(source: str, ingested: Ingested) -> str:
+    """One line about a call: files and rows."""
+    new = [result for result in ingested.results if result.is_new]
+    rows = [sum(getattr(result, name) for result in new) for name in ("received", "accepted", "quarantined")]
+    line = (
+        f"{source}: {len(new):,} files landed, {rows[0]:,} rows received: {rows[1]:,} accepted, {rows[2]:,} quarantined"
+    )
+    if known := len(ingested.results) - len(new):
+        line += f"; {known:,} files had landed before"
+    return line + (f"; {len(ingested.failures):,} files failed" if ingested.failures else "")
+
+
+COMMANDS: dict[str, click.Command] = {"ingest": ingest_command}

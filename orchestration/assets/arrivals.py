@@ -1,0 +1,75 @@
+"""The verdict on what arrived: Great Expectations as asset checks, one per expected source and expectation."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+
+import expectations
+from almanac.checks import CheckResult
+from almanac.publish import record_failure
+from expectations.judge import expected_sources
+from ingestion.tracking_plan import Plan
+from orchestration.assets.models import LOAD_LOG
+from orchestration.resources import Almanac
+from orchestration.translator import DATA_TEAM
+
+ARRIVALS = dg.AssetKey(["gate", "arrivals"])
+
+
+def build_arrivals(plan: Plan) -> dg.AssetsDefinition:
+    """The asset that judges the arrivals of every source that a tenant of `plan` expects daily."""
+    checks = [
+        dg.AssetCheckSpec(
+            name=check_name("/".join(source), name), asset=ARRIVALS, description=description, blocking=True
+        )
+        for source in expected_sources(plan)
+        for name, description in expectations.CHECKS.items()
+    ]
+    spec = dg.AssetSpec(
+        key=ARRIVALS,
+        deps=[LOAD_LOG],
+        group_name="gate",
+        description="What arrived on the newest complete days, judged against what each source is expected to send "
+        "and against the 14 days before: rows, late and quarantined shares, columns that fell silent.",
+        owners=[DATA_TEAM],
+        kinds={"greatexpectations"},
+    )
+
+    @dg.multi_asset(name="arrivals", specs=[spec], check_specs=checks, can_subset=True)
+    def arrivals(context: dg.AssetExecutionContext, almanac: dg.ResourceParam[Almanac]) -> Iterator[Any]:
+        results = expectations.run(almanac.settings)
+        for result in results:
+            key = dg.AssetCheckKey(ARRIVALS, check_name(result.subject, result.name))
+            if key in context.selected_asset_check_keys:
+                yield _shown(key, result)
+            else:
+                context.log.info("%s: %s: %s", result.subject, result.name, result.message)
+        blocking = [result for result in results if result.blocks]
+        if blocking:
+            names = [result.name for result in blocking]
+            record_failure(almanac.settings, f"{len(blocking)} failed checks", names)
+            first = blocking[0]
+            raise dg.Failure(f"{first.subject}: {first.message}", allow_retries=False)
+        yield dg.MaterializeResult(
+            asset_key=ARRIVALS,
+            metadata={"judged": len(results), "warnings": sum(not result.passed for result in results)},
+        )
+
+    return arrivals
+
+
+def check_name(subject: str, name: str) -> str:
+    """The name of the asset check for an expectation on a source (`tenant/source`)."""
+    return f"{subject}/{name}".replace("/", "__").replace("-", "_")
+
+
+def _shown(key: dg.AssetCheckKey, result: CheckResult) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        asset_key=key.asset_key,
+        check_name=key.name,
+        passed=result.passed,
+        severity=dg.AssetCheckSeverity.ERROR if result.severity == "error" else dg.AssetCheckSeverity.WARN,
+        description=result.message,
+        metadata={"details": dg.MetadataValue.json(result.details)},
+    )

@@ -1,0 +1,47 @@
+"""The published version: what portal, API and every other reader see."""
+
+import dagster as dg
+
+from almanac.errors import AlmanacError
+from almanac.publish import Publication, gate, publish, record_failure
+from almanac.settings import Settings
+from almanac.versions import read_status
+from orchestration.assets.arrivals import ARRIVALS
+from orchestration.assets.models import LOAD_LOG
+from orchestration.resources import Almanac
+from orchestration.translator import DATA_TEAM
+
+
+@dg.asset(
+    key=["published", "version"],
+    deps=[LOAD_LOG, ARRIVALS],
+    group_name="published",
+    description="The version that readers see: an immutable copy of the marts and KPIs, switched to in one step. "
+    "Asked for by a run in which anything failed, it stays the old one.",
+    owners=[DATA_TEAM],
+    kinds={"duckdb"},
+)
+def version(almanac: dg.ResourceParam[Almanac]) -> dg.MaterializeResult[None]:
+    """Publish the warehouse, once more guarded by every result; without a change the current version stays."""
+    publication = _publish(almanac.settings)
+    status = read_status(almanac.settings)
+    return dg.MaterializeResult(
+        data_version=dg.DataVersion(publication.version.id),
+        metadata={
+            "version": publication.version.id,
+            "new": publication.is_new,
+            "published at (UTC)": status.published_at.isoformat() if status.published_at else "never",
+            "bytes": publication.version.path.stat().st_size,
+            "file": dg.MetadataValue.path(publication.version.path),
+        },
+    )
+
+
+def _publish(settings: Settings) -> Publication:
+    results = gate(settings)
+    try:
+        return publish(settings, results)
+    except AlmanacError as error:
+        if not any(result.blocks for result in results):  # a blocking check has left its own note
+            record_failure(settings, str(error), [])
+        raise dg.Failure(str(error), allow_retries=False) from error

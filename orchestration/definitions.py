@@ -1,0 +1,42 @@
+"""What Dagster loads (`workspace.yaml`): assets, checks, the job, its schedule, and what is watched."""
+
+import dagster as dg
+
+from almanac.dbt_worker import OnEvent, Runner
+from almanac.settings import Settings
+from ingestion.tracking_plan import load_plan
+from orchestration.assets.arrivals import build_arrivals
+from orchestration.assets.lake import landings, tracking_plan
+from orchestration.assets.models import build_models
+from orchestration.assets.published import version
+from orchestration.jobs import daily
+from orchestration.manifest import load_manifest
+from orchestration.resources import Almanac, almanac_resource
+from orchestration.schedules import daily_schedule
+from orchestration.sensors import lost_runs
+
+
+def build_defs(
+    settings: Settings | None = None, *, runner: Runner | None = None, on_event: OnEvent | None = None
+) -> dg.Definitions:
+    """All definitions for `settings` (default: those of the environment).
+
+    The dbt project is parsed first if it has changed. `runner` runs dbt (default: a fresh process for each build);
+    `on_event` is told of each model and test as it finishes. Raises AlmanacError if the dbt project cannot be parsed.
+    """
+    settings = settings or Settings.from_env()
+    models = build_models(load_manifest(settings))
+    arrivals = build_arrivals(load_plan(settings.root))
+    return dg.Definitions(
+        assets=[tracking_plan, landings, models, arrivals, version],
+        jobs=[daily],
+        schedules=[daily_schedule(settings.environment == "production")],
+        sensors=[lost_runs],
+        resources={"almanac": almanac_resource(Almanac(settings, runner, on_event))},
+    )
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """The definitions of this installation; nothing is read before Dagster asks for them."""
+    return build_defs()

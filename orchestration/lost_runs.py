@@ -1,0 +1,66 @@
+"""Runs whose process is gone: after a crash of the machine Dagster would show them as running for ever.
+
+Every run carries the process that it lives in as tags; a run whose process does not exist any more is closed.
+"""
+
+import os
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+
+import dagster as dg
+
+HOST, BOOT, PROCESS = "almanac/host", "almanac/boot", "almanac/process"
+ALIVE = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
+
+
+def mark() -> dict[str, str]:
+    """Tags that name this process: host, boot of the host, process id with its start time."""
+    return {HOST: socket.gethostname(), BOOT: _boot(), PROCESS: f"{os.getpid()}-{_started(os.getpid())}"}
+
+
+def is_lost(tags: Mapping[str, str]) -> bool:
+    """Whether the process that these tags name is gone for certain (a process of another host never is)."""
+    if tags.get(HOST) != socket.gethostname() or PROCESS not in tags:
+        return False
+    if tags.get(BOOT) != _boot():
+        return True
+    pid, _, started = tags[PROCESS].partition("-")
+    return not pid.isdigit() or _started(int(pid)) != started
+
+
+def close_lost_runs(instance: dg.DagsterInstance) -> list[str]:
+    """End every run whose process is gone as failed, and return their ids."""
+    lost = [run for run in instance.get_runs(dg.RunsFilter(statuses=ALIVE)) if is_lost(run.tags)]
+    for run in lost:
+        instance.report_run_failed(run, "The process of this run is gone: it was killed, or the machine restarted.")
+    return [run.run_id for run in lost]
+
+
+def _boot() -> str:
+    """An id that changes with every start of the machine; empty where the system offers none."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
+
+
+def _started(pid: int) -> str:
+    """When a process started, in ticks since the boot: ids are used again. "gone" if there is none, "" if unknown."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return _exists(pid)
+    state, *fields = stat.rpartition(")")[2].split()
+    return "gone" if state in "ZX" else fields[18]
+
+
+def _exists(pid: int) -> str:
+    """The same where there is no /proc to ask."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return "gone"
+    except PermissionError:
+        return ""
+    return ""

@@ -1,0 +1,29 @@
+"""What the assets share: the settings, and how dbt is run."""
+
+from dataclasses import dataclass
+
+import dagster as dg
+
+from almanac.dbt_worker import OnEvent, Runner
+from almanac.settings import Settings
+from orchestration.lost_runs import mark
+
+
+@dataclass(frozen=True)
+class Almanac:
+    """The installation that the assets work on."""
+
+    settings: Settings
+    runner: Runner | None = None  # None: a fresh worker process for each build
+    on_event: OnEvent | None = None  # also told of each model and test as it finishes
+
+
+def almanac_resource(almanac: Almanac) -> dg.ResourceDefinition:
+    """The installation as a Dagster resource; a run that uses it is marked with the process it lives in."""
+
+    def start(context: dg.InitResourceContext) -> Almanac:
+        if context.instance and context.run_id:
+            context.instance.add_run_tags(context.run_id, mark())
+        return almanac
+
+    return dg.ResourceDefinition(resource_fn=start, description="The installation: settings, and how dbt is run.")

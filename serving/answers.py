@@ -1,0 +1,158 @@
+"""The shapes of the API's answers."""
+
+from datetime import date, datetime
+
+from pydantic import BaseModel, Field
+
+
+class PublicationAnswer(BaseModel):
+    """Which publication the numbers come from."""
+
+    id: str
+    published_at: datetime
+    data_as_of: datetime
+
+
+class ValueAnswer(BaseModel):
+    """One value; `formatted` is what the portal shows."""
+
+    numerator: float | None
+    denominator: float | None
+    value: float | None
+    formatted: str
+    is_complete: bool
+
+
+class PointAnswer(ValueAnswer):
+    """One period of a series."""
+
+    period_start: date
+
+
+class SeriesAnswer(BaseModel):
+    """The periods of one value of the dimension (`all`: of the total), oldest first; without data no period."""
+
+    group: str
+    points: list[PointAnswer]
+
+
+class FigureAnswer(ValueAnswer):
+    """One number over the range; `period` is `total`, or the time grain of the single period that it stands for."""
+
+    first: date = Field(serialization_alias="from")
+    last: date = Field(serialization_alias="to")
+    period: str
+    label: str
+
+
+class ChangeAnswer(BaseModel):
+    """The change against the compared figure as the portal shows it."""
+
+    formatted: str
+    tone: str
+    reason: str
+
+
+class KpiAnswer(BaseModel):
+    """A KPI over a range of days."""
+
+    kpi: str
+    title: str
+    unit: str
+    currency: str | None
+    tenant: str
+    first: date = Field(serialization_alias="from")
+    last: date = Field(serialization_alias="to")
+    period: str
+    group_by: str | None = Field(serialization_alias="groupBy")
+    publication: PublicationAnswer
+    figure: FigureAnswer | None
+    compared: FigureAnswer | None
+    change: ChangeAnswer | None
+    series: list[SeriesAnswer]
+
+
+class KpiSummary(BaseModel):
+    """A KPI of the catalogue."""
+
+    kpi: str
+    title: str
+    description: str
+    owner: str
+    unit: str
+    direction: str
+    formula: str
+    numerator: str
+    denominator: str | None
+    is_additive: bool
+    time_grains: list[str]
+    dimensions: list[str]
+    target: float | None
+    checks_passed: int
+    checks: int
+
+
+class TenantAnswer(BaseModel):
+    """A tenant whose numbers can be asked for."""
+
+    tenant: str
+    title: str
+    time_zone: str
+    currency: str
+    first_day: date
+    last_day: date
+
+
+class CatalogueAnswer(BaseModel):
+    """Everything that can be asked for."""
+
+    publication: PublicationAnswer
+    tenants: list[TenantAnswer]
+    kpis: list[KpiSummary]
+
+
+class ArrivalAnswer(BaseModel):
+    """The reconciliation of one UTC day of arrival and source."""
+
+    received_date: date
+    source: str
+    received: int
+    accepted: int
+    duplicate: int
+    quarantined: int
+    suppressed: int
+    erased: int
+    late: int
+    difference: int
+
+
+class EventDayAnswer(BaseModel):
+    """Events of one name and day."""
+
+    event: str
+    day: date
+    events: int
+
+
+class EventsAnswer(BaseModel):
+    """What arrived of a tenant: accepted by local day, quarantined and reconciliation by UTC day of arrival."""
+
+    tenant: str
+    first: date = Field(serialization_alias="from")
+    last: date = Field(serialization_alias="to")
+    publication: PublicationAnswer
+    reconciliation: list[ArrivalAnswer]
+    accepted: list[EventDayAnswer]
+    quarantined: list[EventDayAnswer]
+
+
+class ProblemAnswer(BaseModel):
+    """An error (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    code: str
+    message: str

@@ -1,0 +1,153 @@
+"""The tables and charts of the Events page."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+
+from serving import formatting
+from serving.arrivals import TERMS, Arrivals, Rejected
+from serving.cards import ChartView
+from serving.charts import chart_spec
+from serving.formatting import Style
+from serving.ranges import Span, periods
+from serving.series import Plot, Series, sentence
+from serving.tables import Cell, Column, TableView
+from serving.values import Value
+
+ByDay = Mapping[str, Mapping[date, int]]  # counts by event and day
+
+COUNT = Style("count")
+NO_NAME = "(no name)"
+CHART_HEIGHT = 180  # px
+
+
+def by_event(accepted: ByDay, quarantined: ByDay) -> TableView:
+    """A row per event: how many were accepted and quarantined, most frequent first."""
+    totals = {
+        n: (sum(accepted.get(n, {}).values()), sum(quarantined.get(n, {}).values())) for n in {*accepted, *quarantined}
+    }
+    rows = [
+        (name_cell(name), number(kept), number(refused), _share(refused, kept + refused))
+        for name, (kept, refused) in sorted(totals.items(), key=lambda item: (-sum(item[1]), item[0]))
+    ]
+    kept, refused = (sum(t[i] for t in totals.values()) for i in (0, 1))
+    columns = (
+        Column("event", "Event", is_number=False),
+        Column("accepted", "Accepted"),
+        Column("quarantined", "Quarantined"),
+        Column("share", "Share quarantined", "%"),
+    )
+    total = (Cell("Total", is_number=False), number(kept), number(refused), _share(refused, kept + refused))
+    return TableView(columns, tuple(rows), total if rows else ())
+
+
+def by_day(counts: ByDay, day_title: str) -> TableView:
+    """A row per day (newest first), a column per event, and the total of both."""
+    names = sorted(counts, key=lambda name: (-sum(counts[name].values()), name))
+    days = sorted({day for found in counts.values() for day in found}, reverse=True)
+    columns = [
+        Column("day", day_title, is_number=False),
+        *(Column(n or NO_NAME, n or NO_NAME) for n in names),
+        Column("total", "Total"),
+    ]
+    rows = []
+    for day in days:
+        found = [counts[name].get(day) for name in names]
+        rows.append((day_cell(day), *(number(n) for n in found), number(sum(n or 0 for n in found))))
+    sums = [sum(counts[name].values()) for name in names]
+    totals = (Cell("Total", is_number=False), *(number(n) for n in sums), number(sum(sums)))
+    return TableView(tuple(columns), tuple(rows), totals if rows else ())
+
+
+def by_reason(reasons: Sequence[tuple[str, str, int]]) -> TableView:
+    """Why events were quarantined."""
+    columns = (
+        Column("code", "Reason", is_number=False),
+        Column("field", "Field", is_number=False),
+        Column("events", "Events"),
+    )
+    rows = tuple((text(code), text(field), number(count)) for code, field, count in reasons)
+    total = (Cell("Total", is_number=False), Cell("", is_number=False), number(sum(r[2] for r in reasons)))
+    return TableView(columns, rows, total if rows else ())
+
+
+def reconciliation(arrivals: Sequence[Arrivals]) -> TableView:
+    """A row per day and source with the terms of the equation and what they do not explain."""
+    names = (*TERMS, "difference", "late")
+    columns = [
+        Column("received_date", "Day of arrival (UTC)", is_number=False),
+        Column("source", "Source", is_number=False),
+    ]
+    columns += [Column(n, n.capitalize() if n != "late" else "Late (of accepted)") for n in names]
+    rows = [(day_cell(a.received_date), text(a.source), *(number(getattr(a, n)) for n in names)) for a in arrivals]
+    totals = (Cell("Total", is_number=False), Cell("", is_number=False), *(number(total(arrivals, n)) for n in names))
+    return TableView(tuple(columns), tuple(rows), totals if rows else ())
+
+
+def rejected(found: Sequence[Rejected], time_zone: str) -> TableView:
+    """The last refused events with field and reason."""
+    columns = tuple(
+        Column(name, title, is_number=False)
+        for name, title in (
+            ("received_at", "Received"), ("event", "Event"), ("field", "Field"), ("code", "Reason"),
+            ("message", "What is wrong"), ("source", "Source"),
+        )
+    )  # fmt: skip
+    rows = []
+    for r in found:
+        when = Cell(formatting.moment(r.received_at, time_zone), r.received_at.isoformat(), is_number=False)
+        rows.append((when, name_cell(r.event), text(r.field), text(r.code), text(r.message), text(r.source)))
+    return TableView(columns, tuple(rows))
+
+
+def daily_chart(title: str, counts: Mapping[date, int], span: Span, last_complete: date) -> ChartView | None:
+    """Bars of a count per day; days without any have none. None if there is nothing to draw."""
+    starts = tuple(periods(span, "day"))
+    values = tuple(_value(day, counts[day], day <= last_complete) if day in counts else None for day in starts)
+    plot = Plot("day", starts, (Series(title, COUNT, 1, values),), is_split=False)
+    if not plot.has_data:
+        return None
+    return ChartView(chart_spec(plot, "bar", CHART_HEIGHT), (), "", sentence(plot), "")
+
+
+def day_sums(counts: ByDay) -> dict[date, int]:
+    """All events together, by day."""
+    sums: dict[date, int] = {}
+    for found in counts.values():
+        for day, count in found.items():
+            sums[day] = sums.get(day, 0) + count
+    return sums
+
+
+def total(arrivals: Sequence[Arrivals], term: str) -> int:
+    """One term of the reconciliation over all days."""
+    return sum(int(getattr(a, term)) for a in arrivals)
+
+
+def number(count: int | None) -> Cell:
+    """A count; none is shown as such."""
+    return Cell(formatting.count(count), "" if count is None else str(count))
+
+
+def text(value: str) -> Cell:
+    """Text as it came."""
+    return Cell(value or formatting.NONE, value, is_number=False)
+
+
+def name_cell(event: str) -> Cell:
+    """The name of an event, or that it had none."""
+    return Cell(event or NO_NAME, event, is_number=False)
+
+
+def day_cell(day: date) -> Cell:
+    """A day, sorted by time."""
+    return Cell(formatting.day(day), day.isoformat(), is_number=False)
+
+
+def _share(part: int, whole: int) -> Cell:
+    known = Decimal(part) / whole if whole else None
+    return Cell(formatting.bare(known, Style("ratio", decimals=2)), str(known or ""))
+
+
+def _value(day: date, count: int, is_complete: bool) -> Value:
+    return Value(day, "all", Decimal(count), Decimal(1), float(count), is_complete)

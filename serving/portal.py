@@ -1,0 +1,124 @@
+"""What every request of the portal shares, and how a page is rendered."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any, cast
+from urllib.parse import urlencode
+
+from fastapi import Depends, Request
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from almanac.errors import AlmanacError
+from almanac.settings import ROOT, Settings
+from almanac.versions import read_status
+from dashboards.specs import Dashboard, dashboard_files, load_dashboard
+from serving import assets, formatting
+from serving.catalogue import publication
+from serving.problems import Problem
+from serving.reading import Reading, Versions
+from serving.staleness import banner
+
+NAVIGATION = (("kpis", "KPIs", "/kpis"), ("events", "Events", "/events"))
+THEMES = ("light", "dark")
+
+
+@dataclass(frozen=True)
+class Portal:
+    """The application's own objects."""
+
+    settings: Settings
+    versions: Versions
+    templates: Environment
+
+
+def make_portal(settings: Settings) -> Portal:
+    """Open nothing yet: versions are opened when they are read."""
+    templates = Environment(
+        loader=FileSystemLoader(ROOT / "serving" / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.globals |= {"fmt": formatting, "asset": _asset_address, "address": address}
+    return Portal(settings, Versions(settings), templates)
+
+
+def the_portal(request: Request) -> Portal:
+    """The portal of a request."""
+    return cast(Portal, request.app.state.portal)
+
+
+def _reading(request: Request) -> Iterator[Reading]:
+    with the_portal(request).versions.reading() as reading:
+        yield reading
+
+
+ReadingNow = Annotated[Reading, Depends(_reading)]
+
+
+def dashboards(portal: Portal) -> dict[str, Dashboard]:
+    """Every dashboard that can be read, by name; `dashboard` says what is wrong with the others."""
+    found: dict[str, Dashboard] = {}
+    for path in dashboard_files(portal.settings.root):
+        try:
+            found[path.stem] = load_dashboard(path, portal.settings.root)
+        except AlmanacError:
+            continue
+    return found
+
+
+def dashboard(portal: Portal, name: str) -> Dashboard:
+    """One dashboard. Raises Problem 404 if there is none of that name, 500 if its file is wrong."""
+    files = {path.stem: path for path in dashboard_files(portal.settings.root)}
+    if name not in files:
+        listed = ", ".join(files) or "none"
+        raise Problem(404, "unknown_dashboard", f"No dashboard is called {name[:50]!r}: there is {listed}.")
+    try:
+        return load_dashboard(files[name], portal.settings.root)
+    except AlmanacError as error:
+        raise Problem(500, "broken_dashboard", str(error)) from error
+
+
+def default_tenant(portal: Portal) -> str | None:
+    """The tenant that pages without a dashboard of their own begin with: the first dashboard's."""
+    return next((d.tenant_default for d in dashboards(portal).values() if d.tenant_default), None)
+
+
+def render(
+    request: Request,
+    template: str,
+    context: dict[str, Any],
+    *,
+    reading: Reading | None = None,
+    time_zone: str = "UTC",
+    carried: dict[str, str] | None = None,
+    status: int = 200,
+) -> HTMLResponse:
+    """A page inside the frame: navigation (which carries the selection along), theme, stale bar, data as of."""
+    portal = the_portal(request)
+    now = publication(reading) if reading else None
+    theme = request.cookies.get("theme")
+    items = [(f"/dashboards/{name}", d.title, f"/dashboards/{name}") for name, d in dashboards(portal).items()]
+    items += [(path, title, path) for _, title, path in NAVIGATION]
+    frame = {
+        "navigation": [(address(path, carried or {}), title, request.url.path == key) for key, title, path in items],
+        "theme": theme if theme in THEMES else "",
+        "banner": banner(read_status(portal.settings), now, time_zone),
+        "data_as_of": formatting.moment(now.data_as_of, time_zone) if now else "",
+        "library": _asset_address(assets.CHART_LIBRARY),
+    }
+    html = portal.templates.get_template(template).render(frame | context)
+    return HTMLResponse(html, status_code=status, headers={"Cache-Control": "private, no-cache"})
+
+
+def address(path: str, parameters: dict[str, str]) -> str:
+    """A path with parameters, in their order; empty ones are left out."""
+    query = urlencode({k: v for k, v in parameters.items() if v})
+    return f"{path}?{query}" if query else path
+
+
+def _asset_address(name: str) -> str:
+    version = assets.chart_library_version() if name == assets.CHART_LIBRARY else assets.digest()
+    return f"/assets/{version}/{name}"

@@ -1,0 +1,87 @@
+"""The page of all KPIs: what each means, who owns it, its latest value for every tenant."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import HTMLResponse
+
+from serving import formatting
+from serving.catalogue import Kpi, Tenant, kpis, publication, tenants
+from serving.explanations import Explanation, explain
+from serving.figures import compare_latest
+from serving.filters import Choice
+from serving.portal import ReadingNow, render
+from serving.ranges import GRAINS, TimeGrain
+from serving.reading import Reading
+from serving.selection import Asked
+from serving.values import read_latest
+
+router = APIRouter(include_in_schema=False)
+
+
+@dataclass(frozen=True)
+class LatestView:
+    """The latest complete value of one KPI for one tenant; `why` is None where there is none."""
+
+    tenant: Tenant
+    value: str
+    exact: str
+    period: str
+    why: Explanation | None
+
+
+@dataclass(frozen=True)
+class KpiView:
+    """A row of the page."""
+
+    kpi: Kpi
+    grain: TimeGrain
+    target: str
+    latest: tuple[LatestView, ...]
+
+
+@router.get("/kpis")
+def show(
+    request: Request,
+    reading: ReadingNow,
+    asked: Asked,
+    period: Annotated[TimeGrain, Query(description="The time grain of the values.")] = "week",
+) -> HTMLResponse:
+    """Every KPI of the catalogue."""
+    context = {
+        "title": "KPIs",
+        "tenants": list(tenants(reading).values()),
+        "kpis": _rows(reading, period),
+        "periods": [Choice(g, f"By {g}", g == period) for g in GRAINS],
+        "query": dict(request.query_params),
+    }
+    carried = {k: v for k, v in request.query_params.items() if k in ("tenant", "range", "from", "to", "compareTo")}
+    return render(request, "kpis.html", context, reading=reading, carried=carried)
+
+
+def _rows(reading: Reading, grain: TimeGrain) -> list[KpiView]:
+    latest = read_latest(reading)
+    now = publication(reading)
+    catalogue = kpis(reading)
+    rows = []
+    for kpi in catalogue.values():
+        shown = grain if grain in kpi.time_grains else kpi.time_grains[0]
+        cells = []
+        for tenant in tenants(reading).values():
+            found = latest.get((tenant.tenant, kpi.kpi, shown), [])
+            style = kpi.style(tenant.currency)
+            if not found:
+                cells.append(LatestView(tenant, formatting.NONE, formatting.NONE, "", None))
+                continue
+            compared = compare_latest(found, kpi, tenant, shown)
+            value = compared.now.value
+            why = explain(kpi, catalogue.values(), tenant, compared, now)
+            cells.append(
+                LatestView(
+                    tenant, formatting.compact(value, style), formatting.exact(value, style), compared.now.label, why
+                )
+            )
+        target = formatting.exact(kpi.target, kpi.style(None)) if kpi.target is not None else ""
+        rows.append(KpiView(kpi, shown, target, tuple(cells)))
+    return rows

@@ -1,0 +1,1 @@
+"""Events that a person can read, and every KPI value that must come of them, computed by hand."""

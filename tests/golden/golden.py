@@ -1,0 +1,120 @@
+"""Reading the golden events and expectations, landing them, and reading what a build made of them."""
+
+import csv
+from collections import Counter
+from collections.abc import Iterator
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import duckdb
+import yaml
+
+from almanac.settings import Settings
+from ingestion.envelope import Arrival
+from ingestion.lake import Lake
+
+FOLDER = Path(__file__).resolve().parent
+LANDINGS = (1, 2, 3, 4)
+
+Key = tuple[str, str, str, date, str, str]  # tenant, KPI, time grain, period, dimension, its value
+
+
+class Value(NamedTuple):
+    """What `kpi_values` says of one key."""
+
+    numerator: Decimal | None
+    denominator: Decimal | None
+    value: float | None
+    is_complete: bool
+
+
+Values = dict[Key, Value]
+
+
+def events() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every golden event with its tenant, in the order of the file."""
+    for tenant, own in yaml.safe_load((FOLDER / "events.yml").read_text(encoding="utf-8")).items():
+        for event in own:
+            yield tenant, event
+
+
+def land(settings: Settings, *landings: int) -> None:
+    """Land the events of these landings, those of one tenant in one go."""
+    arrivals: dict[str, list[Arrival]] = {}
+    for tenant, event in events():
+        if event["landing"] in landings:
+            received_at = datetime.fromisoformat(event["received"])
+            arrivals.setdefault(tenant, []).append(Arrival(received_at, _message(event)))
+    for tenant, own in arrivals.items():
+        received = Counter(a.received_at.date() for a in own)
+        Lake.open(settings).land(tenant, "web", own, content_hash=f"golden-{landings}", received=received)
+
+
+def expected() -> Values:
+    """The values computed by hand."""
+    with (FOLDER / "expected.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    values = {
+        (r["tenant"], r["kpi"], r["time_grain"], date.fromisoformat(r["period_start"]), r["dimension"],
+         r["dimension_value"]): Value(
+            Decimal(r["numerator"]), Decimal(r["denominator"]), float(r["value"]) if r["value"] else None,
+            r["is_complete"] == "yes",
+        )
+        for r in rows
+    }  # fmt: skip
+    assert len(values) == len(rows), "a row of expected.csv is repeated"
+    return values
+
+
+def measured(warehouse: Path) -> Values:
+    """The values that a build made."""
+    with duckdb.connect(str(warehouse), read_only=True) as con:
+        rows = con.execute(
+            "select tenant, kpi, time_grain, period_start, dimension, dimension_value, numerator, denominator, value, "
+            "is_complete from kpis.kpi_values"
+        ).fetchall()
+    values = {tuple(row[:6]): Value(*row[6:]) for row in rows}
+    assert len(values) == len(rows), "a row of kpi_values is repeated"
+    return values
+
+
+def differences(found: Values, wanted: Values) -> list[str]:
+    """Every missing, unexpected or different row, in words; decimals exactly, the quotient within 1e-12 of itself."""
+    lines = [f"missing: {_text(key)}" for key in wanted.keys() - found.keys()]
+    lines += [f"not expected: {_text(key)}: {found[key]}" for key in found.keys() - wanted.keys()]
+    lines += [
+        f"{_text(key)}: found {found[key]}, expected {wanted[key]}"
+        for key in found.keys() & wanted.keys()
+        if not _same(found[key], wanted[key])
+    ]
+    return sorted(lines)
+
+
+def _same(found: Value, wanted: Value) -> bool:
+    if found.value is None or wanted.value is None:
+        is_close = found.value is wanted.value
+    else:
+        is_close = abs(found.value - wanted.value) <= 1e-12 * max(1.0, abs(wanted.value))
+    return is_close and found._replace(value=None) == wanted._replace(value=None)
+
+
+def _text(key: Key) -> str:
+    return " ".join(map(str, key))
+
+
+def _message(event: dict[str, Any]) -> dict[str, Any]:
+    message = {
+        "type": event.get("type", "track"),
+        "event": event.get("event"),
+        "messageId": str(UUID(int=event["id"])),
+        "userId": event.get("user"),
+        "anonymousId": event.get("anonymous"),
+        "timestamp": event["at"],
+        "sentAt": event.get("sent"),
+        "context": event.get("context"),
+        "properties": event.get("properties"),
+    }
+    return {name: value for name, value in message.items() if value is not None}

@@ -1,0 +1,99 @@
+"""Every KPI, per time grain and channel, is what a person computed by hand; and no formula can change unnoticed."""
+
+import shutil
+from itertools import combinations
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from almanac.build import run_build
+from almanac.dbt_worker import WarmDbt
+from almanac.kpis import load_catalogue
+from almanac.settings import ROOT, Settings
+from tests.golden.golden import LANDINGS, differences, events, expected, land, measured
+from tests.golden.mutations import MUTATIONS, Mutation, build_kpis
+
+
+@pytest.fixture(scope="module")
+def dbt() -> WarmDbt:
+    return WarmDbt()
+
+
+@pytest.fixture(scope="module")
+def at_once(dbt: WarmDbt, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Settings of a warehouse that was built once, from everything landed at once."""
+    settings = Settings.for_home(tmp_path_factory.mktemp("at_once"))
+    land(settings, *LANDINGS)
+    build(settings, dbt)
+    return settings
+
+
+@pytest.fixture(scope="module")
+def mutable(at_once: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Settings of a copy of that warehouse, whose KPI models may be run with wrong formulas."""
+    settings = Settings.for_home(tmp_path_factory.mktemp("mutable"))
+    settings.warehouse.parent.mkdir(parents=True)
+    shutil.copy(at_once.warehouse, settings.warehouse)
+    return settings
+
+
+def build(settings: Settings, dbt: WarmDbt) -> None:
+    result = run_build(settings, runner=dbt)
+    assert result.succeeded, (result.error, [(n.name, n.message) for n in result.failed])
+
+
+def test_the_golden_events_can_be_read_by_a_person() -> None:
+    assert len(list(events())) <= 40
+
+
+def test_every_kpi_of_the_catalogue_has_golden_rows_of_every_grain_and_a_mutation() -> None:
+    kpis = load_catalogue(ROOT).kpis
+    wanted = {(kpi, grain) for kpi in kpis for grain in kpis[kpi].settings.time_grains}
+    assert {(key[1], key[2]) for key in expected()} == wanted, "compute the rows of a new KPI by hand: README.md"
+    assert {m.kpi for m in MUTATIONS} == set(kpis)
+
+
+def test_everything_at_once_gives_the_expected_values(at_once: Settings) -> None:
+    assert differences(measured(at_once.warehouse), expected()) == []
+
+
+def test_one_landing_after_another_gives_the_expected_values_once_the_visitor_is_identified(
+    dbt: WarmDbt, tmp_path: Path
+) -> None:
+    settings = Settings.for_home(tmp_path)
+    wrong = []
+    for landing in LANDINGS:
+        land(settings, landing)
+        build(settings, dbt)
+        wrong.append(differences(measured(settings.warehouse), expected()))
+    assert wrong[-1] == []
+    # Each landing changes numbers of days long past, the identify alone too: it is all that the last one brings.
+    assert all(any("2026-03" in line for line in lines) for lines in wrong[:-1])
+
+
+def test_the_golden_events_tell_every_two_measures_apart(at_once: Settings) -> None:
+    # Whatever formula names one measure for another is then wrong somewhere.
+    measures = list(load_catalogue(ROOT).measures)
+    group = "tenant, time_grain, period_start, dimension, dimension_value"
+    sums = ", ".join(f"sum({name})" for name in measures)
+    with duckdb.connect(str(at_once.warehouse), read_only=True) as con:
+        rows = con.execute(f"select {sums} from kpis.kpi_measures group by {group}").fetchall()
+    columns = dict(zip(measures, zip(*rows, strict=True), strict=True))
+    assert [pair for pair in combinations(measures, 2) if columns[pair[0]] == columns[pair[1]]] == []
+
+
+def test_without_a_mutation_the_kpi_models_give_the_expected_values(
+    dbt: WarmDbt, mutable: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build_kpis(mutable, dbt.manifest(mutable), None, monkeypatch)
+    assert differences(measured(mutable.warehouse), expected()) == []
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda m: f"{m.kpi}: {m.mistake}")
+def test_a_wrong_formula_turns_a_golden_row_of_its_kpi_red(
+    mutation: Mutation, dbt: WarmDbt, mutable: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build_kpis(mutable, dbt.manifest(mutable), mutation, monkeypatch)
+    red = differences(measured(mutable.warehouse), expected())
+    assert any(f" {mutation.kpi} " in line for line in red)

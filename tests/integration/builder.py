@@ -1,0 +1,21 @@
+"""Builds one warehouse in a process that a test may kill: `python -m tests.integration.builder HOME`.
+
+Prints the name of each model or test as it finishes.
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from almanac.build import run_build
+from almanac.settings import Settings
+
+
+def say(event: dict[str, Any]) -> None:
+    """Print the name of a finished node."""
+    print(event["data"]["node_info"]["node_name"], flush=True)
+
+
+if __name__ == "__main__":
+    result = run_build(Settings.for_home(Path(sys.argv[1])), on_event=say)
+    print("succeeded" if result.succeeded else f"failed {result.error}", flush=True)

@@ -1,0 +1,97 @@
+"""MetricFlow, asked for every KPI, gives the rows and values of `kpi_values`: two readers of one definition agree."""
+
+import math
+from datetime import date
+from itertools import product
+from typing import Any
+
+import duckdb
+import pytest
+
+from almanac.build import run_build
+from almanac.dbt_worker import WarmDbt
+from almanac.kpis import load_catalogue
+from almanac.settings import ROOT, Settings
+from ingestion.simulator.run import simulate
+from tests.golden.golden import LANDINGS, land
+
+Rows = dict[tuple[Any, ...], float | None]
+
+
+class Referee:
+    """A built warehouse and MetricFlow on the semantic manifest of the same definitions."""
+
+    def __init__(self, settings: Settings) -> None:
+        from dbt.adapters.factory import get_adapter_by_type
+        from dbt_metricflow.cli.dbt_connectors.adapter_backed_client import AdapterBackedSqlClient
+        from metricflow.engine.metricflow_engine import MetricFlowEngine
+        from metricflow_semantics.model.dbt_manifest_parser import parse_manifest_from_dbt_generated_manifest
+        from metricflow_semantics.model.semantic_manifest_lookup import SemanticManifestLookup
+
+        definitions = (settings.dbt_target / "semantic_manifest.json").read_text(encoding="utf-8")
+        # The adapter is the one that dbt registered while parsing; it only tells MetricFlow which SQL to write.
+        self._engine = MetricFlowEngine(
+            semantic_manifest_lookup=SemanticManifestLookup(parse_manifest_from_dbt_generated_manifest(definitions)),
+            sql_client=AdapterBackedSqlClient(get_adapter_by_type("duckdb")),
+        )
+        self._connection = duckdb.connect(str(settings.warehouse), read_only=True)
+
+    def asked(self, kpi: str, grain: str, dimension: str | None) -> Rows:
+        """MetricFlow's answer per tenant, period and value of the dimension."""
+        from metricflow.engine.metricflow_engine import MetricFlowQueryRequest
+
+        period = f"metric_time__{grain}"
+        groups = ["tenant", period, *([dimension] if dimension else [])]
+        query = self._engine.explain(MetricFlowQueryRequest.create(metric_names=[kpi], group_by_names=groups))
+        value = dimension or "'all'"
+        return self._rows(f"select tenant, cast({period} as date), {value}, {kpi} from ({query.sql_statement.sql})")
+
+    def stored(self, kpi: str, grain: str, dimension: str | None) -> Rows:
+        """The same from `kpi_values`."""
+        return self._rows(
+            "select tenant, period_start, dimension_value, value from kpis.kpi_values "
+            f"where kpi = '{kpi}' and time_grain = '{grain}' and dimension = '{dimension or 'all'}'"
+        )
+
+    def _rows(self, sql: str) -> Rows:
+        found: dict[tuple[str, date, str], float | None] = {}
+        for *key, value in self._connection.execute(sql).fetchall():
+            assert tuple(key) not in found, f"repeated: {key}"
+            found[tuple(key)] = None if value is None else float(value)
+        return found
+
+
+@pytest.fixture(scope="module")
+def referee(tmp_path_factory: pytest.TempPathFactory) -> Referee:
+    """Asks about the golden weeks of March and April, and about simulated ones before them."""
+    settings = Settings.for_home(tmp_path_factory.mktemp("home"))
+    land(settings, *LANDINGS)
+    for tenant, users in (("rentals", 60), ("advisory", 30)):
+        simulate(settings, tenant, users=users, days=40, last_day=date(2026, 3, 10))
+    result = run_build(settings, runner=WarmDbt())
+    assert result.succeeded, (result.error, [(n.name, n.message) for n in result.failed])
+    return Referee(settings)
+
+
+def test_metricflow_gives_the_same_rows_for_every_kpi_time_grain_and_dimension(referee: Referee) -> None:
+    # One test, because the lake is dear and the questions are cheap.
+    wrong, compared, undefined = {}, 0, 0
+    for kpi in load_catalogue(ROOT).kpis.values():
+        for grain, dimension in product(kpi.settings.time_grains, (None, *kpi.settings.dimensions)):
+            asked, stored = referee.asked(kpi.name, grain, dimension), referee.stored(kpi.name, grain, dimension)
+            assert stored, f"{kpi.name} by {grain} and {dimension}: comparing nothing with nothing proves nothing"
+            wrong |= {
+                (kpi.name, grain, *key): (asked.get(key, "missing"), stored.get(key, "missing"))
+                for key in asked.keys() | stored.keys()
+                if key not in asked or key not in stored or not same(asked[key], stored[key])
+            }
+            compared, undefined = compared + len(stored), undefined + list(stored.values()).count(None)
+    assert wrong == {}, "(tenant, period, value of the dimension): (MetricFlow's answer, the stored value)"
+    assert compared > 1000
+    assert undefined > 10, "no ratio without a denominator was compared"
+
+
+def same(one: float | None, other: float | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return math.isclose(one, other, rel_tol=1e-9)

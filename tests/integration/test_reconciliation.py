@@ -1,0 +1,89 @@
+"""Received = accepted + duplicate + quarantined + suppressed + erased: a lake that lies consistently is still caught.
+
+Each case changes a file and makes the manifest agree (rows, bytes, hash), so that only the reconciliation can see it.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from almanac.build import BuildResult, run_build
+from almanac.dbt_worker import WarmDbt
+from almanac.settings import Settings
+from tests.small_lake import FIRST_DAY, land_day
+
+CHECK = "reconciliation_received_equals_the_parts"
+REJECTED = {"type": "track", "event": "no_such_event", "messageId": "bad", "anonymousId": "v"}
+
+
+@pytest.fixture(scope="module")
+def dbt() -> WarmDbt:
+    """dbt, parsed once."""
+    return WarmDbt()
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """A lake of one day with one rejected event."""
+    own = Settings.for_home(tmp_path)
+    land_day(own, FIRST_DAY, extra=[REJECTED])
+    return own
+
+
+def test_an_honest_lake_reconciles(settings: Settings, dbt: WarmDbt) -> None:
+    """The control: nothing is wrong, and every term is there."""
+    assert run_build(settings, runner=dbt).succeeded
+    with duckdb.connect(str(settings.warehouse), read_only=True) as con:
+        row = con.execute("select received, accepted, quarantined, difference from marts.mv_daily_arrivals").fetchall()
+    assert row == [(23, 22, 1, 0)]
+
+
+def test_a_deleted_row_breaks_it(settings: Settings, dbt: WarmDbt) -> None:
+    """One accepted event less than was counted at the door."""
+    _change(settings, "events", "select * from rows where ingest_row <> 3")
+    _only_the_reconciliation_fails(run_build(settings, runner=dbt))
+
+
+@pytest.mark.parametrize("place", ["ingest_row", "ingest_row + 1000"])
+def test_a_doubled_row_breaks_it(settings: Settings, dbt: WarmDbt, place: str) -> None:
+    """The same event twice, at the same place or at another one of the landing."""
+    doubled = f"select * from rows union all select * replace ({place} as ingest_row) from rows where ingest_row = 3"
+    _change(settings, "events", doubled)
+    result = run_build(settings, runner=dbt)
+    assert CHECK in {n.name for n in result.failed}
+
+
+def test_a_skipped_quarantine_write_breaks_it(settings: Settings, dbt: WarmDbt) -> None:
+    """A rejected event that is kept nowhere."""
+    commit, document = _commit(settings)
+    entry = next(e for e in document["entries"] if e["kind"] == "quarantine")
+    (settings.lake / entry["path"]).unlink()
+    document["entries"].remove(entry)
+    commit.write_text(json.dumps(document), encoding="utf-8")
+    _only_the_reconciliation_fails(run_build(settings, runner=dbt))
+
+
+def _only_the_reconciliation_fails(result: BuildResult) -> None:
+    assert [n.name for n in result.failed if n.status != "skipped"] == [CHECK]
+
+
+def _commit(settings: Settings) -> tuple[Path, dict[str, Any]]:
+    (commit,) = (settings.lake / "manifest").glob("*.json")
+    return commit, json.loads(commit.read_text(encoding="utf-8"))
+
+
+def _change(settings: Settings, kind: str, query: str) -> None:
+    commit, document = _commit(settings)
+    entry = next(e for e in document["entries"] if e["kind"] == kind)
+    file = settings.lake / entry["path"]
+    with duckdb.connect() as con:
+        con.execute(f"create table rows as from read_parquet('{file}', hive_partitioning = false)")
+        con.execute(f"copy ({query}) to '{file}' (format parquet, compression zstd)")
+        count = con.execute(f"select count(*) from read_parquet('{file}')").fetchone()
+    data = file.read_bytes()
+    entry |= {"rows": count[0] if count else 0, "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    commit.write_text(json.dumps(document), encoding="utf-8")

@@ -1,0 +1,146 @@
+"""Ways in which the incremental build could be wrong, each applied to a copy: every one of them must be caught.
+
+A mutation changes the parsed manifest (a model's code, its meta, a macro) or a function of the load log. The seed is
+one whose history catches it; it is kept, so that the test is the same on every machine.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from almanac.load_log import LoadLog
+
+Patch = Callable[[Any], None]
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """One planted mistake and the seed of a history that shows it."""
+
+    name: str
+    seed: int
+    patch: Patch | None = None
+    replace: Callable[[pytest.MonkeyPatch], None] | None = None
+
+
+def _macro(name: str, *changes: tuple[str, str]) -> Patch:
+    def patch(manifest: Any) -> None:
+        macro = manifest.macros[f"macro.almanac.{name}"]
+        macro.macro_sql = _changed(macro.macro_sql, changes)
+
+    return patch
+
+
+def _model(name: str, *changes: tuple[str, str]) -> Patch:
+    def patch(manifest: Any) -> None:
+        node = manifest.nodes[f"model.almanac.{name}"]
+        node.raw_code = _changed(node.raw_code, changes)
+
+    return patch
+
+
+def _meta(name: str, key: str, keep: Callable[[dict[str, str]], bool]) -> Patch:
+    def patch(manifest: Any) -> None:
+        incremental = manifest.nodes[f"model.almanac.{name}"].config.meta["incremental"]
+        kept = [entry for entry in incremental[key] if keep(entry)]
+        assert len(kept) < len(incremental[key]), f"{name}: nothing to take out"
+        incremental[key] = kept
+
+    return patch
+
+
+def _changed(text: str, changes: tuple[tuple[str, str], ...]) -> str:
+    for old, new in changes:
+        assert old in text, f"the text to mutate is gone: {old}"
+        text = text.replace(old, new)
+    return text
+
+
+def _forget_changed_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    begin = LoadLog.begin
+
+    def forget(self: LoadLog, full_refresh: bool) -> None:
+        begin(self, full_refresh)
+        self.engine.execute("delete from ctl.changed")
+
+    monkeypatch.setattr(LoadLog, "begin", forget)
+
+
+def _no_dirty_mark(monkeypatch: pytest.MonkeyPatch) -> None:
+    def begin(self: LoadLog, full_refresh: bool) -> None:
+        self.remember("full_refresh", "true" if full_refresh else self.state("full_refresh"))
+
+    monkeypatch.setattr(LoadLog, "begin", begin)
+
+
+def _no_full_refresh_flag(monkeypatch: pytest.MonkeyPatch) -> None:
+    def begin(self: LoadLog, full_refresh: bool) -> None:
+        self.engine.execute("update ctl.file set built_version = null where version is distinct from built_version")
+
+    monkeypatch.setattr(LoadLog, "begin", begin)
+
+
+MUTATIONS = (
+    Mutation(
+        "built-in delete+insert: entities that became empty stay",
+        0,
+        _macro(
+            "get_incremental_replace_changed_sql",
+            (
+                "(select o.row_locator from {{ old_rows }} as o)",
+                "(select o.row_locator from {{ old_rows }} as o where exists (select 1 from {{ new_rows }} as n "
+                "where n.tenant = o.tenant and n.{{ spec.key }} = o.{{ spec.key }}))",
+            ),
+        ),
+    ),
+    Mutation("changed keys forgotten after a failure", 0, replace=_forget_changed_keys),
+    Mutation(
+        "anti-join with the target instead of equality with the winner",
+        0,
+        _model(
+            "fact_events",
+            (
+                "    and w.file_id = l.file_id\n    and w.ingest_row = l.ingest_row\n",
+                "    {% if is_incremental() %}and not exists (select 1 from {{ this }} as s where s.tenant = l.tenant "
+                "and s.message_id = l.message_id and s.file_id not in (select c.file_id from fact_events__changed as c))"
+                "{% else %}and w.file_id = l.file_id and w.ingest_row = l.ingest_row{% endif %}\n",
+            ),
+        ),
+    ),
+    Mutation(
+        "copies ordered by landing instead of received_at",
+        0,
+        _model("int_events__keys", ("order by c.received_at, c.file_id, c.ingest_row", "order by c.file_id, c.ingest_row")),
+    ),
+    Mutation(
+        "lost ids not searched in other landings",
+        0,
+        _macro("prepare_event_keys", ("where k.file_id in ({{ pending }})\n            and not exists", "where false and not exists")),
+    ),
+    Mutation(
+        "only built landings lose winners",
+        0,
+        _macro(
+            "prepare_event_keys",
+            (
+                "from {{ this }} as k where k.file_id in ({{ pending }})",
+                "from {{ this }} as k where k.file_id in (select f.file_id from {{ source('ctl', 'file') }} as f "
+                "where f.version is distinct from f.built_version and f.built_version is not null)",
+            ),
+        ),
+    ),
+    Mutation(
+        "fact_events ignores propagated files",
+        0,
+        _meta("fact_events", "changed", lambda origin: "producer" not in origin),
+    ),
+    Mutation(
+        "the identity map does not propagate the anonymous id",
+        0,
+        _meta("int_identity__map", "propagates", lambda passed: passed["entity"] != "anonymous_id"),
+    ),
+    Mutation("a failed full refresh is retried incrementally", 0, replace=_no_full_refresh_flag),
+    Mutation("pending landings are not marked dirty before a run", 0, replace=_no_dirty_mark),
+)

@@ -1,0 +1,542 @@
+"""File sources: exact values, honest errors, one landing for one content."""
+
+import bz2
+import gzip
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from shutil import copytree
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from almanac.errors import AlmanacError
+from almanac.settings import Settings
+from ingestion.lake import Lake
+from ingestion.sources.cli import COMMANDS
+from ingestion.sources.column_types import column_type
+from ingestion.sources.file_source import FileSource, find_files
+from ingestion.sources.local_time import Clock
+from ingestion.sources.mapping import FOLDER, load_mapping, mapping_names
+from ingestion.sources.problems import FileProblem
+from ingestion.tracking_plan import Plan, load_plan
+
+ROOT = Path(__file__).resolve().parents[2]
+HEADER = "order,line,when,pieces,price,buyer,note"
+NOW = datetime(2026, 3, 31, 12, 0, tzinfo=UTC)
+
+MAPPING: dict[str, Any] = {
+    "source": "orders",
+    "tenant": "online_retail",
+    "time_zone": "Europe/London",
+    "currency": "GBP",
+    "history_from": date(2010, 1, 1),
+    "columns": {
+        "order": "string",
+        "line": "integer",
+        "when": "timestamp",
+        "pieces": "integer",
+        "price": "money",
+        "buyer": "string",
+        "note": "string",
+    },
+    "event": """case when "order" like 'C%' then 'booking_cancelled' else 'booking_confirmed' end""",
+    "event_at": '"when"',
+    "user_id": '"buyer"',
+    "properties": {
+        "booking_id": '"order"',
+        "amount": "pieces * price",
+        "quantity": "pieces",
+        "description": "note",
+    },
+}
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A root with the tracking plan and a folder for mappings."""
+    root = tmp_path / "root"
+    copytree(ROOT / "ingestion" / "tracking_plan", root / "ingestion" / "tracking_plan")
+    (root / FOLDER).mkdir(parents=True)
+    tenant = root / "ingestion" / "tracking_plan" / "tenants" / "online_retail.yml"
+    tenant.write_text(tenant.read_text().replace("sources:\n", "sources:\n  orders: {expected: never}\n"))
+    return root
+
+
+Open = Callable[..., FileSource]
+
+
+@pytest.fixture
+def orders(repository: Path, tmp_path: Path) -> Iterator[Open]:
+    """Opens the source `orders`, with changes to its mapping."""
+    opened: list[FileSource] = []
+
+    def open_source(**changes: Any) -> FileSource:
+        given = {key: value for key, value in (MAPPING | changes).items() if value is not None}
+        (repository / FOLDER / "orders.yml").write_text(yaml.safe_dump(given, sort_keys=False))
+        opened.append(FileSource.open(Settings.for_home(tmp_path / "home", root=repository), "orders"))
+        return opened[-1]
+
+    yield open_source
+    for source in opened:
+        source.__exit__(None, None, None)
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[..., Path]:
+    """Writes a delivered file of these lines below the header."""
+
+    def write_file(*lines: str, name: str = "day.csv", header: str = HEADER, end: str = "\n") -> Path:
+        path = tmp_path / name
+        path.write_bytes((end.join((header, *lines)) + end).encode())
+        return path
+
+    return write_file
+
+
+def landed(tmp_path: Path, kind: str = "events") -> list[dict[str, Any]]:
+    lake = Lake.open(Settings.for_home(tmp_path / "home"))
+    rows = [
+        row
+        for entry in lake.entries(kind)  # type: ignore[arg-type]
+        for row in pq.ParquetFile(lake.absolute(entry.path)).read().to_pylist()
+    ]
+    return sorted(rows, key=lambda row: (row["received_at"], row["ingest_row"])) if kind == "events" else rows
+
+
+GOOD = ("A1,1,2026-03-01 09:30:00,2,1.10,17,tea", 'A1,2,2026-03-01 09:30:00,1,0.001,,"a ""b"", c"')
+
+
+# --- what lands -------------------------------------------------------------------------------------------------------
+
+
+def test_a_row_becomes_its_event(orders: Open, write: Callable[..., Path], tmp_path: Path) -> None:
+    result = orders().ingest_file(write(*GOOD), NOW)
+    assert (result.received, result.accepted, result.quarantined, result.is_new) == (2, 2, 0, True)
+    first, second = landed(tmp_path)
+    assert (first["event"], first["type"], first["booking_id"]) == ("booking_confirmed", "track", "A1")
+    assert (first["tenant"], first["source"]) == ("online_retail", "orders")
+    assert first["amount"] == Decimal("2.2000")
+    assert (first["user_id"], second["user_id"]) == ("17", None)
+    assert second["amount"] == Decimal("0.0010")
+    assert second["description"] == 'a "b", c'
+    assert (first["currency"], first["quantity"]) == ("GBP", 2)
+    assert first["event_at"] == datetime(2026, 3, 1, 9, 30)
+    assert (first["time_quality"], first["warnings"]) == ("ok", None)
+    assert [c["received"] for c in landed(tmp_path, "counters")] == [2]
+
+
+def test_columns_may_come_in_any_order_and_some_be_ignored(
+    orders: Open, write: Callable[..., Path], tmp_path: Path
+) -> None:
+    source = orders(columns=MAPPING["columns"] | {"colour": "ignore"})
+    source.ingest_file(
+        write("tea,blue,A1,1,2026-03-01 09:30:00,2,1.10,17", header="note,colour,order,line,when,pieces,price,buyer"),
+        NOW,
+    )
+    (row,) = landed(tmp_path)
+    assert (row["booking_id"], row["description"], row["amount"]) == ("A1", "tea", Decimal("2.2000"))
+
+
+def test_delimiter_quote_encoding_and_words_for_nothing_are_declared(
+    orders: Open, write: Callable[..., Path], tmp_path: Path
+) -> None:
+    source = orders(delimiter=";", quote="'", encoding="cp1252", null_values=["", "NULL"])
+    path = write("A1;1;2026-03-01 09:30:00;2;1.10;NULL;'£5; tea'", header=HEADER.replace(",", ";"))
+    path.write_bytes(path.read_text(encoding="utf-8").encode("cp1252"))
+    source.ingest_file(path, NOW)
+    (row,) = landed(tmp_path)
+    assert (row["description"], row["user_id"]) == ("£5; tea", None)
+
+
+def test_a_byte_order_mark_and_windows_line_ends_are_no_matter(
+    orders: Open, write: Callable[..., Path], tmp_path: Path
+) -> None:
+    path = write(*GOOD, end="\r\n")
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert orders().ingest_file(path, NOW).accepted == 2
+    assert landed(tmp_path)[0]["booking_id"] == "A1"
+
+
+def test_what_breaks_the_tracking_plan_goes_to_quarantine(
+    orders: Open, write: Callable[..., Path], tmp_path: Path
+) -> None:
+    result = orders().ingest_file(write(GOOD[0], "A2,1,2026-03-01 09:30:00,2,,17,tea"), NOW)
+    assert (result.received, result.accepted, result.quarantined) == (2, 1, 1)
+    (refused,) = landed(tmp_path, "quarantine")
+    assert (refused["field"], refused["code"], refused["event"]) == ("amount", "missing", "booking_confirmed")
+
+
+def test_an_unknown_event_goes_to_quarantine(orders: Open, write: Callable[..., Path], tmp_path: Path) -> None:
+    orders(event="note").ingest_file(write(*GOOD), NOW)
+    assert {row["code"] for row in landed(tmp_path, "quarantine")} == {"unknown_event"}
+
+
+def test_old_rows_are_history_and_not_too_old(orders: Open, write: Callable[..., Path], tmp_path: Path) -> None:
+    orders().ingest_file(write("A1,1,2010-01-01 00:00:00,2,1.10,17,tea"), NOW)
+    assert landed(tmp_path)[0]["time_quality"] == "ok"
+
+
+def test_old_rows_without_history_are_too_old(orders: Open, write: Callable[..., Path], tmp_path: Path) -> None:
+    orders(history_from=None).ingest_file(write("A1,1,2010-01-01 00:00:00,2,1.10,17,tea"), NOW)
+    assert landed(tmp_path)[0]["time_quality"] == "too_old"
+
+
+def test_a_file_without_rows_lands_and_is_known(orders: Open, write: Callable[..., Path], tmp_path: Path) -> None:
+    source = orders()
+    assert source.ingest_file(write(), NOW).is_new
+    assert not source.ingest_file(write(), NOW).is_new
+    assert landed(tmp_path) == []
+
+
+def test_amounts_are_exact(orders: Open, write: Callable[..., Path], tmp_path: Path) -> None:
+    orders().ingest_file(write(*(f"A{n},1,2026-03-01 09:30:00,3,0.1,17,tea" for n in range(1_000))), NOW)
+    assert sum(row["amount"] for row in landed(tmp_path)) == 300
+
+
+# --- local time -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("local", "utc"),
+    [
+        ("2026-03-29 00:59:59", "2026-03-29 00:59:59"),  # before clocks go forward at one
+        ("2026-03-29 01:30:00", "2026-03-29 01:30:00"),  # does not occur: the offset before the change
+        ("2026-03-29 02:00:00", "2026-03-29 01:00:00"),
+        ("2026-10-25 00:30:00", "2026-10-24 23:30:00"),
+        ("2026-10-25 01:30:00", "2026-10-25 00:30:00"),  # occurs twice: the first time
+        ("2026-10-25 02:00:00", "2026-10-25 02:00:00"),
+        ("2026-07-01 12:00:00.123456", "2026-07-01 11:00:00.123456"),
+    ],
+)
+def test_local_times_become_exact_instants(local: str, utc: str) -> None:
+    found = Clock("Europe/London").utc(datetime.fromisoformat(local))
+    assert found == datetime.fromisoformat(utc).replace(tzinfo=UTC)
+
+
+def test_a_date_is_its_first_moment_and_an_instant_is_itself() -> None:
+    clock = Clock("Asia/Kolkata")
+    assert clock.utc(date(2026, 3, 2)) == datetime(2026, 3, 1, 18, 30, tzinfo=UTC)
+    instant = datetime(2026, 3, 2, 5, tzinfo=UTC)
+    assert clock.utc(instant) == instant
+
+
+def test_times_of_a_file_are_local_unless_they_say_otherwise(
+    orders: Open, write: Callable[..., Path], tmp_path: Path
+) -> None:
+    orders().ingest_file(write("A1,1,2026-07-01 12:00:00,2,1.10,17,tea", name="local.csv"), NOW.replace(month=7))
+    orders(columns=MAPPING["columns"] | {"when": "instant"}).ingest_file(
+        write("A2,1,2026-07-01T12:00:00+02:00,2,1.10,17,tea", name="instant.csv"), NOW.replace(month=7, day=30)
+    )
+    orders(columns=MAPPING["columns"] | {"when": {"type": "timestamp", "format": "%d/%m/%Y %H:%M"}}).ingest_file(
+        write("A3,1,01/07/2026 12:00,2,1.10,17,tea", name="format.csv"), NOW.replace(month=8)
+    )
+    assert {row["booking_id"]: row["event_at"].hour for row in landed(tmp_path)} == {"A1": 11, "A2": 10, "A3": 11}
+
+
+# --- redelivery and identity ------------------------------------------------------------------------------------------
+
+
+def test_a_second_delivery_lands_nothing_however_it_comes(
+    orders: Open, write: Callable[..., Path], tmp_path: Path
+) -> None:
+    source, path = orders(), write(*GOOD)
+    content = path.read_bytes()
+    source.ingest_file(path, NOW)
+    before = landed(tmp_path), landed(tmp_path, "counters")
+    (tmp_path / "again.csv").write_bytes(content)
+    (tmp_path / "packed.csv.gz").write_bytes(gzip.compress(content))
+    (tmp_path / "packed").write_bytes(gzip.compress(content, mtime=7, compresslevel=1))
+    for name in ("day.csv", "again.csv", "packed.csv.gz", "packed"):
+        for days in (0, 3):
+            for opened in (source, orders()):
+                result = opened.ingest_file(tmp_path / name, NOW.replace(day=1 + days))
+                assert (result.is_new, result.received) == (False, 0)
+    assert (landed(tmp_path), landed(tmp_path, "counters")) == before
+
+
+def test_equal_rows_are_two_events_without_a_natural_key(
+    orders: Open, write: Callable[..., Path], tmp_path: Path
+) -> None:
+    source = orders()
+    source.ingest_file(write(GOOD[0], GOOD[0]), NOW)
+    source.ingest_file(write(GOOD[0], name="other.csv"), NOW)
+    assert len({row["message_id"] for row in landed(tmp_path)}) == 3
+
+
+def test_a_natural_key_is_the_event_wherever_it_stands(
+    orders: Open, write: Callable[..., Path], tmp_path: Path
+) -> None:
+    source = orders(natural_key=["order", "line"])
+    source.ingest_file(write(*GOOD), NOW)
+    source.ingest_file(write(GOOD[1], "A,11,2026-03-01 09:30:00,2,1.10,17,tea", name="other.csv"), NOW)
+    ids = {(row["booking_id"], row["quantity"]): set[Any]() for row in landed(tmp_path)}
+    for row in landed(tmp_path):
+        ids[row["booking_id"], row["quantity"]].add(row["message_id"])
+    assert all(len(found) == 1 for found in ids.values())
+    assert len(set.union(*ids.values())) == 3
+
+
+@pytest.mark.parametrize("natural_key", [[], ["order"]])
+def test_a_large_file_lands_in_parts_and_a_broken_off_one_is_completed(
+    orders: Open, write: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, natural_key: list[str]
+) -> None:
+    monkeypatch.setattr("ingestion.sources.file_source.PART_ROWS", 4)
+    path = write(*(f"A{n},1,2026-03-01 09:30:00,{n},1,17,tea" for n in range(11)))
+    source, land, calls = orders(natural_key=natural_key), Lake.land, []
+
+    def land_two(self: Lake, *given: Any, **named: Any) -> Any:
+        calls.append(named["received"])
+        if len(calls) == 3:
+            raise AlmanacError("the disk is full")
+        return land(self, *given, **named)
+
+    monkeypatch.setattr(Lake, "land", land_two)
+    with pytest.raises(AlmanacError, match="disk is full"):
+        source.ingest_file(path, NOW)
+    assert len(landed(tmp_path)) == 8
+    result = orders(natural_key=natural_key).ingest_file(path, NOW.replace(day=30))
+    assert (result.received, result.accepted, result.is_new) == (3, 3, True)
+    assert not source.ingest_file(path, NOW).is_new
+    assert sorted(row["quantity"] for row in landed(tmp_path)) == list(range(11))
+    assert len({row["message_id"] for row in landed(tmp_path)}) == 11
+    assert sum(counter["received"] for counter in landed(tmp_path, "counters")) == 11
+
+
+# --- malformed files --------------------------------------------------------------------------------------------------
+
+LONG_LINE = 'A1,1,2026-03-01 09:30:00,2,1.10,17,"tea\nwith milk"'
+MALFORMED = {
+    "a word for a number": (
+        [GOOD[0], "A1,1,2026-03-01 09:30:00,two,1.10,17,tea"],
+        3,
+        "pieces",
+        "'two' is not an integer",
+    ),
+    "a fraction of a piece": (["A1,1,2026-03-01 09:30:00,1.5,1.10,17,tea"], 2, "pieces", "'1.5' is not an integer"),
+    "a fifth decimal": (["A1,1,2026-03-01 09:30:00,1,1.00001,17,tea"], 2, "price", "at most 4 decimals"),
+    "a price with an exponent": (["A1,1,2026-03-01 09:30:00,1,1e-3,17,tea"], 2, "price", "decimal number"),
+    "a day that does not exist": (["A1,1,2026-02-30 09:30:00,2,1.10,17,tea"], 2, "when", "is not a local time"),
+    "a local time with an offset": (["A1,1,2026-02-20T09:30:00Z,2,1.10,17,tea"], 2, "when", "is not a local time"),
+    "lines before it that span lines": (
+        [LONG_LINE, "", LONG_LINE, "A1,1,2026-03-01 09:30:00,two,1.10,17,tea"],
+        7,
+        "pieces",
+        "'two'",
+    ),
+    "the first of several": (
+        [GOOD[0], "A1,x,2026-03-01 09:30:00,y,1.10,17,tea", "A1,z,2026-03-01 09:30:00,1,1.10,17,tea"],
+        3,
+        "line",
+        "(and 1 more in this column)",
+    ),
+    "a value too many": ([GOOD[0], "A1,1,2026-03-01 09:30:00,2,1.10,17,tea,milk"], 3, None, "too many values"),
+    "a value too few": ([*GOOD, "A1,1,2026-03-01 09:30:00,2,1.10"], 4, "buyer", "too few values"),
+    "a quote that never ends": (
+        ['A1,1,2026-03-01 09:30:00,2,1.10,17,"tea', GOOD[0]],
+        2,
+        "note",
+        "a quote is not closed",
+    ),
+}
+
+
+@pytest.mark.parametrize(("lines", "line", "column", "words"), MALFORMED.values(), ids=MALFORMED)
+def test_a_malformed_row_is_named(
+    orders: Open,
+    write: Callable[..., Path],
+    tmp_path: Path,
+    lines: list[str],
+    line: int,
+    column: str | None,
+    words: str,
+) -> None:
+    with pytest.raises(FileProblem) as raised:
+        orders().ingest_file(write(*lines), NOW)
+    assert (raised.value.line, raised.value.column) == (line, column)
+    assert str(raised.value).startswith(f"{tmp_path / 'day.csv'}, line {line}")
+    assert words in str(raised.value)
+    assert landed(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("header", "column", "words"),
+    [
+        (HEADER.replace("price,", ""), "price", "lacks"),
+        (HEADER + ",colour", "colour", "not declared"),
+        (HEADER + ",note", "note", "twice"),
+        (HEADER.replace("buyer", "Buyer"), "buyer", "lacks"),
+        (GOOD[0], None, "is not the header"),
+        ("", None, "header is missing"),
+    ],
+)
+def test_a_wrong_header_is_named(
+    orders: Open, write: Callable[..., Path], header: str, column: str | None, words: str
+) -> None:
+    with pytest.raises(FileProblem, match=words) as raised:
+        orders().ingest_file(write(*GOOD, header=header), NOW)
+    assert (raised.value.line, raised.value.column) == (1, column)
+
+
+def broken(content: bytes) -> dict[str, tuple[str, bytes, str]]:
+    packed = gzip.compress(content * 50)
+    return {
+        "empty": ("a.csv", b"", "header is missing"),
+        "cut off": ("a.csv.gz", packed[:-20], "damaged or cut off"),
+        "damaged": ("a.csv.gz", packed[:40] + b"\x00\x00" + packed[42:], "damaged or cut off"),
+        "not gzip": ("a.csv.gz", bz2.compress(content), "is not a gzip file"),
+        "another encoding": (
+            "a.csv",
+            content + b"A3,1,2026-03-01 09:30:00,2,1.10,17,t\xe9\n",
+            "line 4: byte 0xe9 is not utf-8",
+        ),
+        "mixed line ends": ("a.csv", content.replace(b"\n", b"\r\n", 1) + content[-60:], "line endings"),
+    }
+
+
+CONTENT = "\n".join((HEADER, *GOOD, "")).encode()
+
+
+@pytest.mark.parametrize(("name", "content", "words"), broken(CONTENT).values(), ids=broken(CONTENT))
+def test_a_broken_file_is_named(orders: Open, tmp_path: Path, name: str, content: bytes, words: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(FileProblem, match=words):
+        orders().ingest_file(tmp_path / name, NOW)
+    assert landed(tmp_path) == []
+
+
+def test_an_empty_part_of_the_natural_key_is_named(orders: Open, write: Callable[..., Path]) -> None:
+    with pytest.raises(FileProblem, match="natural key") as raised:
+        orders(natural_key=["order", "buyer"]).ingest_file(write(*GOOD), NOW)
+    assert (raised.value.line, raised.value.column) == (3, "buyer")
+
+
+def test_a_row_on_which_an_expression_fails_is_named(orders: Open, write: Callable[..., Path], tmp_path: Path) -> None:
+    source = orders(properties=MAPPING["properties"] | {"quantity": "cast(note as integer)"})
+    lines = [f"A{n},1,2026-03-01 09:30:00,2,1.10,17,{n}" for n in range(40)]
+    with pytest.raises(FileProblem, match=r"properties\.quantity has no value") as raised:
+        source.ingest_file(write(*lines, *GOOD), NOW)
+    assert raised.value.line == 42
+    assert landed(tmp_path) == []
+
+
+def test_a_time_without_a_place_in_the_calendar_is_named(orders: Open, write: Callable[..., Path]) -> None:
+    source = orders(event_at="case when pieces > 1 then timestamp 'infinity' else \"when\" end")
+    with pytest.raises(FileProblem, match="the time lies outside of the years") as raised:
+        source.ingest_file(write(GOOD[1], GOOD[0]), NOW)
+    assert raised.value.line == 3
+
+
+def test_a_malformed_file_fails_alone(orders: Open, write: Callable[..., Path], tmp_path: Path) -> None:
+    paths = [write(GOOD[n], name=f"{n}.csv") for n in (0, 1)]
+    paths.insert(1, write("A1,1", name="bad.csv"))
+    paths.append(tmp_path / "gone.csv")
+    ingested = orders().ingest(paths)
+    assert [result.accepted for result in ingested.results] == [1, 1]
+    assert ["bad.csv" in ingested.failures[0], "gone.csv" in ingested.failures[1]] == [True, True]
+    assert len(landed(tmp_path)) == 2
+
+
+def test_names_with_patterns_in_them_are_names(orders: Open, write: Callable[..., Path], tmp_path: Path) -> None:
+    write(GOOD[0], name="day[1].csv")
+    assert orders().ingest_file(write(GOOD[1], name="day*.csv"), NOW).received == 1
+    assert len(landed(tmp_path)) == 1
+
+
+# --- mappings ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"tenant": "nobody"}, "tenant: 'nobody'"),
+        ({"source": "others"}, "source: 'others' must be the file's name"),
+        ({"currency": "EUR"}, "currency: amounts are kept in the tenant's currency GBP"),
+        ({"time_zone": "London"}, "time_zone: 'London' is not an IANA time zone"),
+        ({"encoding": "utf-9"}, "encoding: 'utf-9' is no encoding"),
+        ({"natural_key": ["number"]}, "natural_key names 'number'"),
+        ({"columns": {"order": "text"}}, "'text' is no type"),
+        ({"columns": {"order": "string", "Order": "string"}}, "differ in case only"),
+        ({"properties": {"colour": "note"}}, "properties.colour: no event"),
+        ({"properties": {"amount": "piece * price"}}, 'properties.amount: Binder Error: Referenced column "piece"'),
+        ({"properties": {"amount": "cast(price as double)"}}, "properties.amount gives DOUBLE: money must be exact"),
+        ({"properties": {"quantity": "sum(pieces)"}}, "properties.quantity: Binder Error"),
+        ({"properties": {"description": "[note]"}}, "it must give one plain value"),
+        ({"event_at": "note"}, "event_at gives VARCHAR"),
+        ({"user_id": "(select content from read_text('pyproject.toml'))"}, "user_id: Permission Error"),
+        ({"event": None}, "event: Field required"),
+        ({"colour": "blue"}, "colour: Extra inputs"),
+    ],
+)
+def test_a_wrong_mapping_is_named(orders: Open, changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(AlmanacError) as raised:
+        orders(**changes)
+    assert words in str(raised.value)
+    assert "orders" in str(raised.value)
+
+
+def test_an_unknown_source_names_the_known_ones(repository: Path) -> None:
+    with pytest.raises(AlmanacError, match="choose from online_retail"):
+        load_mapping(ROOT, "nothing", load_plan(ROOT))
+    with pytest.raises(AlmanacError, match="there is no file source"):
+        load_mapping(ROOT, "../online_retail", load_plan(ROOT))
+
+
+@pytest.fixture(scope="module")
+def plan() -> Plan:
+    return load_plan(ROOT)
+
+
+@pytest.mark.parametrize("name", mapping_names(ROOT))
+def test_every_mapping_of_the_repository_loads(name: str, plan: Plan, tmp_path: Path) -> None:
+    with FileSource.open(Settings.for_home(tmp_path), name, plan=plan):
+        pass
+
+
+def test_types_say_what_they_take() -> None:
+    assert column_type("decimal(10,2)").sql == "decimal(10,2)"
+    for wrong in ("decimal(2,3)", "decimal(40,2)", "int"):
+        with pytest.raises(ValueError, match=r"no type|no decimal"):
+            column_type(wrong)
+    with pytest.raises(ValueError, match="format"):
+        column_type("integer", "%d")
+
+
+# --- the command ------------------------------------------------------------------------------------------------------
+
+
+def test_folders_are_searched_and_missing_paths_named(tmp_path: Path) -> None:
+    inside = tmp_path / "in" / "deep"
+    inside.mkdir(parents=True)
+    for name in ("b.csv", "a.csv.gz", "deep/c.CSV", "notes.txt"):
+        (tmp_path / "in" / name).write_text("")
+    found = find_files([tmp_path / "in", tmp_path / "in" / "notes.txt"])
+    assert [path.name for path in found] == ["a.csv.gz", "b.csv", "c.CSV", "notes.txt"]
+    with pytest.raises(AlmanacError, match="does not exist"):
+        find_files([tmp_path / "gone"])
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(AlmanacError, match="holds no file"):
+        find_files([tmp_path / "empty"])
+
+
+def test_the_command_lands_what_it_can_and_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALMANAC_HOME", str(tmp_path / "home"))
+    header = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country\n"
+    (tmp_path / "good.csv").write_text(header + "C1,S,tea,-2,2011-06-01 10:00:00,1.25,17.0,France\n")
+    arguments = [str(tmp_path / "good.csv"), "--source", "online_retail"]
+    run = CliRunner().invoke(COMMANDS["ingest"], arguments)
+    assert (run.exit_code, run.stderr) == (0, "")
+    assert run.stdout == "online_retail: 1 files landed, 1 rows received: 1 accepted, 0 quarantined\n"
+    (row,) = landed(tmp_path)
+    assert (row["event"], row["amount"], row["user_id"]) == ("booking_cancelled", Decimal("2.5000"), "17")
+    assert row["event_at"] == datetime(2011, 6, 1, 9)
+
+    (tmp_path / "bad.csv").write_text(header + "1,S,tea,x,2011-06-01 10:00:00,1.25,17.0,France\n")
+    run = CliRunner().invoke(COMMANDS["ingest"], [str(tmp_path / "bad.csv"), *arguments])
+    assert isinstance(run.exception, AlmanacError)
+    assert "bad.csv, line 2, column Quantity: 'x' is not an integer" in run.stderr
+    assert "1 files had landed before; 1 files failed" in run.stdout
