@@ -68,13 +68,13 @@ demo: $(VENV)/.ready ## Simulated events to a page of KPIs, all on this machine 
 # --- test ------------------------------------------------------------------------------------------------------------
 
 test: $(VENV)/.ready-dev ## Run the ordinary tests (ARGS="-k name" chooses some)
-	@$(PY) -m pytest -n $(WORKERS) -m "not deep" $(ARGS)
+	@$(PY) -m pytest -n $(WORKERS) --dist loadgroup -m "not deep" $(ARGS)
 
 test-fast: $(VENV)/.ready-dev ## Run the unit tests alone
-	@$(PY) -m pytest -n $(WORKERS) -m "not deep" tests/unit $(ARGS)
+	@$(PY) -m pytest -n $(WORKERS) --dist loadgroup -m "not deep" tests/unit $(ARGS)
 
 test-deep: $(VENV)/.ready-dev ## Run the long tests: more histories, every mutation (hours)
-	@$(PY) -m pytest -n $(WORKERS) -m deep $(ARGS)
+	@$(PY) -m pytest -n $(WORKERS) --dist loadgroup -m deep $(ARGS)
 
 # --- check -----------------------------------------------------------------------------------------------------------
 

@@ -16,9 +16,10 @@ from almanac.fingerprints import code_hash, definitions_hash
 from almanac.load_log import Landing, LoadLog, TenantRow, fingerprint
 from almanac.locks import exclusive
 from almanac.settings import Settings
-from ingestion.lake import Entry, Lake
+from ingestion.lake import Lake
+from ingestion.lake_manifest import KINDS, Entry, Kind
 
-LAKE_FILE_KINDS = ("quarantine", "counters", "history")
+LAKE_FILE_KINDS: tuple[Kind, ...] = ("quarantine", "counters", "history")
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def _prepare(settings: Settings, lake: Lake, full_refresh: bool) -> _Work | None
         log.replace_tenants(tenants)
         log.replace_lake_files(
             [(e.kind, str(lake.absolute(e.path))) for e in entries if e.kind in LAKE_FILE_KINDS],
-            [(kind, str(lake.schema_file(kind))) for kind in ("events", *LAKE_FILE_KINDS)],
+            [(kind, str(lake.schema_file(kind))) for kind in KINDS],
         )
         raw_tables.fill(engine, lake, entries, pending, full)
         log.begin(full)

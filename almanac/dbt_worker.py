@@ -72,13 +72,12 @@ class SpawnedDbt:
 
     def build(self, settings: Settings, *, full_refresh: bool, on_event: OnEvent | None = None) -> DbtRun:
         """Build in a process of its own; `on_event` sees each model and test as it finishes."""
-        package_folder = str(Path(__file__).resolve().parents[1])
-        path = os.pathsep.join(p for p in (package_folder, os.environ.get("PYTHONPATH")) if p)
+        # `-m` finds the package in the working folder: this checkout, whatever else is installed.
         worker = subprocess.Popen(
             [sys.executable, "-m", "almanac.dbt_process"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": path},
+            cwd=Path(__file__).resolve().parents[1],
         )
         assert worker.stdin and worker.stdout
         run: DbtRun | None = None
@@ -232,4 +231,4 @@ def close(settings: Settings) -> None:
     if settings.target == "duckdb":
         from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 
-        DuckDBConnectionManager.close_all_connections()
+        DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]

@@ -217,7 +217,8 @@ def _side(
 
 
 def _terms(expr: str, file: Path, measures: dict[str, Measure]) -> tuple[Term, ...]:
-    terms, position = [], 0
+    terms: list[Term] = []
+    position = 0
     while position < len(expr):
         match = TERM.match(expr, position)
         if not match or (terms and not match[1]):

@@ -54,12 +54,14 @@ def write(settings: Settings, content: Content, history_files: list[str]) -> Ver
     with duckdb.connect(str(temporary)) as con:
         con.execute("set TimeZone = 'UTC'")
         con.execute(f"attach '{settings.warehouse}' as build (read_only)")
+        con.begin()  # one commit and one fsync instead of one a statement
         for relation, descriptions in content.relations.items():
             _copy(con, relation, descriptions)
         con.execute(f"create table kpi_history as from {history_relation(history_files)}")
         _create(con, "publication", [_publication_row(content)])
         _create(con, "kpi_catalogue", [_catalogue_row(k) for k in content.catalogue.kpis.values()])
         _create(con, "check_results", [_check_row(c) for c in content.checks] or [_check_row(NO_CHECK)])
+        con.commit()
         con.execute("detach build")
         con.execute("checkpoint")
     if Path(f"{temporary}.wal").exists():

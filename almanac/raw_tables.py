@@ -11,7 +11,8 @@ from almanac.engines import Engine
 from almanac.load_log import Landing
 
 if TYPE_CHECKING:
-    from ingestion.lake import Entry, Lake
+    from ingestion.lake import Lake
+    from ingestion.lake_manifest import Entry, Kind
 
 CHUNK_ROWS = 50_000
 
@@ -47,7 +48,7 @@ def _fill_events(
     _copy(engine, lake, "events", [e for e in events if wanted & set(e.parts)], wanted)
 
 
-def _columns(lake: "Lake", kind: str) -> list[tuple[str, str]]:
+def _columns(lake: "Lake", kind: "Kind") -> list[tuple[str, str]]:
     with duckdb.connect() as con:
         rows = con.execute("describe select * from read_parquet(?)", [str(lake.schema_file(kind))]).fetchall()
     return [(r[0], "double precision" if r[1] == "DOUBLE" else str(r[1]).lower()) for r in rows]
@@ -61,7 +62,7 @@ def _columns_differ(engine: Engine, lake: "Lake") -> bool:
     return [r[0] for r in standing] != [name for name, _ in _columns(lake, "events")]
 
 
-def _create(engine: Engine, lake: "Lake", kind: str, *, replace: bool) -> None:
+def _create(engine: Engine, lake: "Lake", kind: "Kind", *, replace: bool) -> None:
     if replace:
         engine.execute(f"drop table if exists raw.{kind} cascade")
     columns = ", ".join(f'"{name}" {type_}' for name, type_ in _columns(lake, kind))
@@ -69,7 +70,7 @@ def _create(engine: Engine, lake: "Lake", kind: str, *, replace: bool) -> None:
 
 
 def _copy(
-    engine: Engine, lake: "Lake", kind: str, entries: "Sequence[Entry]", file_ids: set[str] | None = None
+    engine: Engine, lake: "Lake", kind: "Kind", entries: "Sequence[Entry]", file_ids: set[str] | None = None
 ) -> None:
     if not entries:
         return
@@ -83,7 +84,7 @@ def _copy(
 
 
 def _rows(
-    lake: "Lake", kind: str, entries: "Sequence[Entry]", file_ids: set[str] | None
+    lake: "Lake", kind: "Kind", entries: "Sequence[Entry]", file_ids: set[str] | None
 ) -> Iterator[list[tuple[Any, ...]]]:
     paths = [str(lake.schema_file(kind)), *(str(lake.absolute(e.path)) for e in entries)]
     names = ", ".join(f'"{name}"' for name, _ in _columns(lake, kind))

@@ -17,8 +17,8 @@ class Limits:
     young_days: int = 7  # with fewer days of history the absolute values below are the history
     fewest: float = 0.5  # of the lowest usual day
     most: float = 4.0  # times the highest usual day: a campaign may double a day, a client in a loop does more
-    # A day may pass without a row where a typical one has fewer than this: chance alone leaves such days empty.
-    quiet: int = 10
+    # A day may pass without a row where a typical one has fewer: ten visits, below which chance alone empties a day.
+    quiet: int = 50
     # A share may be this many times the usual one; a clean history counts as `floor`, a bad one at most as `young`.
     factor: float = 3.0
     late_floor: float = 0.01
@@ -56,10 +56,7 @@ def rows_band(history: Sequence[int], limits: Limits = LIMITS) -> Band:
     trimmed = days[1:-1] if len(days) >= limits.history_days else days
     low, high = trimmed[0], trimmed[-1]
     # Beside the factor, chance: on small counts three standard deviations are more than half of the day.
-    return Band(
-        max(1.0, min(low * limits.fewest, low - 3 * math.sqrt(low))),
-        max(high * limits.most, high + 3 * math.sqrt(high)),
-    )
+    return Band(max(1.0, min(low * limits.fewest, low - 3 * math.sqrt(low * limits.visit))), high * limits.most)
 
 
 def share_limit(count: int, usual: float, limits: Limits = LIMITS) -> float:

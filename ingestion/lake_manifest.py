@@ -55,8 +55,13 @@ class Manifest:
         self._parsed: dict[str, tuple[Stored, Commit]] = {}
 
     def has(self, commit: str) -> bool:
-        """Whether this commit was made."""
-        return self._store.stat(_path(commit)) is not None
+        """Whether this commit was made; if so it lasts, and what was landed by it may be forgotten."""
+        path = _path(commit)
+        if self._store.stat(path) is None:
+            return False
+        # Its writer may have died between the rename and the fsync that makes the name durable.
+        self._store.settle(path)
+        return True
 
     def add(self, commit: Commit) -> None:
         """Make a commit: from here on its files exist for readers, and those it replaces do not."""

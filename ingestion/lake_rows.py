@@ -1,6 +1,6 @@
 """From arrivals to tables: rows are judged and turned into columns in small batches."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -42,31 +42,26 @@ def part_tables(
 
 def _events(schema: pa.Schema, rows: Mapping[int, EventRow], file_id: UUID) -> pa.RecordBatch:
     *envelope, typed = zip(*rows.values(), strict=True)
-    values: dict[str, Any] = dict(zip(ENVELOPE, envelope, strict=True))
-    present: set[str] = set().union(*typed)
-    return pa.RecordBatch.from_arrays(list(_columns(schema, values, typed, present, rows, file_id)), schema=schema)
+    values: dict[str, Sequence[Any]] = dict(zip(ENVELOPE, envelope, strict=True))
+    values |= _by_column(typed)
+    values |= {"file_id": [file_id.bytes] * len(rows), "ingest_row": list(rows)}
+    arrays = [
+        pa.array(values[column.name], column.type) if column.name in values else pa.nulls(len(rows), column.type)
+        for column in schema
+    ]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
-def _columns(
-    schema: pa.Schema,
-    values: Mapping[str, Any],
-    typed: Sequence[dict[str, Any]],
-    present: set[str],
-    places: Mapping[int, Any],
-    file_id: UUID,
-) -> Iterator[pa.Array]:
-    for column in schema:
-        name = column.name
-        if name in values:
-            yield pa.array(values[name], column.type)
-        elif name in present:
-            yield pa.array([row.get(name) for row in typed], column.type)
-        elif name == "file_id":
-            yield pa.array([file_id.bytes] * len(places), column.type)
-        elif name == "ingest_row":
-            yield pa.array(list(places), column.type)
-        else:
-            yield pa.nulls(len(places), column.type)
+def _by_column(typed: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """The typed values as columns. An event has few of all declared properties, so this walks what is there."""
+    columns: dict[str, list[Any]] = {}
+    for place, row in enumerate(typed):
+        for name, value in row.items():
+            column = columns.get(name)
+            if column is None:
+                column = columns[name] = [None] * len(typed)
+            column[place] = value
+    return columns
 
 
 def _quarantine(rows: Mapping[int, QuarantineRow], file_id: UUID) -> pa.RecordBatch:

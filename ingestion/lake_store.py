@@ -33,6 +33,9 @@ class Store(Protocol):
     def stat(self, path: str) -> Stored | None:
         """What is stored at `path`, or None."""
 
+    def settle(self, path: str) -> None:
+        """Make sure that a file which is seen now is also there after a power cut."""
+
     def list(self, folder: str) -> list[Stored]:
         """All files below `folder`, sorted by path."""
 
@@ -89,6 +92,10 @@ class LocalStore:
         except FileNotFoundError:
             return None
         return Stored(path, status.st_size, status.st_mtime_ns)
+
+    def settle(self, path: str) -> None:
+        """Make sure that a file which is seen now is also there after a power cut."""
+        _fsync_folder(self._absolute(path).parent)
 
     def list(self, folder: str) -> list[Stored]:
         """All files below `folder`, sorted by path."""

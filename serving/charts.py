@@ -12,6 +12,7 @@ from serving.values import Value
 
 DIRECT_LABELS = 4  # up to so many lines are labelled at their ends, more get a legend
 LABEL_HEIGHT = 16  # px that one label at the end of a line needs
+BAR_GAP = 0.25  # of the step from one bar to the next
 FLAT = 0.6  # a line whose lowest value is above this share of its highest does not start at zero
 
 # That there is a tooltip; the page's script takes what it says from the row (see `_hover`).
@@ -69,7 +70,7 @@ def _bar_spec(plot: Plot) -> Spec:
         "field": "t",
         "type": "ordinal",
         "axis": time_axis(plot.starts, places, plot.time_grain),
-        "scale": {"domain": places, "paddingInner": 0.25, "paddingOuter": 0.15},
+        "scale": {"domain": places, "paddingInner": BAR_GAP, "paddingOuter": 0.15},
     }
     y = {"field": "y", "type": "quantitative", "stack": "zero", "axis": axis}
     y["scale"] = {"domain": domain, "nice": False}
@@ -88,7 +89,7 @@ def _bar_spec(plot: Plot) -> Spec:
             "data": {"name": "bars"},
         },
         {
-            "mark": {"type": "bar", "opacity": 0, "tooltip": True, "stroke": None},
+            "mark": {"type": "bar", "opacity": 0, "width": {"band": 1 / (1 - BAR_GAP)}, "tooltip": True},
             "encoding": {"x": x, "y": {"datum": domain[1], "type": "quantitative"}, "tooltip": TOOLTIP},
             "data": {"name": "hover"},
         },

@@ -14,7 +14,7 @@ NO_DATA = "the folder of real data sets is absent"
 # The reasons for which a test may be skipped even in CI. Everything else must run there.
 EXPECTED_SKIPS = (NO_DATA,)
 
-_KEPT = frozenset({"ALMANAC_TEST_DATA"})
+_KEPT = frozenset({"ALMANAC_TEST_DATA", "ALMANAC_TEST_POSTGRES"})
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -1,6 +1,7 @@
 """Running the collector as a process: one per log folder, from the lock to the last landing."""
 
 import asyncio
+import gc
 import logging
 import signal
 import socket
@@ -25,6 +26,7 @@ from ingestion.tracking_plan import load_plan
 
 LOCK = "lock"
 IN_FLIGHT_SECONDS = 5  # what requests get to finish when the process is asked to end
+KEEP_ALIVE_SECONDS = 75  # longer than load balancers keep idle connections, so that they are the ones to close
 BACKLOG = 2048
 
 _log = logging.getLogger("almanac.collector")
@@ -45,7 +47,7 @@ def run_collector(
         raise AlmanacError(
             f"the log folder {folder} cannot be made: {error.strerror or error}; check its place"
         ) from error
-    with exclusive(folder / LOCK, f"the collector of {folder}"):
+    with exclusive(folder / LOCK, f"a collector on {folder}"):
         plan = load_plan(settings.root)
         state = open_state(settings)
         listening = _listen(host, port)
@@ -60,9 +62,13 @@ def run_collector(
                 access_log=False,
                 proxy_headers=False,
                 server_header=False,
+                timeout_keep_alive=KEEP_ALIVE_SECONDS,
                 timeout_graceful_shutdown=IN_FLIGHT_SECONDS,
                 backlog=BACKLOG,
             )
+            # What is loaded by now stays; not looking at it again saves a tenth of the time that a request costs.
+            gc.collect()
+            gc.freeze()
             _Server(config, partial(announce, _address(listening))).run(sockets=[listening])
         finally:
             listening.close()

@@ -26,19 +26,24 @@ def ingest_command(paths: tuple[Path, ...], source: str) -> None:
         click.echo(f"Error: {failure}", err=True)
     click.echo(summary(source, ingested))
     if ingested.failures:
-        raise AlmanacError(f"{len(ingested.failures)} of {len(files)} files did not land: see above")
+        raise AlmanacError(f"{len(ingested.failures)} of {_many(len(files), 'file')} did not land: see above")
 
 
 def summary(source: str, ingested: Ingested) -> str:
     """One line about a call: files and rows."""
     new = [result for result in ingested.results if result.is_new]
-    rows = [sum(getattr(result, name) for result in new) for name in ("received", "accepted", "quarantined")]
-    line = (
-        f"{source}: {len(new):,} files landed, {rows[0]:,} rows received: {rows[1]:,} accepted, {rows[2]:,} quarantined"
+    received, accepted, quarantined = (
+        sum(getattr(result, name) for result in new) for name in ("received", "accepted", "quarantined")
     )
+    line = f"{source}: {_many(len(new), 'file')} landed, {_many(received, 'row')} received"
+    line += f" ({accepted:,} accepted, {quarantined:,} quarantined)"
     if known := len(ingested.results) - len(new):
-        line += f"; {known:,} files had landed before"
-    return line + (f"; {len(ingested.failures):,} files failed" if ingested.failures else "")
+        line += f"; {_many(known, 'file')} had landed before"
+    return line + (f"; {_many(len(ingested.failures), 'file')} failed" if ingested.failures else "")
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
 
 
 COMMANDS: dict[str, click.Command] = {"ingest": ingest_command}

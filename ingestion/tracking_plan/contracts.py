@@ -187,7 +187,7 @@ def _fill(tree: _Tree, context: dict[str, Any], typed: dict[str, Any], warnings:
         node = tree.get(key)
         if node is None or value is None:
             continue
-        if type(node) is dict:
+        if not isinstance(node, _Leaf):
             if type(value) is dict:
                 _fill(node, value, typed, warnings)
         elif type(value) is node.as_is:

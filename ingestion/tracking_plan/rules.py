@@ -35,7 +35,7 @@ def _common_problems(common: Common) -> Iterator[str]:
             yield f"{_WHERE}/common.yml: context.{name}.path: {item.path!r} is {paths[item.path]!r} already"
         for other in paths:
             if item.path.startswith(f"{other}."):
-                yield f"{_WHERE}/common.yml: context.{name}.path: {item.path!r} leads through {other!r}, a column itself"
+                yield f"{_WHERE}/common.yml: context.{name}.path: {item.path!r} leads through the column {other!r}"
 
 
 def _event_problems(common: Common, events: Mapping[str, EventContract]) -> Iterator[str]:

@@ -1,11 +1,36 @@
-"""Publishes one warehouse, alone in a process that a test may kill: `python -m tests.integration.publisher HOME`."""
+"""Publishes warehouses, each in a process of its own that a test may trace and kill.
 
+`python -m tests.integration.publisher` reads homes from standard input. For each it forks a child that stops itself,
+prints the child's pid, and after the child's end its exit status (negative: the signal that killed it).
+"""
+
+import os
+import signal
 import sys
 from pathlib import Path
 
-from almanac.publish import publish
+import almanac.publish
 from almanac.settings import Settings
 from tests.small_lake import PASSED
 
+
+def main() -> None:
+    """Serve one home per line until standard input ends."""
+    for line in sys.stdin:
+        child = os.fork()
+        if child == 0:
+            os.kill(os.getpid(), signal.SIGSTOP)
+            status = 1
+            try:
+                almanac.publish.publish(Settings.for_home(Path(line.strip())), PASSED)
+                status = 0
+            finally:
+                os._exit(status)
+        os.waitpid(child, os.WUNTRACED)
+        print(child, flush=True)
+        _, status = os.waitpid(child, 0)
+        print(os.waitstatus_to_exitcode(status), flush=True)
+
+
 if __name__ == "__main__":
-    publish(Settings.for_home(Path(sys.argv[1])), PASSED)
+    main()

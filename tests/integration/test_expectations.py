@@ -23,7 +23,7 @@ from ingestion.lake import Lake
 START = datetime(2026, 3, 2, 6, tzinfo=UTC)
 HISTORY_DAYS = 9
 NEXT = HISTORY_DAYS  # the day that each test lands, and that is judged once something arrives on the day after
-ROWS = 60
+ROWS = 100
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def settings(published_home: Path, tmp_path: Path) -> Iterator[Settings]:
 
 
 def messages(day: int, count: int = ROWS, **changes: Any) -> list[dict[str, Any]]:
-    """Page views of a few persons, two minutes apart; `changes` replaces or (None) removes fields of the messages."""
+    """Page views of a few persons, a minute apart; `changes` replaces or (None) removes fields of the messages."""
     usual = [
         {
             "type": "page",
@@ -58,7 +58,7 @@ def messages(day: int, count: int = ROWS, **changes: Any) -> list[dict[str, Any]
             "messageId": f"{day}-{n}",
             "userId": f"guest-{n % 7}",
             "anonymousId": f"device-{n % 7}",
-            "timestamp": (START + timedelta(days=day, minutes=2 * n)).isoformat(),
+            "timestamp": (START + timedelta(days=day, minutes=n)).isoformat(),
             "properties": {},
         }
         for n in range(count)
@@ -69,7 +69,7 @@ def messages(day: int, count: int = ROWS, **changes: Any) -> list[dict[str, Any]
 def land(settings: Settings, day: int, found: list[dict[str, Any]], tenant: str = "rentals") -> None:
     """Land messages as they come in on `day` (counted from the first one), in the order given."""
     received_at = START + timedelta(days=day)
-    arrivals = [Arrival(received_at + timedelta(minutes=2 * n), message) for n, message in enumerate(found)]
+    arrivals = [Arrival(received_at + timedelta(minutes=n), message) for n, message in enumerate(found)]
     Lake.open(settings).land(
         tenant, "web", arrivals, content_hash=f"{tenant} {day}", received={received_at.date(): len(arrivals)}
     )
@@ -88,7 +88,7 @@ def missing_day(settings: Settings) -> None:
 
 
 def too_few(settings: Settings) -> None:
-    land(settings, NEXT, messages(NEXT, count=12))
+    land(settings, NEXT, messages(NEXT, count=5))
 
 
 def too_many(settings: Settings) -> None:
@@ -100,12 +100,12 @@ def without_rows(settings: Settings) -> None:
 
 
 def many_late(settings: Settings) -> None:
-    land(settings, NEXT, [*late(messages(NEXT, count=40)), *messages(NEXT)[40:]])
+    land(settings, NEXT, [*late(messages(NEXT, count=60)), *messages(NEXT)[60:]])
 
 
 def many_quarantined(settings: Settings) -> None:
-    refused = messages(NEXT, count=40, type="track", event="Nobody Declared This", name=None)
-    land(settings, NEXT, [*refused, *messages(NEXT)[40:]])
+    refused = messages(NEXT, count=60, type="track", event="Nobody Declared This", name=None)
+    land(settings, NEXT, [*refused, *messages(NEXT)[60:]])
 
 
 def column_without_values(settings: Settings) -> None:

@@ -11,11 +11,15 @@ from typing import Any
 import duckdb
 import pytest
 
+from almanac.build import run_build
+from almanac.dbt_worker import WarmDbt
 from almanac.settings import Settings
 from ingestion.lake import Lake
-from ingestion.sources.file_source import FileSource, Ingested, find_files
+from ingestion.sources.file_source import FileResult, FileSource, Ingested, find_files
 
+pytestmark = pytest.mark.xdist_group("online_retail")  # one worker lands it, once
 ROWS, FILES = 541_909, 305
+BUILD_EVERY = 31
 
 
 @dataclass(frozen=True)
@@ -26,6 +30,8 @@ class Landed:
     source: FileSource
     files: list[Path]
     ingested: Ingested
+    dbt: WarmDbt
+    builds: int
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """Rows of a query over `events`, read as any reader of the lake reads them."""
@@ -37,10 +43,42 @@ class Landed:
 
 @pytest.fixture(scope="module")
 def landed(data_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Landed]:
+    """Every file landed one by one, with a build after every 31st: the warehouse grew in ten steps."""
     settings = Settings.for_home(tmp_path_factory.mktemp("online_retail"))
     files = find_files([data_folder / "online_retail" / "by-day"])
+    dbt, builds = WarmDbt(), 0
+    results: list[FileResult] = []
     with FileSource.open(settings, "online_retail") as source:
-        yield Landed(settings, source, files, source.ingest(files))
+        for n, file in enumerate(files, start=1):
+            results.append(source.ingest_file(file))
+            if n % BUILD_EVERY == 0 or n == len(files):
+                build = run_build(settings, runner=dbt)
+                assert build.succeeded, [(node.name, node.message) for node in build.failed]
+                builds += build.built
+        yield Landed(settings, source, files, Ingested(tuple(results), ()), dbt, builds)
+
+
+def test_the_warehouse_grew_in_ten_builds_to_the_published_figures(landed: Landed) -> None:
+    assert landed.builds >= 10
+    with duckdb.connect(str(landed.settings.warehouse), read_only=True) as con:
+        events = con.execute("select count(*) from marts.fact_events").fetchall()
+        bookings = con.execute(
+            "select count(*), count(*) filter (where is_cancelled), sum(net_amount), sum(line_count) "
+            "from marts.fact_bookings"
+        ).fetchall()
+        gmv = con.execute(
+            "select time_grain, sum(numerator) from kpis.kpi_values where kpi = 'gmv' and dimension = 'all' "
+            "group by 1 order by 1"
+        ).fetchall()
+    assert events == [(ROWS,)]
+    assert bookings == [(25_900, 3_836, Decimal("9747747.9340"), ROWS)]
+    assert gmv == [(grain, Decimal("9747747.9340")) for grain in ("day", "month", "week")]
+
+
+def test_a_second_delivery_is_no_work_for_the_warehouse(landed: Landed) -> None:
+    again = landed.source.ingest(landed.files[:3])
+    assert not any(result.is_new for result in again.results)
+    assert not run_build(landed.settings, runner=landed.dbt).built
 
 
 def test_every_row_of_every_file_lands(landed: Landed) -> None:

@@ -1,10 +1,13 @@
 """The publisher is killed at every write, fsync, rename, unlink and truncate: readers get the old or the new version."""
 
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -43,30 +46,41 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, str, s
     return settings, old, new
 
 
+@pytest.fixture(scope="module")
+def publisher() -> Iterator["Publisher"]:
+    """One process for all publications: it has imported what it needs."""
+    own = Publisher()
+    yield own
+    own.close()
+
+
 def test_a_publisher_killed_at_any_point_leaves_the_old_or_the_new_version(
-    prepared: tuple[Settings, str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    publisher: "Publisher", prepared: tuple[Settings, str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The ordinary suite: every point that is not one of many equal page writes."""
-    points = _points(prepared, tmp_path)
+    points = _points(publisher, prepared, tmp_path)
     few = [p for p in points if p[0] not in ("pwrite64", "write") or p[1] <= ORDINARY_WRITES]
-    _kill_at(few, prepared, tmp_path)
+    _kill_at(few, publisher, prepared, tmp_path)
     with capsys.disabled():
         print(f"\npublisher: {len(points)} points below versions/, killed at {len(few)}")
     assert len(few) >= 15
 
 
 @pytest.mark.deep
-def test_a_publisher_killed_at_every_single_point(prepared: tuple[Settings, str, str], tmp_path: Path) -> None:
+def test_a_publisher_killed_at_every_single_point(
+    publisher: "Publisher", prepared: tuple[Settings, str, str], tmp_path: Path
+) -> None:
     """The deep suite: every point."""
-    _kill_at(_points(prepared, tmp_path), prepared, tmp_path)
+    _kill_at(_points(publisher, prepared, tmp_path), publisher, prepared, tmp_path)
 
 
-def _points(prepared: tuple[Settings, str, str], tmp_path: Path) -> list[tuple[str, int]]:
+def _points(
+    publisher: "Publisher", prepared: tuple[Settings, str, str], tmp_path: Path
+) -> list[tuple[str, int]]:
     """Every (system call, how many-eth of its kind) that an undisturbed publication makes below the versions folder."""
     home = _fresh(prepared[0], tmp_path / "count")
     log = tmp_path / "strace.log"
-    done = _strace(home, prepared[2], ["-o", str(log)])
-    assert done.returncode == 0, done.stderr
+    assert publisher.run(home, prepared[2], ["-o", str(log)]) == 0
     counts: Counter[str] = Counter()
     for line in log.read_text(errors="replace").splitlines():
         if match := CALL.match(line):
@@ -74,14 +88,16 @@ def _points(prepared: tuple[Settings, str, str], tmp_path: Path) -> list[tuple[s
     return [(call, n + 1) for call, total in sorted(counts.items()) for n in range(total)]
 
 
-def _kill_at(points: list[tuple[str, int]], prepared: tuple[Settings, str, str], tmp_path: Path) -> None:
+def _kill_at(
+    points: list[tuple[str, int]], publisher: "Publisher", prepared: tuple[Settings, str, str], tmp_path: Path
+) -> None:
     settings, old, new = prepared
     assert points
     for call, n in points:
         home = _fresh(settings, tmp_path / f"{call}-{n}")
         own = Settings.for_home(home)
-        killed = _strace(home, new, ["-o", "/dev/null", "-e", f"inject={call}:signal=SIGKILL:when={n}"])
-        assert killed.returncode != 0, f"{call} {n}: the publisher was not killed"
+        status = publisher.run(home, new, ["-o", "/dev/null", "-e", f"inject={call}:signal=SIGKILL:when={n}"])
+        assert status == -signal.SIGKILL, f"{call} {n}: the publisher ended with {status}"
         assert _readable(own) in (old, new), f"{call} {n}"
         assert publish(own, PASSED).version.id == new, f"{call} {n}: the next publication differs"
         assert _readable(own) == new
@@ -96,16 +112,39 @@ def _fresh(settings: Settings, home: Path) -> Path:
     return home
 
 
-def _strace(home: Path, version: str, options: list[str]) -> subprocess.CompletedProcess[str]:
-    """Run the publisher under strace, seeing only the files that it writes below the versions folder."""
-    versions = home / "versions"
-    names = (".", "CURRENT", "STATUS.json", f"{version}.duckdb")
-    paths = [str(versions / name) for name in names] + [str(versions)]
-    paths += [str(versions / f"{name}.tmp") for name in names[1:]] + [str(versions / f"{version}.duckdb.tmp.wal")]
-    watched = [part for path in paths for part in ("-P", path)]
-    command = ["strace", "-f", "--seccomp-bpf", "-qq", "-e", f"trace={SYSCALLS}", *watched, *options]
-    command += [sys.executable, "-m", "tests.integration.publisher", str(home)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+class Publisher:
+    """A process that publishes in traced children of its own."""
+
+    def __init__(self) -> None:
+        command = [sys.executable, "-m", "tests.integration.publisher"]
+        self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def run(self, home: Path, version: str, options: list[str]) -> int:
+        """Publish `home` under strace, which sees only the files below its versions folder; the exit status."""
+        assert self._process.stdin and self._process.stdout
+        self._process.stdin.write(f"{home}\n")
+        self._process.stdin.flush()
+        pid = int(self._process.stdout.readline())
+        watched = [part for path in _written(home / "versions", version) for part in ("-P", str(path))]
+        command = ["strace", "-f", "-p", str(pid), "-e", f"trace={SYSCALLS}", "-e", "signal=none", *watched, *options]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as strace:
+            assert strace.stderr
+            assert "attached" in strace.stderr.readline()
+            os.kill(pid, signal.SIGCONT)
+            status = int(self._process.stdout.readline())
+            strace.stderr.read()
+        return status
+
+    def close(self) -> None:
+        """End the process."""
+        self._process.communicate(timeout=30)
+
+
+def _written(versions: Path, version: str) -> list[Path]:
+    """Every path that a publication writes, renames or removes below the versions folder."""
+    names = ("CURRENT", "STATUS.json", f"{version}.duckdb")
+    return [versions, *(versions / n for n in names), *(versions / f"{n}.tmp" for n in names),
+            versions / f"{version}.duckdb.tmp.wal"]  # fmt: skip
 
 
 def _readable(settings: Settings) -> str:

@@ -6,7 +6,7 @@ one whose history catches it; it is kept, so that the test is the same on every 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -23,6 +23,7 @@ class Mutation:
     seed: int
     patch: Patch | None = None
     replace: Callable[[pytest.MonkeyPatch], None] | None = None
+    aim: Literal["full refresh", "restore"] | None = None
 
 
 def _macro(name: str, *changes: tuple[str, str]) -> Patch:
@@ -141,6 +142,6 @@ MUTATIONS = (
         0,
         _meta("int_identity__map", "propagates", lambda passed: passed["entity"] != "anonymous_id"),
     ),
-    Mutation("a failed full refresh is retried incrementally", 0, replace=_no_full_refresh_flag),
-    Mutation("pending landings are not marked dirty before a run", 0, replace=_no_dirty_mark),
+    Mutation("a failed full refresh is retried incrementally", 0, replace=_no_full_refresh_flag, aim="full refresh"),
+    Mutation("pending landings are not marked dirty before a run", 0, replace=_no_dirty_mark, aim="restore"),
 )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 import yaml
 
 from almanac.settings import ROOT, Settings
@@ -58,10 +59,11 @@ def publish(settings: Settings, name: str = "20261121T091500-a1b2c3", as_of: dat
     with duckdb.connect(str(path)) as con:
         con.execute(SCHEMA)
         for table, rows in _tables(name, as_of).items():
-            holes = ", ".join("?" * len(rows[0]))
-            con.begin()
-            con.executemany(f"insert into {table} values ({holes})", rows)
-            con.commit()
+            # Through Arrow: inserting row by row takes seconds.
+            columns = [pa.array(column) for column in zip(*rows, strict=True)]
+            con.register("made_up", pa.table(columns, names=[f"c{n}" for n in range(len(columns))]))
+            con.execute(f"insert into {table} select * from made_up")
+            con.unregister("made_up")
     (settings.versions / "CURRENT").write_text(name + "\n", encoding="utf-8")
     note(settings, succeeded=True, attempted_at=PUBLISHED_AT)
     return Version(name, path)

@@ -78,22 +78,23 @@ class TestTheSuiteOnFrames:
 
 class TestTheBandOfRows:
     def test_half_of_the_lowest_to_four_times_the_highest_usual_day(self) -> None:
-        assert rows_band([100] * 8) == Band(50, 400)
+        assert rows_band([1_000] * 8) == Band(500, 4_000)
 
     def test_one_odd_day_does_not_stretch_it(self) -> None:
-        assert rows_band([100] * 12 + [1, 9_000]) == Band(50, 400)
+        assert rows_band([1_000] * 12 + [1, 90_000]) == Band(500, 4_000)
 
     def test_both_weekend_days_of_two_weeks_are_usual(self) -> None:
-        assert rows_band([400] * 10 + [80, 80, 90, 90]).low == 40
+        assert rows_band([4_000] * 10 + [800, 800, 900, 900]).low == 400
 
     def test_small_counts_get_the_room_that_chance_needs(self) -> None:
-        assert rows_band([12] * 14).low == pytest.approx(12 - 3 * math.sqrt(12))
+        assert rows_band([80] * 14).low == pytest.approx(80 - 3 * math.sqrt(80 * 5))
+        assert rows_band([50] * 14).low == pytest.approx(50 - 3 * math.sqrt(50 * 5))
 
     def test_a_young_source_needs_a_row_a_day_and_no_more(self) -> None:
         assert rows_band([100] * 6) == Band(1, math.inf)
 
-    @pytest.mark.parametrize("history", [[], [3] * 14, [9] * 14])
-    def test_a_source_without_history_or_with_a_handful_a_day_may_be_silent(self, history: list[int]) -> None:
+    @pytest.mark.parametrize("history", [[], [3] * 14, [49] * 14])
+    def test_a_source_without_history_or_with_few_rows_a_day_may_be_silent(self, history: list[int]) -> None:
         assert rows_band(history).low == 0
 
 
@@ -147,7 +148,7 @@ class TestWhichDaysAreJudged:
         assert (period.present, period.missing) == ((), ())
 
     def test_a_quiet_source_may_miss_a_day(self) -> None:
-        period = judge_days([day(n, received=4, late=0) for n in range(21) if n != 18], NEWEST)
+        period = judge_days([day(n, received=30, late=0) for n in range(21) if n != 18], NEWEST)
         assert period.missing == ()
 
     def test_a_landing_without_a_row_is_a_day_with_too_few(self) -> None:

@@ -530,7 +530,7 @@ def test_the_command_lands_what_it_can_and_fails(tmp_path: Path, monkeypatch: py
     arguments = [str(tmp_path / "good.csv"), "--source", "online_retail"]
     run = CliRunner().invoke(COMMANDS["ingest"], arguments)
     assert (run.exit_code, run.stderr) == (0, "")
-    assert run.stdout == "online_retail: 1 files landed, 1 rows received: 1 accepted, 0 quarantined\n"
+    assert run.stdout == "online_retail: 1 file landed, 1 row received (1 accepted, 0 quarantined)\n"
     (row,) = landed(tmp_path)
     assert (row["event"], row["amount"], row["user_id"]) == ("booking_cancelled", Decimal("2.5000"), "17")
     assert row["event_at"] == datetime(2011, 6, 1, 9)
@@ -539,4 +539,4 @@ def test_the_command_lands_what_it_can_and_fails(tmp_path: Path, monkeypatch: py
     run = CliRunner().invoke(COMMANDS["ingest"], [str(tmp_path / "bad.csv"), *arguments])
     assert isinstance(run.exception, AlmanacError)
     assert "bad.csv, line 2, column Quantity: 'x' is not an integer" in run.stderr
-    assert "1 files had landed before; 1 files failed" in run.stdout
+    assert "1 file had landed before; 1 file failed" in run.stdout

@@ -658,6 +658,28 @@ def test_a_landing_that_dies_anywhere_leaves_all_or_nothing_of_a_part(
     assert seen == {0, 3, 5}
 
 
+def test_each_file_is_on_the_disk_before_it_has_its_name_and_the_commit_comes_last(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    land(lake, [arrival(1), bad(2)], "makes the folders")
+    renamed: list[str] = []
+    real = os.rename
+    monkeypatch.setattr(os, "rename", lambda old, new: (renamed.append(Path(new).parts[-4]), real(old, new)))
+    with dying_at(1000, monkeypatch) as made:
+        land(lake, [arrival(3), bad(4)], "is watched")
+    assert made == ["write", "fsync", "rename", "fsync"] * 4
+    assert sorted(renamed[:3]) == ["counters", "events", "quarantine"]
+    assert "manifest" not in renamed[:3]
+
+
+def test_a_landing_that_is_there_already_is_made_to_last(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its first writer may have died before the commit's name was durable, and the caller now forgets the content."""
+    land(lake, [arrival(1)])
+    with dying_at(1000, monkeypatch) as made:
+        assert not land(lake, [arrival(1)]).is_new
+    assert made == ["fsync"]
+
+
 def test_a_rewrite_that_dies_anywhere_is_done_or_not_done(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = tmp_path / "home"
     counts: set[int] = set()

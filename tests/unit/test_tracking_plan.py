@@ -379,7 +379,7 @@ example: {}
         (edit("common.yml", "skew_seconds: 60", "skew_seconds: 0"), "common.yml: limits.skew_seconds: "),
         (edit("common.yml", "path: campaign.source", "path: ''"), "common.yml: context.campaign_source.path: "),
         (edit("common.yml", "path: campaign.medium", "path: campaign.source"), "is 'campaign_source' already"),
-        (edit("common.yml", "path: library.name", "path: locale.name"), "leads through 'locale', a column itself"),
+        (edit("common.yml", "path: library.name", "path: locale.name"), "leads through the column 'locale'"),
         (edit("tenants/rentals.yml", "Europe/Berlin", "Europe/Atlantis"), "rentals.yml: time_zone: "),
         (edit("tenants/rentals.yml", "currency: EUR", "currency: euro"), "rentals.yml: currency: "),
         (edit("tenants/rentals.yml", "event: search_performed", "event: searched"), "'searched' is not an event"),

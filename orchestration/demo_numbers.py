@@ -1,0 +1,57 @@
+"""The numbers that the demo ends with: every KPI of the latest complete week, read from the published version."""
+
+import duckdb
+
+from almanac.errors import AlmanacError
+from almanac.settings import Settings
+from almanac.versions import current, hold
+
+WEEKS = """
+with latest as (
+    select tenant, max(period_start) as week
+    from kpi_values
+    where time_grain = 'week' and is_complete
+    group by tenant
+)
+select v.tenant, t.currency, v.period_start, v.kpi, c.title, c.unit, v.value
+from kpi_values as v
+join latest as l on l.tenant = v.tenant and l.week = v.period_start
+join kpi_catalogue as c on c.kpi = v.kpi
+join dim_tenants as t on t.tenant = v.tenant
+where v.time_grain = 'week' and v.dimension = 'all'
+order by v.tenant, c.unit, c.title
+"""
+
+
+def weekly_table(settings: Settings) -> str:
+    """A table of every KPI for the latest complete week of each tenant. Raises AlmanacError if nothing is published."""
+    version = current(settings)
+    if version is None:
+        raise AlmanacError("nothing is published yet; run `almanac build`")
+    with hold(version), duckdb.connect(str(version.path), read_only=True) as con:
+        rows = con.execute(WEEKS).fetchall()
+    if not rows:
+        return "No week is complete yet."
+    heads = {tenant: (f"{tenant} ({currency})", f"week of {week}") for tenant, currency, week, *_ in rows}
+    values = {(title, tenant): _shown(value, unit) for tenant, _, _, _, title, unit, value in rows}
+    titles = list(dict.fromkeys(title for _, _, _, _, title, _, _ in rows))
+    body = [[title, *(values.get((title, tenant), "-") for tenant in heads)] for title in titles]
+    tenants, weeks = zip(*heads.values(), strict=True)
+    return _aligned([["KPI", *tenants], ["", *weeks], *body])
+
+
+def _shown(value: float | None, unit: str) -> str:
+    if value is None:
+        return "-"
+    if unit == "ratio":
+        return f"{value:.1%}"
+    return f"{value:,.2f}" if unit == "money" else f"{value:,.0f}"
+
+
+def _aligned(rows: list[list[str]]) -> str:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = []
+    for first, *others in rows:
+        figures = (cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True))
+        lines.append("     " + "  ".join([first.ljust(widths[0]), *figures]))
+    return "\n".join(line.rstrip() for line in lines)

@@ -1,0 +1,61 @@
+"""`python -m orchestration.run_daily`: run the job `daily` once, here and now, as Dagster records it.
+
+For the demo, for cron, and for a machine on which no Dagster daemon runs. Exit code 0 if new numbers are published or
+none were needed, 1 if the run failed; readers then keep the numbers they have.
+"""
+
+import sys
+
+import dagster as dg
+
+from almanac.errors import AlmanacError
+from almanac.progress import Progress, progress
+from almanac.settings import Settings
+from almanac.versions import current
+from orchestration.definitions import build_defs
+from orchestration.instance import open_instance
+from orchestration.lost_runs import close_lost_runs
+
+# Dagster keeps every event of a run; on the terminal they would hide the few lines that matter.
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+def run_daily(settings: Settings) -> str:
+    """Run the job in this process and return the version that readers see. Raises AlmanacError if the run failed."""
+    said: list[Progress] = []
+    defs = build_defs(settings, on_event=lambda _: said[0].advance())
+    job = defs.resolve_job_def("daily")
+    with open_instance(settings) as instance:
+        close_lost_runs(instance)
+        with progress("Run of `daily`", unit="models and tests") as done:
+            said.append(done)
+            result = job.execute_in_process(instance=instance, run_config=QUIET, raise_on_error=False)
+    if not result.success:
+        raise AlmanacError(f"run {result.run_id[:8]} failed: {_reason(result)}")
+    version = current(settings)
+    return version.id if version else ""
+
+
+def _reason(result: dg.ExecuteInProcessResult) -> str:
+    """What ended the run, in the words of the step that failed."""
+    for event in result.all_events:
+        if event.is_step_failure:
+            failure = event.step_failure_data
+            said = failure.user_failure_data.description if failure.user_failure_data else None
+            return " ".join((said or (failure.error.message if failure.error else "no reason was given")).split())
+    return "no step says why"
+
+
+def main() -> int:
+    """Run it with the settings of the environment."""
+    try:
+        version = run_daily(Settings.from_env())
+    except AlmanacError as error:
+        sys.stderr.write(f"Error: {' '.join(str(error).split())}\n")
+        return 1
+    sys.stdout.write(f"Readers see version {version}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

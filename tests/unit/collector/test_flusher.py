@@ -1,0 +1,168 @@
+"""From the log to the lake: every acknowledged event once, whatever fails in between."""
+
+import asyncio
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from almanac.errors import AlmanacError
+from almanac.settings import Settings
+from ingestion.collector import flusher as module
+from ingestion.collector import records
+from ingestion.collector.door import Verdict
+from ingestion.collector.flusher import Flusher, land_file
+from ingestion.collector.wal import Wal
+from ingestion.lake import Lake
+from ingestion.tracking_plan import Plan, load_plan
+
+BEFORE_MIDNIGHT = datetime(2026, 5, 1, 23, 59, 59, 999_999, tzinfo=UTC)
+AFTER_MIDNIGHT = datetime(2026, 5, 2, 0, 0, 0, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def plan() -> Plan:
+    return load_plan()
+
+
+@pytest.fixture
+def lake(tmp_path: Path, plan: Plan) -> Lake:
+    return Lake.open(Settings.for_home(tmp_path), plan)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "log"
+    folder.mkdir()
+    return folder
+
+
+def event(message_id: str) -> bytes:
+    return json.dumps({"type": "track", "event": "Signed Up", "userId": "u", "messageId": message_id}).encode()
+
+
+def request(tenant: str, received_at: datetime, *message_ids: str) -> bytes:
+    verdicts = [Verdict(event(message_id)) for message_id in message_ids]
+    return records.encode(tenant, "web", received_at, len(verdicts), verdicts)
+
+
+def log_of(folder: Path, *requests: bytes) -> Wal:
+    """A log with these requests in one sealed file."""
+    wal = Wal(folder)
+
+    async def write() -> None:
+        for data in requests:
+            await wal.append(data)
+
+    asyncio.run(write())
+    wal.seal()
+    return wal
+
+
+def rows(lake: Lake, kind: str, columns: str) -> list[tuple[Any, ...]]:
+    files = [str(lake.absolute(entry.path)) for entry in lake.entries() if entry.kind == kind]
+    if not files:
+        return []
+    return duckdb.execute(f"select {columns} from read_parquet(?) order by all", [files]).fetchall()
+
+
+def test_a_file_is_landed_by_tenant_and_day_with_the_counts_of_the_door(folder: Path, lake: Lake) -> None:
+    wal = log_of(
+        folder,
+        request("rentals", BEFORE_MIDNIGHT, "r1", "r2"),
+        request("advisory", BEFORE_MIDNIGHT, "r1"),
+        request("rentals", AFTER_MIDNIGHT, "r3"),
+    )
+    (path,) = wal.sealed()
+    assert land_file(lake, path) == (3, 1)  # "Signed Up" is a name of rentals alone
+    assert rows(lake, "events", "tenant, original_message_id, received_at::date::varchar") == [
+        ("rentals", "r1", "2026-05-01"),
+        ("rentals", "r2", "2026-05-01"),
+        ("rentals", "r3", "2026-05-02"),
+    ]
+    assert rows(lake, "quarantine", "tenant, code") == [("advisory", "unknown_event")]
+    assert rows(lake, "counters", "tenant, source, received_date::varchar, received") == [
+        ("advisory", "web", "2026-05-01", 1),
+        ("rentals", "web", "2026-05-01", 2),
+        ("rentals", "web", "2026-05-02", 1),
+    ]
+    assert land_file(lake, path) == (0, 0)  # again, as after a crash before the file was deleted
+    assert len(rows(lake, "events", "*")) == 3
+    assert sum(row[0] for row in rows(lake, "counters", "received")) == 4
+    wal.close()
+
+
+def test_a_crash_between_two_tenants_is_finished_by_doing_it_again(
+    folder: Path, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wal = log_of(folder, request("rentals", AFTER_MIDNIGHT, "a"), request("advisory", AFTER_MIDNIGHT, "b"))
+    (path,) = wal.sealed()
+    real = Lake.land
+
+    def die_at_advisory(self: Lake, tenant: str, *args: Any, **kwargs: Any) -> Any:
+        if tenant == "advisory":
+            raise KeyboardInterrupt
+        return real(self, tenant, *args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Lake, "land", die_at_advisory)
+        with pytest.raises(KeyboardInterrupt):
+            land_file(lake, path)
+    land_file(lake, path)
+    assert rows(lake, "counters", "tenant, received") == [("advisory", 1), ("rentals", 1)]
+    wal.close()
+
+
+def test_stopping_lands_what_is_left_and_deletes_the_log(folder: Path, lake: Lake) -> None:
+    wal = log_of(folder, request("rentals", AFTER_MIDNIGHT, "a"))
+    asyncio.run(wal.append(request("rentals", AFTER_MIDNIGHT, "b")))
+    called: list[bool] = []
+    flusher = Flusher(wal, lake, 3600, each_time=lambda: called.append(True))
+    flusher.start()
+    flusher.stop()
+    assert rows(lake, "events", "original_message_id") == [("a",), ("b",)]
+    assert list(folder.iterdir()) == []
+    assert called
+    status = flusher.status()
+    assert (status["accepted_events"], status["waiting_files"], status["failing_files"]) == (2, 0, 0)
+
+
+def test_a_file_that_cannot_be_landed_stays_and_does_not_hold_up_the_others(
+    folder: Path, lake: Lake, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    wal = log_of(folder, request("rentals", AFTER_MIDNIGHT, "first"))
+    (bad,) = wal.sealed()
+    asyncio.run(wal.append(request("rentals", AFTER_MIDNIGHT, "second")))
+    real = module.land_file
+    errors: list[Exception] = [AlmanacError("the disk refuses"), RuntimeError("a mistake")]
+
+    def sometimes(lake: Lake, path: Path) -> tuple[int, int]:
+        if path == bad and errors:
+            raise errors.pop(0)
+        return real(lake, path)
+
+    monkeypatch.setattr(module, "land_file", sometimes)
+    flusher = Flusher(wal, lake, 0.01)
+    flusher.start()
+    flusher._thread.join(0)
+    while flusher.accepted < 2:
+        flusher._thread.join(0.01)
+        assert flusher._thread.is_alive()
+    flusher.stop()
+    assert rows(lake, "events", "original_message_id") == [("first",), ("second",)]
+    assert f"{bad.name} was not landed (1 times): the disk refuses; trying again" in caplog.text
+    assert "because of a mistake in this program" in caplog.text
+    assert list(folder.iterdir()) == []
+
+
+def test_a_file_that_no_program_can_read_is_kept(folder: Path, lake: Lake) -> None:
+    wal = log_of(folder, b"\x00 no record")
+    (path,) = wal.sealed()
+    flusher = Flusher(wal, lake, 3600)
+    flusher.start()
+    flusher.stop()
+    assert path.exists()
+    assert flusher.status()["failing_files"] == 1

@@ -1,0 +1,114 @@
+"""How much a request may hold, and what it is told when it holds more."""
+
+import asyncio
+import gzip
+import zlib
+from collections.abc import MutableMapping
+from typing import Any
+
+import pytest
+
+from ingestion.collector.limits import MAX_BODY_BYTES, ClientGone, inflate, read_body
+from ingestion.collector.problems import Problem
+
+
+class Client:
+    """Sends a body in chunks; waits for ever after the last one unless it is complete."""
+
+    def __init__(self, *chunks: bytes, complete: bool = True, leaves: bool = False) -> None:
+        self.chunks = list(chunks)
+        self.complete = complete
+        self.leaves = leaves
+        self.read = 0
+
+    async def receive(self) -> MutableMapping[str, Any]:
+        if self.chunks:
+            chunk = self.chunks.pop(0)
+            self.read += len(chunk)
+            return {"type": "http.request", "body": chunk, "more_body": bool(self.chunks) or not self.complete}
+        if not self.leaves:
+            await asyncio.Event().wait()
+        return {"type": "http.disconnect"}
+
+
+def refusal_of(client: Client, seconds: float = 20) -> Problem:
+    with pytest.raises(Problem) as caught:
+        asyncio.run(read_body(client.receive, seconds))
+    return caught.value
+
+
+def test_a_body_is_put_together_from_its_chunks() -> None:
+    assert asyncio.run(read_body(Client(b'{"a"', b"", b":1}").receive)) == b'{"a":1}'
+    assert len(asyncio.run(read_body(Client(bytes(MAX_BODY_BYTES)).receive))) == MAX_BODY_BYTES
+
+
+def test_a_body_that_is_too_large_is_read_to_its_end_so_that_the_client_hears_the_answer() -> None:
+    client = Client(*[bytes(100_000)] * 6)
+    problem = refusal_of(client)
+    assert (problem.status, problem.code) == (413, "batch_too_large")
+    assert problem.message == "The body has 600,000 bytes; the limit is 512,000. Send smaller batches."
+    assert problem.extra == {"limit": 512_000}
+    assert client.chunks == []
+    assert problem.headers == ()
+
+
+def test_a_body_without_end_is_not_read_to_its_end() -> None:
+    client = Client(*[bytes(1_000_000)] * 1000)
+    problem = refusal_of(client)
+    assert problem.status == 413
+    assert client.read < 10 * MAX_BODY_BYTES
+    assert (b"connection", b"close") in problem.headers
+
+
+def test_a_body_that_does_not_arrive_is_not_waited_for_for_ever() -> None:
+    problem = refusal_of(Client(b"{", complete=False), seconds=0.01)
+    assert (problem.status, problem.code) == (408, "request_timeout")
+
+
+def test_a_client_that_leaves_is_not_answered() -> None:
+    with pytest.raises(ClientGone):
+        asyncio.run(read_body(Client(b"{", complete=False, leaves=True).receive))
+
+
+@pytest.mark.parametrize("encoding", [b"gzip", b"x-gzip"])
+def test_gzip_is_unpacked(encoding: bytes) -> None:
+    assert inflate(gzip.compress(b'{"a":1}'), encoding) == b'{"a":1}'
+
+
+@pytest.mark.parametrize("encoding", [b"", b"identity"])
+def test_what_is_not_compressed_stays_as_it_is(encoding: bytes) -> None:
+    assert inflate(b"{}", encoding) == b"{}"
+
+
+def test_a_bomb_is_not_unpacked() -> None:
+    bomb = gzip.compress(bytes(100 * 1024 * 1024), compresslevel=9)
+    assert len(bomb) < MAX_BODY_BYTES
+    with pytest.raises(Problem) as caught:
+        inflate(bomb, b"gzip")
+    assert (caught.value.status, caught.value.code) == (413, "decompressed_too_large")
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        (b"{}", "incorrect header check"),
+        (gzip.compress(b"{}")[:-3], "is cut short"),
+        (gzip.compress(b"{}") + b"x", "is followed by other bytes"),
+        (gzip.compress(b"{}")[:-8] + bytes(8), "incorrect data check"),
+        (zlib.compress(b"{}"), "incorrect header check"),
+        (b"", "is cut short"),
+    ],
+)
+def test_bad_gzip_is_explained(body: bytes, why: str) -> None:
+    with pytest.raises(Problem, match=None) as caught:
+        inflate(body, b"gzip")
+    assert (caught.value.status, caught.value.code) == (400, "invalid_compression")
+    assert why in caught.value.message
+
+
+@pytest.mark.parametrize("encoding", [b"br", b"deflate", b"gzip, gzip", b"x" * 500])
+def test_other_encodings_are_refused(encoding: bytes) -> None:
+    with pytest.raises(Problem) as caught:
+        inflate(b"{}", encoding)
+    assert (caught.value.status, caught.value.code) == (415, "unsupported_encoding")
+    assert len(caught.value.message) < 200
