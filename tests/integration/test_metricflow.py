@@ -1,6 +1,7 @@
 """MetricFlow, asked for every KPI, gives the rows and values of `kpi_values`: two readers of one definition agree."""
 
 import math
+from collections.abc import Iterator
 from datetime import date
 from itertools import product
 from typing import Any
@@ -21,7 +22,7 @@ Rows = dict[tuple[Any, ...], float | None]
 class Referee:
     """A built warehouse and MetricFlow on the semantic manifest of the same definitions."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, connection: duckdb.DuckDBPyConnection) -> None:
         from dbt.adapters.factory import get_adapter_by_type
         from dbt_metricflow.cli.dbt_connectors.adapter_backed_client import AdapterBackedSqlClient
         from metricflow.engine.metricflow_engine import MetricFlowEngine
@@ -34,7 +35,7 @@ class Referee:
             semantic_manifest_lookup=SemanticManifestLookup(parse_manifest_from_dbt_generated_manifest(definitions)),
             sql_client=AdapterBackedSqlClient(get_adapter_by_type("duckdb")),
         )
-        self._connection = duckdb.connect(str(settings.warehouse), read_only=True)
+        self._connection = connection
 
     def asked(self, kpi: str, grain: str, dimension: str | None) -> Rows:
         """MetricFlow's answer per tenant, period and value of the dimension."""
@@ -62,7 +63,7 @@ class Referee:
 
 
 @pytest.fixture(scope="module")
-def referee(tmp_path_factory: pytest.TempPathFactory) -> Referee:
+def referee(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Referee]:
     """Asks about the golden weeks of March and April, and about simulated ones before them."""
     settings = Settings.for_home(tmp_path_factory.mktemp("home"))
     land(settings, *LANDINGS)
@@ -70,7 +71,8 @@ def referee(tmp_path_factory: pytest.TempPathFactory) -> Referee:
         simulate(settings, tenant, users=users, days=40, last_day=date(2026, 3, 10))
     result = run_build(settings, runner=WarmDbt())
     assert result.succeeded, (result.error, [(n.name, n.message) for n in result.failed])
-    return Referee(settings)
+    with duckdb.connect(str(settings.warehouse), read_only=True) as connection:
+        yield Referee(settings, connection)
 
 
 def test_metricflow_gives_the_same_rows_for_every_kpi_time_grain_and_dimension(referee: Referee) -> None:

@@ -96,7 +96,7 @@ MUTATIONS = (
             ),
         ),
     ),
-    Mutation("changed keys forgotten after a failure", 0, replace=_forget_changed_keys),
+    Mutation("changed keys forgotten after a failure", 2, replace=_forget_changed_keys),
     Mutation(
         "anti-join with the target instead of equality with the winner",
         0,
@@ -117,7 +117,7 @@ MUTATIONS = (
     ),
     Mutation(
         "lost ids not searched in other landings",
-        0,
+        1,
         _macro("prepare_event_keys", ("where k.file_id in ({{ pending }})\n            and not exists", "where false and not exists")),
     ),
     Mutation(
@@ -143,5 +143,5 @@ MUTATIONS = (
         _meta("int_identity__map", "propagates", lambda passed: passed["entity"] != "anonymous_id"),
     ),
     Mutation("a failed full refresh is retried incrementally", 0, replace=_no_full_refresh_flag, aim="full refresh"),
-    Mutation("pending landings are not marked dirty before a run", 0, replace=_no_dirty_mark, aim="restore"),
+    Mutation("pending landings are not marked dirty before a run", 2, replace=_no_dirty_mark, aim="restore"),
 )

@@ -41,9 +41,17 @@
         from {{ ref("fact_events") }} as e
         left join
             {{ ref("int_identity__map") }} as m
-            on e.user_id is null
-            and m.tenant = e.tenant
-            and m.anonymous_id = e.anonymous_id
+            on m.tenant = e.tenant
+            and m.anonymous_id = {{ unknown_visitor("e") }}
         where e.user_id is not null or e.anonymous_id is not null
     {% endif %}
+{% endmacro %}
+
+{#-
+    The anonymous id to look up in the identity map: null where the event itself names a user.
+
+    As part of the key, not as a condition beside it: `e.user_id is null and ...` keeps DuckDB from hashing the join.
+-#}
+{% macro unknown_visitor(event) %}
+    {{ return("case when " ~ event ~ ".user_id is null then " ~ event ~ ".anonymous_id end") }}
 {% endmacro %}

@@ -20,7 +20,7 @@ with
         select
             e.tenant,
             e.booking_id,
-            case when e.event = 'booking_confirmed' then 'booked' else 'cancelled' end as movement,
+            cast(case when e.event = 'booking_confirmed' then 'booked' else 'cancelled' end as varchar) as movement,
             e.event_date as movement_date,
             e.event_at,
             e.message_id,
@@ -38,17 +38,22 @@ with
         where e.event in ('booking_confirmed', 'booking_cancelled') and e.booking_id is not null
     ),
 
-    ranked as (
+    added_up as (
         select
-            l.*,
-            row_number() over (
-                partition by l.tenant, l.booking_id, l.movement, l.movement_date
-                order by l.event_at, l.message_id
-            ) as line_rank,
-            row_number() over (
-                partition by l.tenant, l.booking_id, l.movement order by l.event_at, l.message_id
-            ) as movement_rank
-        from lines as l
+            tenant,
+            booking_id,
+            movement,
+            movement_date,
+            min(event_at) as moved_at,
+            {{ first_by("user_id", ["event_at", "message_id"]) }} as user_id,
+            {{ first_by("anonymous_id", ["event_at", "message_id"]) }} as anonymous_id,
+            {{ first_by("listing_id", ["event_at", "message_id"]) }} as listing_id,
+            {{ first_by("currency", ["event_at", "message_id"]) }} as currency,
+            cast(count(*) as bigint) as line_count,
+            cast(sum(amount) as decimal(18, 4)) as amount,
+            cast(coalesce(sum(commission), 0) as decimal(18, 4)) as commission
+        from lines
+        group by tenant, booking_id, movement, movement_date
     )
 
 select
@@ -56,14 +61,13 @@ select
     booking_id,
     movement,
     movement_date,
-    min(movement_rank) = 1 as is_first,
-    min(event_at) as moved_at,
-    max(case when line_rank = 1 then user_id end) as user_id,
-    max(case when line_rank = 1 then anonymous_id end) as anonymous_id,
-    max(case when line_rank = 1 then listing_id end) as listing_id,
-    max(case when line_rank = 1 then currency end) as currency,
-    cast(count(*) as bigint) as line_count,
-    cast(sum(amount) as decimal(18, 4)) as amount,
-    cast(coalesce(sum(commission), 0) as decimal(18, 4)) as commission
-from ranked
-group by tenant, booking_id, movement, movement_date
+    moved_at = min(moved_at) over (partition by tenant, booking_id, movement) as is_first,
+    moved_at,
+    user_id,
+    anonymous_id,
+    listing_id,
+    currency,
+    line_count,
+    amount,
+    commission
+from added_up

@@ -18,39 +18,33 @@
 
 with
     landed as (
-        select e.tenant, e.source, e.message_id, e.received_at, e.file_id, e.ingest_row
+        select
+            e.tenant, e.file_id, e.source, cast(e.received_at as date) as received_date, count(*) as landed_count
         from {{ ref("stg_events") }} as e
         {% if is_incremental() %}
             where e.file_id in (select c.file_id from int_events__landings__changed as c)
         {% endif %}
+        group by e.tenant, e.file_id, e.source, cast(e.received_at as date)
     ),
 
+    -- A landing has one source, so its winners belong to that source's rows of their day.
     winners as (
-        select tenant, message_id, file_id, ingest_row
-        from {{ ref("int_events__keys") }}
+        select k.tenant, k.file_id, cast(k.received_at as date) as received_date, count(*) as winner_count
+        from {{ ref("int_events__keys") }} as k
         {% if is_incremental() %}
-            where file_id in (select c.file_id from int_events__landings__changed as c)
+            where k.file_id in (select c.file_id from int_events__landings__changed as c)
         {% endif %}
-    ),
-
-    -- A copy is a duplicate when another row of the lake is the one that counts.
-    judged as (
-        select l.tenant, l.source, l.file_id, cast(l.received_at as date) as received_date, w.message_id as winner
-        from landed as l
-        left join
-            winners as w
-            on w.tenant = l.tenant
-            and w.message_id = l.message_id
-            and w.file_id = l.file_id
-            and w.ingest_row = l.ingest_row
+        group by k.tenant, k.file_id, cast(k.received_at as date)
     )
 
+-- A copy is a duplicate when another row of the lake is the one that counts.
 select
-    tenant,
-    file_id,
-    source,
-    received_date,
-    cast(count(*) as bigint) as landed_count,
-    cast(count(*) - count(winner) as bigint) as duplicate_count
-from judged
-group by tenant, file_id, source, received_date
+    l.tenant,
+    l.file_id,
+    l.source,
+    l.received_date,
+    cast(l.landed_count as bigint) as landed_count,
+    cast(l.landed_count - coalesce(w.winner_count, 0) as bigint) as duplicate_count
+from landed as l
+left join
+    winners as w on w.tenant = l.tenant and w.file_id = l.file_id and w.received_date = l.received_date

@@ -1,13 +1,6 @@
 with
     sessions as (select * from {{ ref("fact_sessions") }}),
 
-    ranked as (
-        select
-            s.*,
-            row_number() over (partition by s.tenant, s.person_id order by s.started_at, s.session_id) as session_rank
-        from sessions as s
-    ),
-
     bookings as (
         select tenant, person_id, count(*) as booking_count, sum(net_amount) as net_amount
         from {{ ref("fact_bookings") }}
@@ -23,9 +16,9 @@ with
             min(started_at) as first_seen_at,
             max(ended_at) as last_seen_at,
             min(session_date) as first_seen_date,
-            max(case when session_rank = 1 then channel end) as first_channel,
+            {{ first_by("channel", ["started_at", "session_id"]) }} as first_channel,
             count(*) as session_count
-        from ranked
+        from sessions
         group by tenant, person_id
     )
 

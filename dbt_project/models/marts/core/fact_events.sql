@@ -32,16 +32,18 @@ with
     ),
 
     winners as (
-        select tenant, message_id, file_id, ingest_row
+        select message_id, file_id, ingest_row
         from {{ ref("int_events__keys") }}
         {% if is_incremental() %}
             where file_id in (select c.file_id from fact_events__changed as c)
         {% endif %}
     ),
 
-    tenants as (select tenant, time_zone from {{ source("ctl", "tenant") }}),
-
-    local_days as (select * from {{ source("ctl", "local_day") }})
+    local_days as (
+        select t.tenant, d.utc_date, d.offset_seconds, d.changes_at, d.offset_after_seconds
+        from {{ source("ctl", "tenant") }} as t
+        inner join {{ source("ctl", "local_day") }} as d on d.time_zone = t.time_zone
+    )
 
 select
     l.tenant,
@@ -58,7 +60,9 @@ select
     cast(l.received_at as date) as received_date,
     l.time_quality,
     coalesce(l.warnings like '%"late"%', false) as is_late,
-    {{ channel_of("l.context_campaign_medium", "l.context_campaign_source", "l.context_page_referrer") }} as channel,
+    cast(
+        {{ channel_of("l.context_campaign_medium", "l.context_campaign_source", "l.context_page_referrer") }} as varchar
+    ) as channel,
     l.project_id,
     l.listing_id,
     l.category,
@@ -74,9 +78,7 @@ from landed as l
 -- Equality with the winner, never an anti-join with this table: a winner may move to another landing.
 inner join
     winners as w
-    on w.tenant = l.tenant
-    and w.message_id = l.message_id
+    on w.message_id = l.message_id
     and w.file_id = l.file_id
     and w.ingest_row = l.ingest_row
-left join tenants as t on t.tenant = l.tenant
-left join local_days as d on d.time_zone = t.time_zone and d.utc_date = cast(l.event_at as date)
+left join local_days as d on d.tenant = l.tenant and d.utc_date = cast(l.event_at as date)

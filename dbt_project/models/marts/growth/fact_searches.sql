@@ -7,16 +7,17 @@ with
 
     identities as (select * from {{ ref("int_identity__map") }}),
 
-    sessions as (select * from {{ ref("fact_sessions") }}),
+    sessions as (
+        {{ session_dates(["tenant", "person_id", "session_id", "channel", "started_at", "ended_at"]) }}
+    ),
 
     persons as (
         select s.*, coalesce(s.user_id, i.user_id, s.anonymous_id) as person_id
         from searches as s
         left join
             identities as i
-            on s.user_id is null
-            and i.tenant = s.tenant
-            and i.anonymous_id = s.anonymous_id
+            on i.tenant = s.tenant
+            and i.anonymous_id = {{ unknown_visitor("s") }}
     )
 
 select
@@ -34,4 +35,5 @@ left join
     sessions as s
     on s.tenant = p.tenant
     and s.person_id = p.person_id
+    and s.active_date = p.event_date
     and p.event_at between s.started_at and s.ended_at

@@ -28,13 +28,34 @@ with
         where p.type in ('track', 'page', 'screen')
     ),
 
+    -- Events of one person in the same half hour are never more than 30 minutes apart: they belong to one session,
+    -- whatever lies between them. So sessions are found among half hours, a quarter of the rows.
+    half_hours as (
+        select
+            tenant,
+            person_id,
+            {{ first_by("message_id", ["event_at", "message_id"]) }} as first_message_id,
+            min(event_at) as started_at,
+            max(event_at) as ended_at,
+            min(event_date) as session_date,
+            max(event_date) as ended_date,
+            {{ first_by("channel", ["event_at", "message_id"], "channel is not null") }} as channel,
+            max(case when is_identified then 1 else 0 end) as is_identified,
+            count(*) as event_count,
+            sum(case when type in ('page', 'screen') then 1 else 0 end) as page_view_count,
+            sum(case when event = 'listing_viewed' then 1 else 0 end) as listing_view_count,
+            sum(case when event = 'search_performed' then 1 else 0 end) as search_count,
+            min(case when event = 'search_performed' then event_at end) as first_search_at,
+            max(case when event = 'booking_confirmed' then event_at end) as last_booking_at
+        from events
+        group by tenant, person_id, floor(extract(epoch from event_at) / 1800)
+    ),
+
     spaced as (
         select
-            e.*,
-            lag(e.event_at) over (
-                partition by e.tenant, e.person_id order by e.event_at, e.message_id
-            ) as previous_event_at
-        from events as e
+            h.*,
+            lag(h.ended_at) over (partition by h.tenant, h.person_id order by h.started_at) as previous_ended_at
+        from half_hours as h
     ),
 
     numbered as (
@@ -42,27 +63,14 @@ with
             s.*,
             sum(
                 case
-                    when s.event_at <= s.previous_event_at + interval '30 minutes' then 0 else 1
+                    when s.started_at <= s.previous_ended_at + interval '30 minutes' then 0 else 1
                 end
             ) over (
                 partition by s.tenant, s.person_id
-                order by s.event_at, s.message_id
+                order by s.started_at
                 rows between unbounded preceding and current row
             ) as session_number
         from spaced as s
-    ),
-
-    ranked as (
-        select
-            n.*,
-            row_number() over (
-                partition by n.tenant, n.person_id, n.session_number order by n.event_at, n.message_id
-            ) as event_rank,
-            row_number() over (
-                partition by n.tenant, n.person_id, n.session_number
-                order by case when n.channel is null then 1 else 0 end, n.event_at, n.message_id
-            ) as channel_rank
-        from numbered as n
     ),
 
     aggregated as (
@@ -70,26 +78,26 @@ with
             tenant,
             person_id,
             session_number,
-            max(case when event_rank = 1 then cast(message_id as varchar) end) as session_id,
-            min(event_at) as started_at,
-            max(event_at) as ended_at,
-            min(event_date) as session_date,
-            max(event_date) as ended_date,
-            max(case when channel_rank = 1 then channel end) as channel,
-            max(case when is_identified then 1 else 0 end) = 1 as is_identified,
-            count(*) as event_count,
-            sum(case when type in ('page', 'screen') then 1 else 0 end) as page_view_count,
-            sum(case when event = 'listing_viewed' then 1 else 0 end) as listing_view_count,
-            sum(case when event = 'search_performed' then 1 else 0 end) as search_count,
-            min(case when event = 'search_performed' then event_at end) as first_search_at,
-            max(case when event = 'booking_confirmed' then event_at end) as last_booking_at
-        from ranked
+            {{ first_by("first_message_id", ["started_at"]) }} as session_id,
+            min(started_at) as started_at,
+            max(ended_at) as ended_at,
+            min(session_date) as session_date,
+            max(ended_date) as ended_date,
+            {{ first_by("channel", ["started_at"], "channel is not null") }} as channel,
+            max(is_identified) = 1 as is_identified,
+            sum(event_count) as event_count,
+            sum(page_view_count) as page_view_count,
+            sum(listing_view_count) as listing_view_count,
+            sum(search_count) as search_count,
+            min(first_search_at) as first_search_at,
+            max(last_booking_at) as last_booking_at
+        from numbered
         group by tenant, person_id, session_number
     )
 
 select
     tenant,
-    cast(session_id as uuid) as session_id,
+    session_id,
     person_id,
     is_identified,
     started_at,
@@ -97,7 +105,7 @@ select
     cast(floor(extract(epoch from (ended_at - started_at))) as bigint) as duration_seconds,
     session_date,
     ended_date,
-    coalesce(channel, 'direct') as channel,
+    cast(coalesce(channel, 'direct') as varchar) as channel,
     cast(event_count as bigint) as event_count,
     cast(page_view_count as bigint) as page_view_count,
     cast(listing_view_count as bigint) as listing_view_count,

@@ -3,16 +3,17 @@ with
 
     identities as (select * from {{ ref("int_identity__map") }}),
 
-    sessions as (select * from {{ ref("fact_sessions") }}),
+    sessions as (
+        {{ session_dates(["tenant", "person_id", "session_id", "channel", "started_at", "ended_at"]) }}
+    ),
 
     persons as (
         select m.*, coalesce(m.user_id, i.user_id, m.anonymous_id) as person_id
         from movements as m
         left join
             identities as i
-            on m.user_id is null
-            and i.tenant = m.tenant
-            and i.anonymous_id = m.anonymous_id
+            on i.tenant = m.tenant
+            and i.anonymous_id = {{ unknown_visitor("m") }}
     )
 
 select
@@ -38,4 +39,5 @@ left join
     sessions as s
     on s.tenant = p.tenant
     and s.person_id = p.person_id
+    and s.active_date = p.movement_date
     and p.moved_at between s.started_at and s.ended_at

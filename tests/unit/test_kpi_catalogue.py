@@ -1,0 +1,197 @@
+"""The KPI catalogue: what it reads, and that each refusal names the file and what is wrong in it."""
+
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from almanac.errors import AlmanacError
+from almanac.kpis import Catalogue, load_catalogue
+from almanac.settings import ROOT
+
+NINE = {
+    "sessions", "active_users", "searches", "search_to_book_conversion", "bookings", "gmv", "revenue", "take_rate",
+    "average_booking_value",
+}  # fmt: skip
+
+FACT = "dbt_project/models/marts/revenue/fact_orders.yml"
+SUM = "dbt_project/models/kpis/revenue/net_value.yml"
+RATIO = "dbt_project/models/kpis/revenue/order_value.yml"
+
+SETTINGS = {
+    "title": "Net value",
+    "owner": "revenue",
+    "unit": "money",
+    "format": "currency",
+    "direction": "up_is_good",
+    "formula": "Ordered minus returned",
+    "time_grains": ["day", "month"],
+}
+PROJECT: dict[str, dict[str, Any]] = {
+    FACT: {
+        "models": [
+            {
+                "name": "fact_orders",
+                "metrics": [
+                    {
+                        "name": "ordered_value",
+                        "type": "simple",
+                        "agg": "sum",
+                        "expr": "amount",
+                        "description": "Ordered.",
+                    },
+                    {"name": "returned_value", "type": "simple", "agg": "sum", "description": "Returned."},
+                    {"name": "buyer_count", "type": "simple", "agg": "count_distinct", "expr": "person_id"},
+                ],
+            }
+        ]
+    },
+    SUM: {
+        "metrics": [
+            {
+                "name": "net_value",
+                "type": "derived",
+                "expr": "ordered_value - 1.5 * returned_value",
+                "config": {"meta": {"kpi": SETTINGS}},
+            }
+        ]
+    },
+    RATIO: {
+        "metrics": [
+            {
+                "name": "order_value",
+                "type": "ratio",
+                "numerator": "net_value",
+                "denominator": {"name": "buyer_count"},
+                "config": {"meta": {"kpi": {**SETTINGS, "title": "Order value"}}},
+            }
+        ]
+    },
+}
+
+
+def load(folder: Path, file: str | None = None, change: tuple[str, Any] | None = None) -> Catalogue:
+    """The catalogue of the small project above, with one value of one file changed (`...` takes it out)."""
+    project = deepcopy(PROJECT)
+    if file and change:
+        *steps, last = [int(step) if step.isdigit() else step for step in change[0].split(".")]
+        place: Any = project.setdefault(file, {})
+        for step in steps:
+            place = place[step]
+        if change[1] is ...:
+            del place[last]
+        else:
+            place[last] = change[1]
+    for name, content in project.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(yaml.safe_dump(content), encoding="utf-8")
+    return load_catalogue(folder)
+
+
+def test_the_catalogue_of_this_repository_has_exactly_the_nine_kpis() -> None:
+    catalogue = load_catalogue(ROOT)
+    assert catalogue.kpis.keys() == NINE
+    for name, kpi in catalogue.kpis.items():
+        assert kpi.settings.time_grains == ["day", "week", "month"]
+        assert kpi.settings.dimensions == ["channel"]
+        assert kpi.file.relative_to(ROOT / "dbt_project/models/kpis").name == f"{name}.yml"
+        assert kpi.measures
+        assert bool(kpi.denominator) == (" / " in kpi.settings.formula)
+    assert [name for name, kpi in catalogue.kpis.items() if not kpi.is_additive] == ["active_users"]
+    assert catalogue.facts == ("fact_revenue", "fact_searches", "fact_sessions", "fact_user_days")
+    assert catalogue.kpi("take_rate").facts == ("fact_revenue",)
+
+
+def test_a_kpi_says_what_it_reads_and_in_which_words(tmp_path: Path) -> None:
+    catalogue = load(tmp_path)
+    net, each = catalogue.kpi("net_value"), catalogue.kpi("order_value")
+    assert [(t.factor, t.measure.name) for t in net.numerator] == [(1.0, "ordered_value"), (-1.5, "returned_value")]
+    assert net.denominator == ()
+    assert (net.numerator_label, net.denominator_label) == ("Ordered minus 1.5 x returned", "")
+    assert net.is_additive
+    assert [m.name for m in each.measures] == ["ordered_value", "returned_value", "buyer_count"]
+    assert each.numerator == net.numerator
+    assert not each.is_additive
+    assert each.facts == ("fact_orders",)
+    measure = catalogue.measures["returned_value"]
+    assert (measure.fact, measure.agg, measure.expr) == ("fact_orders", "sum", "returned_value")
+
+
+def test_a_name_that_no_kpi_has_is_refused_with_the_nearest(tmp_path: Path) -> None:
+    catalogue = load(tmp_path)
+    with pytest.raises(AlmanacError, match="no KPI is called 'netvalue'; there is net_value"):
+        catalogue.kpi("netvalue")
+    with pytest.raises(AlmanacError, match="there is net_value, order_value"):
+        catalogue.kpi("zzz")
+
+
+KPI = "metrics.0.config.meta.kpi"
+REFUSALS = [
+    # a measure
+    (FACT, "models.0.metrics.0.agg", "average", "measure ordered_value: agg is 'average'"),
+    (FACT, "models.0.metrics.0.agg", ..., "measure ordered_value: agg is None"),
+    (FACT, "models.0.metrics.0.type", "ratio", "measure ordered_value.* simple"),
+    (FACT, "models.0.metrics.0.fill_nulls_with", 0, "measure ordered_value: fill_nulls_with"),
+    (FACT, "models.0.metrics.0.non_additive_dimension", {"name": "day"}, "ordered_value: .*non_additive_dimension"),
+    (FACT, "models.0.metrics.1.name", "ordered_value", "measure ordered_value is defined twice"),
+    # a KPI's settings
+    (SUM, f"{KPI}.owner", ..., r"config\.meta\.kpi\.owner"),
+    (SUM, f"{KPI}.title", ["no", "text"], r"config\.meta\.kpi\.title"),
+    (SUM, f"{KPI}.unit", "euro", r"config\.meta\.kpi\.unit: .*'money'"),
+    (SUM, f"{KPI}.format", "euro", r"config\.meta\.kpi\.format: .*'currency'"),
+    (SUM, f"{KPI}.direction", "up", r"config\.meta\.kpi\.direction: .*'up_is_good'"),
+    (SUM, f"{KPI}.formula", ..., r"config\.meta\.kpi\.formula"),
+    (SUM, f"{KPI}.time_grains", ["day", "hour"], r"config\.meta\.kpi\.time_grains\.1: .*'week'"),
+    (SUM, f"{KPI}.time_grains", [], r"config\.meta\.kpi\.time_grains"),
+    (SUM, f"{KPI}.dimensions", "channel", r"config\.meta\.kpi\.dimensions"),
+    (SUM, f"{KPI}.target", "high", r"config\.meta\.kpi\.target"),
+    (SUM, f"{KPI}.colour", "red", r"config\.meta\.kpi\.colour"),
+    # a KPI's formula
+    (SUM, "metrics.0.name", "gross_value", "called 'gross_value'"),
+    (SUM, "metrics.0.type", "cumulative", "type is 'cumulative'"),
+    (SUM, "metrics.0.filter", "amount > 0", "filter"),
+    (SUM, "metrics.0.expr", "", "expr is empty"),
+    (SUM, "metrics.0.expr", "ordered_value / returned_value", "expr 'ordered_value / returned_value' is not a linear"),
+    (SUM, "metrics.0.expr", "ordered_value * 2", r"expr 'ordered_value \* 2' is not a linear"),
+    (SUM, "metrics.0.expr", "ordered_value returned_value", "expr 'ordered_value returned_value' is not a linear"),
+    (SUM, "metrics.0.expr", "ordered_value - (returned_value)", "is not a linear"),
+    (SUM, "metrics.0.expr", "ordered_value + 1", "is not a linear"),
+    (SUM, "metrics.0.expr", "ordered_value + order_value", "expr names 'order_value', which is no measure"),
+    (RATIO, "metrics.0.numerator", "orders", "'orders' is neither a measure nor"),
+    (RATIO, "metrics.0.denominator", {"name": "orders"}, "'orders' is neither a measure nor"),
+    (RATIO, "metrics.0.denominator", "order_value", "'order_value' is neither a measure nor"),
+]
+
+
+@pytest.mark.parametrize(("file", "field", "value", "said"), REFUSALS)
+def test_a_wrong_definition_is_refused_by_file_and_field(
+    file: str, field: str, value: Any, said: str, tmp_path: Path
+) -> None:
+    with pytest.raises(AlmanacError, match=said) as refused:
+        load(tmp_path, file, (field, value))
+    assert str(tmp_path / file) in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_metric_that_two_files_define_is_refused_by_both(tmp_path: Path) -> None:
+    other = "dbt_project/models/kpis/growth/net_value.yml"
+    with pytest.raises(AlmanacError, match="metric net_value is defined twice") as refused:
+        load(tmp_path, other, ("metrics", PROJECT[SUM]["metrics"]))
+    assert {str(tmp_path / other), str(tmp_path / SUM)} <= set(str(refused.value).replace(":", " ").split())
+
+
+def test_a_file_that_is_not_yaml_is_refused_by_name_and_line(tmp_path: Path) -> None:
+    file = tmp_path / SUM
+    file.parent.mkdir(parents=True)
+    file.write_text("metrics:\n- name: [\n", encoding="utf-8")
+    with pytest.raises(AlmanacError, match=r"not valid YAML: .* line 3") as refused:
+        load_catalogue(tmp_path)
+    assert str(file) in str(refused.value)
+
+
+def test_a_measure_may_be_multiplied_and_lead_with_a_sign(tmp_path: Path) -> None:
+    kpi = load(tmp_path, SUM, ("metrics.0.expr", "- 2 * returned_value+0.5*ordered_value")).kpi("net_value")
+    assert [(t.factor, t.measure.name) for t in kpi.numerator] == [(-2.0, "returned_value"), (0.5, "ordered_value")]
+    assert kpi.numerator_label == "minus 2 x Returned plus 0.5 x ordered"
