@@ -33,6 +33,7 @@ DAGSTER_SECONDS = 240.0
 EVENTS_PER_SECOND = 14_000
 BUILD_SECONDS, BUILD_EVENTS_PER_SECOND = 25, 20_000
 BYTES_PER_EVENT = 170
+LINEAGE = "assets/published/version?view=lineage&lineageScope=upstream&lineageDepth=20"
 
 
 @dataclass
@@ -137,7 +138,7 @@ class Demo:
 
     def _close(self, dagster: str) -> None:
         kpi = "dbt_project/models/kpis/revenue/average_booking_value.yml"
-        _say(f"\nLook:   {self.portal} shows the KPIs, {dagster}asset-groups how they were made")
+        _say(f"\nLook:   {self.portal} shows the KPIs, {dagster}{LINEAGE} how they were made")
         _say(f"Change: a KPI, for example its title in {kpi}, then run .venv/bin/almanac build")
         _say("Stop:   Ctrl-C; everything stays where it is, and make demo goes on from there")
 

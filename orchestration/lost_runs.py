@@ -1,6 +1,6 @@
 """Runs whose process is gone: after a crash of the machine Dagster would show them as running for ever.
 
-Every run carries the process that it lives in as tags; a run whose process does not exist any more is closed.
+Every run carries the process that it lives in as a tag; a run whose process does not exist any more is closed.
 """
 
 import os
@@ -10,23 +10,22 @@ from pathlib import Path
 
 import dagster as dg
 
-HOST, BOOT, PROCESS = "almanac/host", "almanac/boot", "almanac/process"
+PROCESS = "almanac/process"
 ALIVE = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
 
 
 def mark() -> dict[str, str]:
-    """Tags that name this process: host, boot of the host, process id with its start time."""
-    return {HOST: socket.gethostname(), BOOT: _boot(), PROCESS: f"{os.getpid()}-{_started(os.getpid())}"}
+    """The tag that names this process: its host, the host's start, the process id and its start time."""
+    return {PROCESS: " ".join((socket.gethostname(), _boot(), str(os.getpid()), _started(os.getpid())))}
 
 
 def is_lost(tags: Mapping[str, str]) -> bool:
-    """Whether the process that these tags name is gone for certain (a process of another host never is)."""
-    if tags.get(HOST) != socket.gethostname() or PROCESS not in tags:
+    """Whether the process that the tag names is gone for certain (a process of another host never is)."""
+    host, *rest = tags.get(PROCESS, "").split(" ")
+    if host != socket.gethostname() or len(rest) != 3:
         return False
-    if tags.get(BOOT) != _boot():
-        return True
-    pid, _, started = tags[PROCESS].partition("-")
-    return not pid.isdigit() or _started(int(pid)) != started
+    boot, pid, started = rest
+    return boot != _boot() or not pid.isdigit() or _started(int(pid)) != started
 
 
 def close_lost_runs(instance: dg.DagsterInstance) -> list[str]:

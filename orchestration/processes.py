@@ -20,8 +20,8 @@ from typing import Self
 
 from almanac.errors import AlmanacError
 
-GRACE_SECONDS = 6.0  # what children get to end by themselves
-KILL_SECONDS = 2.0
+GRACE_SECONDS = 4.0  # what children get to end by themselves; Dagster would take longer
+KILL_SECONDS = 1.0
 POLL_SECONDS = 0.05
 # Not between fork and exec: that is unsafe in a process with threads.
 BIND = """

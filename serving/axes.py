@@ -26,7 +26,7 @@ def value_axis(low: float, high: float, style: Style, *, from_zero: bool) -> tup
     first = (bottom / step).to_integral_value(ROUND_FLOOR) * step
     last = (top / step).to_integral_value(ROUND_CEILING) * step
     ticks = [first + step * n for n in range(int((last - first) / step) + 1)]
-    labels = [formatting.tick(t, style) for t in ticks]
+    labels = formatting.ticks(ticks, style)
     return _axis([float(t) for t in ticks], labels), (float(first), float(last))
 
 

@@ -18,7 +18,7 @@ from serving.tables import TableView, kpi_table, plot_table
 from serving.values import Values
 
 ROW_HEIGHT, ROW_GAP = 36, 12  # px of the grid (--row and --gap of the style sheet)
-TREND_DAYS = 92  # more points than that are noise in the line of a tile
+TREND_DAYS = 62  # more points than that are noise in the line of a tile
 CHART_FRAME = 130  # px of a chart's card that are not its drawing area
 
 

@@ -1,6 +1,7 @@
 """The tables and charts of the Events page."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -9,7 +10,7 @@ from serving.arrivals import TERMS, Arrivals, Rejected
 from serving.cards import ChartView
 from serving.charts import chart_spec
 from serving.formatting import Style
-from serving.ranges import Span, periods
+from serving.ranges import GRAINS, MOST_POINTS, Span, period_span, periods, shown_grain, start_of
 from serving.series import Plot, Series, sentence
 from serving.tables import Cell, Column, TableView
 from serving.values import Value
@@ -17,6 +18,7 @@ from serving.values import Value
 ByDay = Mapping[str, Mapping[date, int]]  # counts by event and day
 
 COUNT = Style("count")
+MOST_ROWS = 400  # of a table on the page; its CSV has them all
 NO_NAME = "(no name)"
 CHART_HEIGHT = 180  # px
 
@@ -100,14 +102,29 @@ def rejected(found: Sequence[Rejected], time_zone: str) -> TableView:
     return TableView(columns, tuple(rows))
 
 
-def daily_chart(title: str, counts: Mapping[date, int], span: Span, last_complete: date) -> ChartView | None:
-    """Bars of a count per day; days without any have none. None if there is nothing to draw."""
-    starts = tuple(periods(span, "day"))
-    values = tuple(_value(day, counts[day], day <= last_complete) if day in counts else None for day in starts)
-    plot = Plot("day", starts, (Series(title, COUNT, 1, values),), is_split=False)
-    if not plot.has_data:
+def count_chart(title: str, counts: Mapping[date, int], span: Span, last_complete: date) -> ChartView | None:
+    """Bars of a count over the days of a range that have any, by a coarser time grain where there are too many days.
+
+    None if there is nothing to draw.
+    """
+    inside = {day: count for day, count in counts.items() if span.first <= day <= span.last}
+    if not inside:
         return None
+    grain = shown_grain("day", Span(min(inside), max(inside)), GRAINS)
+    sums: dict[date, int] = {}
+    for day, count in inside.items():
+        sums[start_of(day, grain)] = sums.get(start_of(day, grain), 0) + count
+    edges = Span(min(sums), period_span(max(sums), grain).last)
+    starts = tuple(periods(span if span.days <= MOST_POINTS else edges, grain))
+    ends = {start: period_span(start, grain).last for start in starts}
+    values = tuple(_value(s, sums[s], ends[s] <= last_complete) if s in sums else None for s in starts)
+    plot = Plot(grain, starts, (Series(title, COUNT, 1, values),), is_split=False)
     return ChartView(chart_spec(plot, "bar", CHART_HEIGHT), (), "", sentence(plot), "")
+
+
+def shortened(view: TableView) -> TableView:
+    """The first rows of a table that is too long for a page; totals stay those of all rows."""
+    return replace(view, rows=view.rows[:MOST_ROWS])
 
 
 def day_sums(counts: ByDay) -> dict[date, int]:

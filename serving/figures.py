@@ -49,12 +49,12 @@ def compare(values: Values, kpi: Kpi, tenant: Tenant, span: Span, previous: Span
         old = _of_period(values.at(kpi.kpi, now.time_grain, start), now.time_grain, period_span(start, now.time_grain))
     else:
         old = total(values, kpi, tenant, previous)
-    style = kpi.style(tenant.currency)
-    if not now.time_grain and old.has_rows and previous.first < tenant.extent.first:
+    if old.has_rows and old.span.first < tenant.extent.first:
         # A base that lacks days would show a rise that is none.
         missing = Change("n/a", "neutral", f"the data begins within the compared period, {old.label}")
         return Comparison(now, old, missing)
-    return Comparison(now, old, change(now.value, old.value, style, up_is_good=kpi.up_is_good))
+    changed = change(now.value, old.value, kpi.style(tenant.currency), up_is_good=kpi.up_is_good)
+    return Comparison(now, old, changed)
 
 
 def compare_latest(found: Sequence[Value], kpi: Kpi, tenant: Tenant, grain: TimeGrain) -> Comparison:

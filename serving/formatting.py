@@ -3,6 +3,7 @@
 A KPI's `unit`, its `format` and the tenant's currency decide; nothing else in the project formats a number for people.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal
@@ -69,7 +70,7 @@ def exact(value: Number | None, style: Style) -> str:
     if style.is_percent:
         return f"{bare(number, style)}{SPACE}%"
     if style.unit == "money":
-        return _with_currency(_signless(bare(abs(number), style)), number, style.currency)
+        return _with_currency(bare(abs(number), style), number, style.currency)
     return bare(number, style)
 
 
@@ -91,17 +92,23 @@ def compact(value: Number | None, style: Style) -> str:
     return _with_currency(_scaled(abs(number)), number, style.currency if style.unit == "money" else None)
 
 
-def tick(value: Number, style: Style) -> str:
-    """An axis label: as short as it can be without losing digits of a round number (`€2.5 K`, `10 %`)."""
-    number = _decimal(value)
-    if style.is_percent:
-        return f"{_trimmed(number * 100)}{SPACE}%"
-    factor, name = next(((f, f"{SPACE}{n}") for f, n in SCALES if abs(number) >= f), (Decimal(1), ""))
-    text = f"{_trimmed(abs(number) / factor)}{name}"
-    return _with_currency(text, number, style.currency if style.unit == "money" else None)
+def ticks(values: Sequence[Number], style: Style) -> list[str]:
+    """Labels of an axis: short, without losing digits of its round numbers, those of one scale with the same decimals.
+
+    `€0`, `€500`, `€1.0 K`, `€1.5 K`; `0 %`, `2.5 %`, `5.0 %`.
+    """
+    scaled = [_scale_of(_decimal(v), style) for v in values]
+    decimals: dict[str, int] = {}
+    for number, name in scaled:
+        decimals[name] = max(decimals.get(name, 0), _decimals_needed(number))
+    currency = style.currency if style.unit == "money" else None
+    return [
+        _with_currency(f"{abs(number):,.{decimals[name] if number else 0}f}{name}", number, currency)
+        for number, name in scaled
+    ]
 
 
-def for_column(values: list[Number | None], style: Style) -> Style:
+def for_column(values: Sequence[Number | None], style: Style) -> Style:
     """The style with the decimals that a whole column of `values` needs."""
     known = [v for v in values if v is not None]
     if not style.is_percent or not known:
@@ -271,13 +278,17 @@ def _three_figures(number: Decimal) -> Decimal:
     return _rounded(number, 2 if rounded < 10 else 1 if rounded < 100 else 0)
 
 
-def _trimmed(number: Decimal) -> str:
-    text = f"{number:,.4f}".rstrip("0").rstrip(".")
-    return text.replace("-", MINUS)
+def _scale_of(number: Decimal, style: Style) -> tuple[Decimal, str]:
+    """A number in the largest scale that it fills, and what follows it."""
+    if style.is_percent:
+        return number * 100, f"{SPACE}%"
+    factor, name = next(((f, f"{SPACE}{n}") for f, n in SCALES if abs(number) >= f), (Decimal(1), ""))
+    return number / factor, name
 
 
-def _signless(text: str) -> str:
-    return text.removeprefix(MINUS)
+def _decimals_needed(number: Decimal) -> int:
+    exponent = number.normalize().as_tuple().exponent
+    return min(4, -exponent) if isinstance(exponent, int) and exponent < 0 else 0
 
 
 def _with_currency(text: str, number: Decimal, currency: str | None) -> str:

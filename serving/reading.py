@@ -157,6 +157,8 @@ class Versions:
                 self._open[version.id] = OpenVersion(version)
             except FileNotFoundError:
                 continue
+            except duckdb.Error as error:
+                raise Problem(503, "unreadable_version", f"Version {version.id} cannot be read: {error}") from error
             return self._open[version.id]
         raise Problem(503, "version_changing", "The published version changed while it was opened: try again.")
 

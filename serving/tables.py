@@ -90,11 +90,13 @@ def plot_table(plot: Plot) -> TableView:
 
 
 def _lines(dimension: str, kpis: Sequence[Kpi], values: Values, grain: TimeGrain, span: Span) -> Iterable[_Line]:
+    by_kpi = [{(v.period_start, v.dimension_value): v for v in values.of(k.kpi, grain, span, dimension)} for k in kpis]
+    names: dict[date, set[str]] = {}
+    for start, name in set().union(*by_kpi):
+        names.setdefault(start, set()).add(name)
     for start in reversed(periods(span, grain)):
-        only = Span(start, start)
-        by_kpi = [{v.dimension_value: v for v in values.of(k.kpi, grain, only, dimension)} for k in kpis]
-        for name in sorted(set().union(*by_kpi)):
-            found = tuple(rows.get(name) for rows in by_kpi)
+        for name in sorted(names.get(start, ())):
+            found = tuple(rows.get((start, name)) for rows in by_kpi)
             head = [_period_cell(start, grain, found)]
             if dimension != ALL:
                 head.append(Cell(name, name, is_number=False))

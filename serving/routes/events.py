@@ -110,8 +110,9 @@ def show(request: Request, asked: Asked, reading: ReadingNow) -> HTMLResponse:
             tables.total(source.arrivals, "late"), tables.total(source.arrivals, "accepted")
         ),
         "charts": charts,
-        "tables": {name: make(source) for name, make in TABLES.items()},
-        "nothing": f"No events {formatting.between(chosen.span.first, chosen.span.last)}.",
+        "tables": {name: tables.shortened(make(source)) for name, make in TABLES.items()},
+        "nothing_arrived": f"Nothing arrived {formatting.between(chosen.span.first, chosen.span.last)}.",
+        "nothing_happened": f"No event happened {formatting.between(chosen.span.first, chosen.span.last)}.",
         "base": request.url.path,
     }
     zone = chosen.tenant.time_zone
@@ -149,7 +150,7 @@ def _extent(reading: Reading, tenant: Tenant) -> Extent:
 
 def _chart(title: str, counts: tables.ByDay, chosen: Selection, as_of: datetime) -> ChartView | None:
     # The day of the newest data is not over yet, in any time zone.
-    return tables.daily_chart(title, tables.day_sums(counts), chosen.span, date.fromordinal(as_of.toordinal() - 1))
+    return tables.count_chart(title, tables.day_sums(counts), chosen.span, date.fromordinal(as_of.toordinal() - 1))
 
 
 def _value(plain: str, is_number: bool) -> str | int | float | None:

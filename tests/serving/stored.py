@@ -95,8 +95,8 @@ class Stored:
     def change(self, tenant: str, kpi: str, first: date, last: date) -> str:
         """The text of a tile's badge."""
         now = self.figure(tenant, kpi, first, last)
-        base_begins = first - (last - first + timedelta(days=1))
-        if now.period == "total" and base_begins < self.days(tenant)[0]:
+        base = first - (last - first + timedelta(days=1)) if now.period == "total" else self._start_before(now)
+        if base < self.days(tenant)[0]:
             return "n/a"
         before = self.before(tenant, kpi, first, last)
         up_is_good = self.kpis[kpi]["direction"] == "up_is_good"
@@ -113,6 +113,11 @@ class Stored:
             [tenant, kpi, dimension, first, last],
         )
         return {(r["period_start"], r["dimension_value"]): r["value"] for r in rows}
+
+    def _start_before(self, now: Expected) -> date:
+        sql = f"select cast(cast(? as date) - {PERIOD_ENDS[now.period]} as date) as start"
+        start: date = self.records(sql, [now.start])[0]["start"]
+        return start
 
     def _total(self, tenant: str, kpi: str, first: date, last: date) -> Expected:
         found = self.records(

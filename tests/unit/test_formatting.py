@@ -77,21 +77,20 @@ def test_a_compact_number_has_three_figures_and_a_scale(
 
 
 @pytest.mark.parametrize(
-    ("value", "style", "expected"),
+    ("values", "style", "expected"),
     [
-        (0, EUR, "€0"),
-        (2500, EUR, "€2.5 K"),
-        (102_500, EUR, "€102.5 K"),
-        (-25_000, EUR, "−€25 K"),
-        (1_250_000, COUNT, "1.25 M"),
-        (0.025, SHARE, "2.5 %"),
-        (-0.1, SHARE, "−10 %"),
+        ([0, 500, 1000, 1500], EUR, ["€0", "€500", "€1.0 K", "€1.5 K"]),
+        ([100_000, 102_500], EUR, ["€100.0 K", "€102.5 K"]),
+        ([-25_000, 0], EUR, ["−€25 K", "€0"]),
+        ([1_250_000], COUNT, ["1.25 M"]),
+        ([0, 0.025, 0.05], SHARE, ["0 %", "2.5 %", "5.0 %"]),
+        ([-0.1, 0], SHARE, ["−10 %", "0 %"]),
     ],
 )
-def test_an_axis_label_keeps_every_digit_of_a_round_number(
-    value: formatting.Number, style: Style, expected: str
+def test_axis_labels_keep_every_digit_of_round_numbers(
+    values: list[formatting.Number], style: Style, expected: list[str]
 ) -> None:
-    assert plain(formatting.tick(value, style)) == expected
+    assert [plain(label) for label in formatting.ticks(values, style)] == expected
 
 
 def test_a_column_has_the_same_decimals_in_every_row() -> None:

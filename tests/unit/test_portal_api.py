@@ -306,6 +306,55 @@ def test_a_card_that_cannot_be_shown_leaves_the_page_alone(tmp_path: Path) -> No
         assert client.get("/", follow_redirects=False).headers["location"] == "/dashboards/one"
 
 
+def test_cards_may_be_split_and_long_ranges_take_a_coarser_time_grain(tmp_path: Path) -> None:
+    folder = tmp_path / "root" / "dashboards" / "specs"
+    folder.mkdir(parents=True)
+    cards = """
+title: Split
+description: x
+cards:
+  - {id: lines, type: time_series, title: Conversion per day, kpis: [search_to_book_conversion], time_grain: day,
+     dimension: channel, position: {row: 0, column: 0}, size: {width: 24, height: 7}}
+  - {id: rows, type: table, title: By channel per week, kpis: [gmv, take_rate, active_users], time_grain: week,
+     dimension: channel, position: {row: 7, column: 0}, size: {width: 24, height: 7}}
+"""
+    (folder / "split.yml").write_text(cards, encoding="utf-8")
+    settings = Settings.for_home(tmp_path / "home", root=tmp_path / "root")
+    publish(settings)
+    with TestClient(create_app(settings)) as client:
+        page = client.get(f"/dashboards/split?{RANGE}").text
+        assert page.count('<li class="category-') == 6
+        body = page[page.index('data-card="rows"') :]
+        assert body.count("<tr>") == 1 + 2 * 6 + 1
+        assert "active users of single periods does not add up" in body.lower()
+        long = client.get("/dashboards/split?tenant=rentals&from=2024-01-01&to=2026-11-21").text
+        assert "Conversion per week" in long
+        rows = csv.DictReader(io.StringIO(client.get(f"/dashboards/split/cards/rows.csv?{RANGE}").text))
+        assert {(r["time_grain"], r["dimension"]) for r in rows} == {("week", "channel")}
+
+
+def test_events_of_long_ago_are_shown_in_coarser_bars_where_they_happened() -> None:
+    from serving.event_tables import count_chart
+    from serving.ranges import Span
+
+    three_years = {date(2010, 1, 1) + timedelta(days=n): 2 for n in range(1000)}
+    chart = count_chart("Accepted", three_years, Span(date(2009, 1, 1), date(2026, 1, 1)), date(2026, 1, 1))
+    assert chart is not None
+    bars = chart.spec["datasets"]["bars"]
+    assert sum(bar["y"] for bar in bars) == 2000
+    assert 140 < len(bars) < 150
+    assert count_chart("Accepted", three_years, Span(date(2020, 1, 1), date(2026, 1, 1)), date(2026, 1, 1)) is None
+
+
+def test_a_version_that_cannot_be_read_is_said_to_be_so(tmp_path: Path) -> None:
+    settings = Settings.for_home(tmp_path)
+    settings.versions.mkdir(parents=True)
+    (settings.versions / "broken.duckdb").write_bytes(b"no database")
+    (settings.versions / "CURRENT").write_text("broken", encoding="utf-8")
+    with TestClient(create_app(settings)) as client:
+        assert problem(client, "/health/ready", 503)["code"] == "unreadable_version"
+
+
 def test_the_api_is_described(client: TestClient) -> None:
     paths = answer(client, "/api/openapi.json")["paths"]
     assert {"/api/analytics/kpis/{kpi}", "/api/analytics/events", "/health/ready"} <= paths.keys()

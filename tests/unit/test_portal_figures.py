@@ -125,7 +125,7 @@ def test_a_compared_range_that_lacks_days_gives_no_change() -> None:
         (0, 0, Style("count"), ["0", "1"]),
         (-3, 8, Style("count"), ["−5", "0", "5", "10"]),
         (0, 7_600, Style("money", currency="EUR"), ["€0", "€2 K", "€4 K", "€6 K", "€8 K"]),
-        (0, 0.083, Style("ratio"), ["0 %", "2.5 %", "5 %", "7.5 %", "10 %"]),
+        (0, 0.083, Style("ratio"), ["0 %", "2.5 %", "5.0 %", "7.5 %", "10.0 %"]),
     ],
 )
 def test_an_axis_has_at_most_five_round_ticks(low: float, high: float, style: Style, labels: list[str]) -> None:
