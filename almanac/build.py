@@ -77,9 +77,7 @@ def run_build(
 
 def _prepare(settings: Settings, lake: Lake, full_refresh: bool) -> _Work | None:
     entries = lake.entries()
-    tenants = [
-        TenantRow(t.tenant, t.title, t.business, t.time_zone, t.currency) for t in lake.plan.tenants.values()
-    ]
+    tenants = [TenantRow(t.tenant, t.title, t.business, t.time_zone, t.currency) for t in lake.plan.tenants.values()]
     remembered = {
         "code": code_hash(settings.root, tenants),
         "definitions": definitions_hash(settings.root),
@@ -122,9 +120,7 @@ def _verify(lake: Lake, entries: list[Entry], pending: list[Landing], full: bool
     tenants = {p.tenant for p in pending if p.version != 1}
     paths = {p.path for p in pending}
     read = [
-        e
-        for e in entries
-        if full or e.kind != "events" or e.tenant in tenants or str(lake.absolute(e.path)) in paths
+        e for e in entries if full or e.kind != "events" or e.tenant in tenants or str(lake.absolute(e.path)) in paths
     ]
     hashed = {e.path for e in read}
     unread = [e for e in entries if e.path not in hashed]

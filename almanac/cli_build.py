@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--target", type=click.Choice(TARGETS), default=None, help="Engine to build on (default: ALMANAC_TARGET).")
+@click.option(
+    "--target", type=click.Choice(TARGETS), default=None, help="Engine to build on (default: ALMANAC_TARGET)."
+)
 @click.option("--full-refresh", is_flag=True, help="Build every model from the whole lake.")
 def build(target: str | None, full_refresh: bool) -> None:
     """Build what arrived, check it and publish it (target postgres is only built)."""
@@ -21,7 +23,9 @@ def build(target: str | None, full_refresh: bool) -> None:
 
 
 @click.command()
-@click.option("--target", type=click.Choice(TARGETS), default=None, help="Engine to build on (default: ALMANAC_TARGET).")
+@click.option(
+    "--target", type=click.Choice(TARGETS), default=None, help="Engine to build on (default: ALMANAC_TARGET)."
+)
 def rebuild(target: str | None) -> None:
     """Build everything anew from the lake, check it and publish it."""
     _build(target, full_refresh=True)

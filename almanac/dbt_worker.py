@@ -79,7 +79,8 @@ class SpawnedDbt:
             stdout=subprocess.PIPE,
             cwd=Path(__file__).resolve().parents[1],
         )
-        assert worker.stdin and worker.stdout
+        assert worker.stdin
+        assert worker.stdout
         run: DbtRun | None = None
         with worker:
             with suppress(BrokenPipeError):
@@ -140,7 +141,14 @@ def invoke(settings: Settings, full_refresh: bool, on_event: OnEvent | None, man
     from dbt.cli.main import dbtRunner
 
     os.environ.update(environment(settings))
-    arguments = ["build", *base_arguments(settings), "--exclude-resource-types", "unit_test", "--no-write-json", "--no-populate-cache"]
+    arguments = [
+        "build",
+        *base_arguments(settings),
+        "--exclude-resource-types",
+        "unit_test",
+        "--no-write-json",
+        "--no-populate-cache",
+    ]
     if full_refresh:
         arguments.append("--full-refresh")
     callbacks = [_forward(on_event)] if on_event else []

@@ -1,4 +1,4 @@
-"""A connection to the warehouse of a build target, for the load log and the gate: the same few calls on both engines."""
+"""A connection to the warehouse of a build target, for the load log and the gate: the same calls on both engines."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -37,7 +37,7 @@ class Engine:
             import pyarrow as pa
 
             columns = [pa.array([r[i] for r in rows]) for i in range(len(rows[0]))]
-            new_rows = pa.table(columns, names=[f"c{i}" for i in range(len(columns))])  # noqa: F841 (read by name)
+            new_rows = pa.table(columns, names=[f"c{i}" for i in range(len(columns))])
             self.connection.register("almanac_new_rows", new_rows)
             self.connection.execute(f"insert into {table} select * from almanac_new_rows")
             self.connection.unregister("almanac_new_rows")
@@ -84,7 +84,9 @@ def _postgres(settings: Settings) -> Any:
     import psycopg2
 
     if not settings.postgres_dsn:
-        raise AlmanacError("target postgres needs ALMANAC_POSTGRES_DSN, for example postgresql://user@host:5432/almanac")
+        raise AlmanacError(
+            "target postgres needs ALMANAC_POSTGRES_DSN, for example postgresql://user@host:5432/almanac"
+        )
     try:
         connection = psycopg2.connect(
             settings.postgres_dsn, connect_timeout=10, keepalives_idle=5, keepalives_interval=3, keepalives_count=3

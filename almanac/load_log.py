@@ -90,9 +90,7 @@ class LoadLog:
                     for i in (*fresh, *(s for s in stale if s in now))
                 ],
             )
-            self.engine.insert(
-                "ctl.file", [(i, built[i][0], None, None, *built[i][1:]) for i in stale if i not in now]
-            )
+            self.engine.insert("ctl.file", [(i, built[i][0], None, None, *built[i][1:]) for i in stale if i not in now])
 
     def _take_out(self, file_ids: Sequence[str]) -> dict[str, tuple[Any, ...]]:
         if not file_ids:
@@ -136,9 +134,7 @@ class LoadLog:
     def begin(self, full_refresh: bool) -> None:
         """Mark what is pending as not built, so that a landing restored after a failure does not look built."""
         with self.engine.transaction():
-            self.engine.execute(
-                "update ctl.file set built_version = null where version is distinct from built_version"
-            )
+            self.engine.execute("update ctl.file set built_version = null where version is distinct from built_version")
             self.remember("full_refresh", "true" if full_refresh else self.state("full_refresh"))
 
     def record_checks(self, results: Iterable[CheckResult]) -> None:
@@ -153,7 +149,9 @@ class LoadLog:
     def commit(self, run_id: str, remembered: dict[str, str]) -> None:
         """Everything was selected and passed: what was pending is built, the changed keys are only a cause now."""
         with self.engine.transaction():
-            if self.engine.execute("select 1 from ctl.file where version > 1 and version is distinct from built_version"):
+            if self.engine.execute(
+                "select 1 from ctl.file where version > 1 and version is distinct from built_version"
+            ):
                 self.remember("corrections", str(int(self.state("corrections") or 0) + 1))
             self.engine.execute("delete from ctl.cause")
             self.engine.execute("insert into ctl.cause select ?, * from ctl.changed", [run_id])

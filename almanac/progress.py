@@ -37,7 +37,9 @@ class Progress:
         of = f" of {self.total:,}" if self.total else ""
         share = f" ({100 * self.done // self.total} %)" if self.total else ""
         word = "done" if end else "so far"
-        print(f"{self.label}: {self.done:,}{of} {self.unit}{share}, {seconds:.0f} s {word}", file=sys.stderr, flush=True)
+        print(
+            f"{self.label}: {self.done:,}{of} {self.unit}{share}, {seconds:.0f} s {word}", file=sys.stderr, flush=True
+        )
 
 
 @contextmanager

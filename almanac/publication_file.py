@@ -122,7 +122,9 @@ def _copy(con: duckdb.DuckDBPyConnection, relation: str, descriptions: dict[str,
 def _create(con: duckdb.DuckDBPyConnection, name: str, rows: list[dict[str, Any]]) -> None:
     table = pa.Table.from_pylist(rows)
     # A column that is null in every row has no type of its own.
-    types = [pa.float64() if f.name == "target" else pa.string() if f.type == pa.null() else f.type for f in table.schema]
+    types = [
+        pa.float64() if f.name == "target" else pa.string() if f.type == pa.null() else f.type for f in table.schema
+    ]
     table = table.cast(pa.schema(list(zip(table.column_names, types, strict=True))))
     con.register("rows_to_store", table)
     con.execute(f"create table {name} as from rows_to_store")

@@ -152,9 +152,7 @@ def _append_history(settings: Settings, lake: Lake, content: Content) -> Content
     known = [e for e in lake.entries("history") if e.path == path]
     if known:
         with duckdb.connect() as con:
-            found = con.execute(
-                "select min(published_at) from read_parquet(?)", [str(lake.absolute(path))]
-            ).fetchone()
+            found = con.execute("select min(published_at) from read_parquet(?)", [str(lake.absolute(path))]).fetchone()
         return content.at(found[0]) if found and found[0] else content
     with duckdb.connect() as con:
         con.execute("set TimeZone = 'UTC'")

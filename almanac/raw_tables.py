@@ -1,4 +1,4 @@
-"""PostgreSQL cannot read Parquet: the rows that a build reads are copied into `raw` tables first, landing by landing."""
+"""PostgreSQL cannot read Parquet: the rows that a build reads are copied into `raw` tables first, by landing."""
 
 import io
 from collections.abc import Iterator, Sequence
@@ -25,7 +25,7 @@ def fill(engine: Engine, lake: "Lake", entries: "list[Entry]", pending: list[Lan
     engine.execute("create schema if not exists raw")
     _fill_events(engine, lake, entries, pending, full)
     for kind in ("quarantine", "counters", "history"):
-        _create(engine, lake, kind, replace=True)
+        _create(engine, lake, kind)
         _copy(engine, lake, kind, [e for e in entries if e.kind == kind])
 
 
@@ -33,14 +33,14 @@ def _fill_events(engine: Engine, lake: "Lake", entries: "list[Entry]", pending: 
     events = [e for e in entries if e.kind == "events"]
     if full or _columns_differ(engine, lake):
         with engine.transaction():
-            _create(engine, lake, "events", replace=True)
+            _create(engine, lake, "events")
             _copy(engine, lake, "events", events)
             for columns in ("file_id", "message_id"):
                 engine.execute(f"create index on raw.events ({columns})")
     elif pending:
         wanted = {p.file_id for p in pending}
         with engine.transaction():
-            engine.execute("delete from raw.events where cast(file_id as varchar) = any(?)", [sorted(wanted)])
+            engine.execute("delete from raw.events where file_id = any(cast(? as uuid[]))", [sorted(wanted)])
             _copy(engine, lake, "events", [e for e in events if wanted & set(e.parts)], wanted)
     # The planner must know how many rows there are before the first model reads them.
     engine.execute("analyze raw.events")
@@ -61,11 +61,10 @@ def _columns_differ(engine: Engine, lake: "Lake") -> bool:
     return [r[0] for r in standing] != [name for name, _ in _columns(lake, "events")]
 
 
-def _create(engine: Engine, lake: "Lake", kind: str, *, replace: bool) -> None:
-    if replace:
-        engine.execute(f"drop table if exists raw.{kind} cascade")
+def _create(engine: Engine, lake: "Lake", kind: str) -> None:
     columns = ", ".join(f'"{name}" {type_}' for name, type_ in _columns(lake, kind))
-    engine.execute(f"create table if not exists raw.{kind} ({columns})")
+    engine.execute(f"drop table if exists raw.{kind} cascade")
+    engine.execute(f"create table raw.{kind} ({columns})")
 
 
 def _copy(

@@ -21,10 +21,8 @@ def prune(settings: Settings) -> list[Version]:
     for leftover in (*settings.versions.glob("*.tmp"), *settings.versions.glob("*.wal")):
         leftover.unlink(missing_ok=True)
     now = current(settings)
-    removed = []
-    for version in kept_versions(settings)[:-KEEP]:
-        if (now is None or version.id != now.id) and _unlink_unheld(version):
-            removed.append(version)
+    old = [v for v in kept_versions(settings)[:-KEEP] if now is None or v.id != now.id]
+    removed = [v for v in old if _unlink_unheld(v)]
     if removed:
         durable.sync_folder(settings.versions)
     return removed

@@ -124,7 +124,7 @@ def count_chart(title: str, counts: Mapping[date, int], span: Span, last_complet
 
 def shortened(view: TableView) -> TableView:
     """The first rows of a table that is too long for a page; totals stay those of all rows."""
-    return replace(view, rows=view.rows[:MOST_ROWS])
+    return replace(view, rows=view.rows[:MOST_ROWS], left_out=max(0, len(view.rows) - MOST_ROWS))
 
 
 def day_sums(counts: ByDay) -> dict[date, int]:

@@ -36,11 +36,12 @@ class Column:
 
 @dataclass(frozen=True)
 class TableView:
-    """A table ready to show; `totals` is empty where no column adds up."""
+    """A table ready to show; `totals` is empty where no column adds up, `left_out` counts rows that are not shown."""
 
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
     totals: tuple[Cell, ...] = ()
+    left_out: int = 0
 
 
 @dataclass(frozen=True)

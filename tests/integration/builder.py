@@ -11,11 +11,17 @@ from almanac.build import run_build
 from almanac.settings import Settings
 
 
+def tell(line: str) -> None:
+    """Write one line that the test reads at once."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
 def say(event: dict[str, Any]) -> None:
     """Print the name of a finished node."""
-    print(event["data"]["node_info"]["node_name"], flush=True)
+    tell(event["data"]["node_info"]["node_name"])
 
 
 if __name__ == "__main__":
     result = run_build(Settings.for_home(Path(sys.argv[1])), on_event=say)
-    print("succeeded" if result.succeeded else f"failed {result.error}", flush=True)
+    tell("succeeded" if result.succeeded else f"failed {result.error}")

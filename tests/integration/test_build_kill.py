@@ -1,4 +1,4 @@
-"""A build is killed in the middle: the old version is served throughout, and the next run ends as an undisturbed one."""
+"""A build is killed in the middle: the old version is served throughout, the next run ends as an undisturbed one."""
 
 import os
 import shutil

@@ -44,7 +44,8 @@ def test_every_unit_test_of_a_model_passes(manifest: Any, settings: Settings) ->
     assert not done.exception, done.exception
     outcomes = {r.node.unique_id: r for r in done.result.results}
     assert outcomes.keys() == manifest.unit_tests.keys(), "a unit test was declared and did not run"
-    assert [f"{name}: {r.message}" for name, r in outcomes.items() if r.status != "pass"] == []
+    failed = "\n".join(f"{name}: {r.message}" for name, r in outcomes.items() if r.status != "pass")
+    assert not failed, f"\n{failed}"
 
 
 def test_every_fact_and_every_incremental_model_has_a_unit_test(manifest: Any) -> None:

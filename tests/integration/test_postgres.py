@@ -30,7 +30,13 @@ EXCEPTED = "int_identity__changed_persons"
 # Nothing was ever published.
 EMPTY = {"kpi_history"}
 RELATIVE = 1e-9
-TYPES = {"text": "varchar", "character varying": "varchar", "timestamp without time zone": "timestamp", "double": "double precision"}
+TYPES = {
+    "text": "varchar",
+    "character varying": "varchar",
+    "timestamp without time zone": "timestamp",
+    "double": "double precision",
+}
+ODD_TEXTS = ("\\N", "\\.", "a\tb", "a\nb", "a\r\nb", "a\\nb", "\"a\", 'b'", "%s", "zürich 東京 \U0001f3e0")
 SEEDS = (11, 12, 13)
 
 
@@ -61,6 +67,7 @@ def test_full_and_incremental_builds_are_equal_on_both_engines(root: Path, tmp_p
         for world in worlds:
             _land(on_duckdb, world, landings=4)
         _land_refused(on_duckdb)
+        _land_odd_text(on_duckdb)
         _build(on_duckdb, duckdb_runner, is_full=True)
         _build(on_postgres, postgres_runner, is_full=True)
         standing = _in_postgres(dsn)
@@ -96,8 +103,27 @@ def _land(settings: Settings, world: World, landings: int) -> None:
 def _land_refused(settings: Settings) -> None:
     """Land an event that the tracking plan refuses, so that quarantine has rows to compare."""
     at = World.of(SEEDS[0]).start.replace(tzinfo=UTC)
-    refused = {"type": "track", "event": "search_performed", "messageId": "refused, 'quoted' and \\N", "timestamp": at.isoformat()}
+    refused = {"type": "track", "event": "search_performed", "timestamp": at.isoformat()}
     Lake.open(settings).land("rentals", "web", [Arrival(at, refused)], content_hash="refused", received={at.date(): 1})
+
+
+def _land_odd_text(settings: Settings) -> None:
+    """Land texts that a copy into PostgreSQL could spoil."""
+    at = World.of(SEEDS[0]).start.replace(tzinfo=UTC)
+    arrivals = [
+        Arrival(
+            at,
+            {
+                "type": "page",
+                "messageId": text,
+                "userId": text,
+                "timestamp": at.isoformat(),
+                "context": {"campaign": {"source": text}},
+            },
+        )
+        for text in ODD_TEXTS
+    ]
+    Lake.open(settings).land("rentals", "web", arrivals, content_hash="odd", received={at.date(): len(arrivals)})
 
 
 def _erase_a_visitor(settings: Settings) -> None:

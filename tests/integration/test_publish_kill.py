@@ -1,4 +1,4 @@
-"""The publisher is killed at every write, fsync, rename, unlink and truncate: readers get the old or the new version."""
+"""The publisher is killed at every write, fsync, rename, unlink, truncate: readers get the old or the new version."""
 
 import os
 import re
@@ -62,7 +62,7 @@ def test_a_publisher_killed_at_any_point_leaves_the_old_or_the_new_version(
     few = [p for p in points if p[0] not in ("pwrite64", "write") or p[1] <= ORDINARY_WRITES]
     _kill_at(few, publisher, prepared, tmp_path)
     with capsys.disabled():
-        print(f"\npublisher: {len(points)} points below versions/, killed at {len(few)}")
+        sys.stdout.write(f"\npublisher: {len(points)} points below versions/, killed at {len(few)}\n")
     assert len(few) >= 15
 
 
@@ -74,9 +74,7 @@ def test_a_publisher_killed_at_every_single_point(
     _kill_at(_points(publisher, prepared, tmp_path), publisher, prepared, tmp_path)
 
 
-def _points(
-    publisher: "Publisher", prepared: tuple[Settings, str, str], tmp_path: Path
-) -> list[tuple[str, int]]:
+def _points(publisher: "Publisher", prepared: tuple[Settings, str, str], tmp_path: Path) -> list[tuple[str, int]]:
     """Every (system call, how many-eth of its kind) that an undisturbed publication makes below the versions folder."""
     home = _fresh(prepared[0], tmp_path / "count")
     log = tmp_path / "strace.log"
@@ -121,7 +119,8 @@ class Publisher:
 
     def run(self, home: Path, version: str, options: list[str]) -> int:
         """Publish `home` under strace, which sees only the files below its versions folder; the exit status."""
-        assert self._process.stdin and self._process.stdout
+        assert self._process.stdin
+        assert self._process.stdout
         self._process.stdin.write(f"{home}\n")
         self._process.stdin.flush()
         pid = int(self._process.stdout.readline())

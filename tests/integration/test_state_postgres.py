@@ -24,8 +24,8 @@ create_key(state, "rentals", "web", sys.argv[3])
 """
 
 
-def test_write_keys_on_postgresql_with_processes_that_start_at_once(postgres: str, tmp_path: Path) -> None:
-    with database(postgres) as dsn:
+def test_write_keys_on_postgresql_with_processes_that_start_at_once(postgres_dsn: str, tmp_path: Path) -> None:
+    with database(postgres_dsn) as dsn:
         settings = replace(Settings.for_home(tmp_path), state_dsn=dsn)
         started = [
             subprocess.Popen(

@@ -146,9 +146,7 @@ def test_a_card_is_a_few_lines_of_a_dashboard(copy: Path) -> None:
         "position": {"row": bottom, "column": 0},
         "size": {"width": 24, "height": 6},
     }
-    spec.write_text(
-        spec.read_text(encoding="utf-8") + "\n  - " + json.dumps(card) + "\n", encoding="utf-8"
-    )
+    spec.write_text(spec.read_text(encoding="utf-8") + "\n  - " + json.dumps(card) + "\n", encoding="utf-8")
     _almanac(copy, "check")
     with _portal(copy) as base:
         page = _get(f"{base}dashboards/overview?tenant=rentals")
@@ -171,7 +169,11 @@ def _environment(folder: Path) -> dict[str, str]:
 
 def _almanac(folder: Path, *arguments: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "almanac", *arguments], cwd=folder, env=_environment(folder), capture_output=True, text=True
+        [sys.executable, "-m", "almanac", *arguments],
+        cwd=folder,
+        env=_environment(folder),
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, f"almanac {arguments}: {done.stdout}{done.stderr}"
 
@@ -179,9 +181,7 @@ def _almanac(folder: Path, *arguments: str) -> None:
 @contextmanager
 def _portal(folder: Path) -> Iterator[str]:
     command = [sys.executable, "-m", "almanac", "serve", "--port", "0"]
-    with subprocess.Popen(
-        command, cwd=folder, env=_environment(folder), stdout=subprocess.PIPE, text=True
-    ) as portal:
+    with subprocess.Popen(command, cwd=folder, env=_environment(folder), stdout=subprocess.PIPE, text=True) as portal:
         assert portal.stdout
         found = next((m for line in portal.stdout if (m := re.search(r"http://\S+", line))), None)
         try:

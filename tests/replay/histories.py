@@ -109,7 +109,7 @@ class World:
     def _receive(self, own: list[Copy], latest: datetime) -> None:
         """One landing lies on one UTC day; some rows share their time of arrival."""
         rng = self.random
-        latest = max(latest, max(c["event_at"] for c in own)) + timedelta(minutes=1)
+        latest = max(latest, *(c["event_at"] for c in own)) + timedelta(minutes=1)
         day_end = latest.replace(hour=23, minute=59, second=59, microsecond=0)
         shared = rng.choice([latest, day_end])
         known = [c["received_at"] for c in self.sent if latest <= c["received_at"] <= day_end]

@@ -105,7 +105,8 @@ MUTATIONS = (
             (
                 "    and w.file_id = l.file_id\n    and w.ingest_row = l.ingest_row\n",
                 "    {% if is_incremental() %}and not exists (select 1 from {{ this }} as s where s.tenant = l.tenant "
-                "and s.message_id = l.message_id and s.file_id not in (select c.file_id from fact_events__changed as c))"
+                "and s.message_id = l.message_id and s.file_id not in "
+                "(select c.file_id from fact_events__changed as c))"
                 "{% else %}and w.file_id = l.file_id and w.ingest_row = l.ingest_row{% endif %}\n",
             ),
         ),
@@ -113,12 +114,17 @@ MUTATIONS = (
     Mutation(
         "copies ordered by landing instead of received_at",
         0,
-        _model("int_events__keys", ("order by c.received_at, c.file_id, c.ingest_row", "order by c.file_id, c.ingest_row")),
+        _model(
+            "int_events__keys", ("order by c.received_at, c.file_id, c.ingest_row", "order by c.file_id, c.ingest_row")
+        ),
     ),
     Mutation(
         "lost ids not searched in other landings",
         1,
-        _macro("prepare_event_keys", ("where k.file_id in ({{ pending }})\n            and not exists", "where false and not exists")),
+        _macro(
+            "prepare_event_keys",
+            ("where k.file_id in ({{ pending }})\n            and not exists", "where false and not exists"),
+        ),
     ),
     Mutation(
         "only built landings lose winners",

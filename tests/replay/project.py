@@ -13,7 +13,14 @@ from tests.replay.histories import ZONES
 PARTS = ("dbt_project", "ingestion/tracking_plan")
 FILES = ("dbt_project.yml", "profiles.yml")
 # Every model whose failure in the middle of a run leaves other work for the next one.
-FAILING = ("int_events__keys", "fact_events", "int_identity__map", "fact_sessions", "int_bookings__movements", "kpi_values")
+FAILING = (
+    "int_events__keys",
+    "fact_events",
+    "int_identity__map",
+    "fact_sessions",
+    "int_bookings__movements",
+    "kpi_values",
+)
 
 
 def copy_project(folder: Path) -> Path:

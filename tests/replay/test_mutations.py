@@ -31,5 +31,9 @@ def test_the_mutation_is_caught(
         mutation.replace(monkeypatch)
     history = History(mutation.seed, root, tmp_path, FailingDbt(mutation.patch), aim=mutation.aim)
     with pytest.raises(AssertionError):
-        history.play()
-        assert history.replay() == {}
+        _play_and_replay(history)
+
+
+def _play_and_replay(history: History) -> None:
+    history.play()
+    assert history.replay() == {}

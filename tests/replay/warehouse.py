@@ -57,7 +57,9 @@ def empty_relations(warehouse: Path) -> set[str]:
     """Relations without a row: a comparison of nothing with nothing would prove nothing."""
     with duckdb.connect(str(warehouse), read_only=True) as con:
         catalog = _one(con, "select current_database()")
-        return {name for schema, name in relations(con, catalog) if not _one(con, f"select count(*) from {schema}.{name}")}
+        return {
+            name for schema, name in relations(con, catalog) if not _one(con, f"select count(*) from {schema}.{name}")
+        }
 
 
 def _one(con: duckdb.DuckDBPyConnection, sql: str) -> Any:
