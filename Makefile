@@ -73,8 +73,8 @@ test: $(VENV)/.ready-dev ## Run the ordinary tests (ARGS="-k name" chooses some)
 test-fast: $(VENV)/.ready-dev ## Run the unit tests alone
 	@$(PY) -m pytest -n $(WORKERS) --dist loadgroup -m "not deep" tests/unit $(ARGS)
 
-test-deep: $(VENV)/.ready-dev ## Run the long tests: more histories, every mutation (hours)
-	@$(PY) -m pytest -n $(WORKERS) --dist loadgroup -m deep $(ARGS)
+test-deep: $(VENV)/.ready-dev ## Run the long tests (hours) and write their result to tests/DEEP.md
+	@$(PY) -m tests.deep -n $(WORKERS) --dist loadgroup $(ARGS)
 
 # --- check -----------------------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""A connection to the warehouse of a build target, for the load log and the gate: the same calls on both engines."""
+"""A connection to the warehouse of a build target, for load log and gate: the same few calls on both engines."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""PostgreSQL cannot read Parquet: the rows that a build reads are copied into `raw` tables first, by landing."""
+"""PostgreSQL cannot read Parquet: the rows that a build reads are first copied into `raw` tables, by landing."""
 
 import io
 from collections.abc import Iterator, Sequence

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 
 from almanac.settings import Settings
-from serving.portal import make_portal, render, the_portal
+from serving.portal import make_portal, render
 from serving.problems import NothingPublished, Problem
 from serving.routes import api, dashboards, events, files, health, kpis
 from serving.security import SecurityHeaders
@@ -86,6 +86,3 @@ def _answer(request: Request, problem: Problem) -> Response:
         # Not an error to a person: the page waits for the first build and then turns into what was asked for.
         return render(request, "waiting.html", {"title": "No numbers yet"})
     return render(request, "problem.html", {"title": problem.title, "problem": problem}, status=problem.status)
-
-
-__all__ = ["create_app", "the_portal"]

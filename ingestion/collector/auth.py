@@ -106,7 +106,10 @@ class KeyRing:
             _log.warning("write keys are %.0f s old, because %s", self.age, error)
 
     async def _refresh(self) -> None:
+        came_at = time.monotonic()
         async with self._asking:
+            if self._asked_at >= came_at:
+                return  # another request asked while this one waited
             self._asked_at = time.monotonic()
             self._keys = await asyncio.to_thread(self._load)
             self._loaded_at = self._asked_at

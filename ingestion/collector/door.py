@@ -123,7 +123,8 @@ class _Fill:
     def complete(self, raw: bytes, message: dict[str, Any]) -> bytes:
         """Clean and complete `message` in place; returns its bytes, the client's own as far as they can be kept."""
         was_empty = not message
-        changed = _clean(message)
+        # A name that stands twice is in the bytes twice, but only once in the message that can be cleaned.
+        changed = _clean(message) or b'"writeKey"' in raw or b'"ip"' in raw
         added: list[str] = []
         if not self._is_batch:
             changed |= self._set_type(message, added)

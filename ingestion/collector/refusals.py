@@ -5,6 +5,7 @@ Neither file holds credentials or addresses of clients.
 
 import json
 import logging
+import os
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -78,11 +79,15 @@ class Refusals:
         try:
             if path.exists() and path.stat().st_size > self._file_bytes:
                 path.replace(self._folder / FORMER_FILE)
-            with path.open("a", encoding="utf-8", errors="replace") as file:
+            with open(path, "a", encoding="utf-8", errors="replace", opener=_private) as file:
                 file.write(line)
         except OSError as error:
             # The request is answered and counted all the same.
             _log.warning("a refused request was not kept in %s: %s", path, error.strerror or error)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _read_counts(path: Path) -> Counter[str]:

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from ingestion.collector.limits import MAX_EVENTS
-from ingestion.collector.messages import Unreadable, finite, kind_of, read, read_odd, refuse_body, write
+from ingestion.collector.limits import MAX_DEPTH, MAX_EVENTS
+from ingestion.collector.messages import Unreadable, deeper_than, finite, kind_of, read, read_odd, refuse_body, write
 from ingestion.collector.problems import Problem
 
 _NAMES = ("track", "identify", "page", "screen", "group", "alias")
@@ -74,15 +74,17 @@ def read_batch(body: bytes, content_type: bytes) -> Found:
         found = Found(
             [_item(bytes(raw)) for raw in batch.batch[: MAX_EVENTS + 1]],
             is_batch=True,
-            context=_optional(batch.context),
-            sent_at=_optional(batch.sentAt),
-            write_key=_text(_optional(batch.writeKey)),
+            context=_beside("context", batch.context, body),
+            sent_at=_beside("sentAt", batch.sentAt, body),
+            write_key=_text(_beside("writeKey", batch.writeKey, body)),
         )
     if not found.items:
         raise Problem(400, "empty_batch", "The batch is empty. Send at least one event.")
     if len(found.items) > MAX_EVENTS:
         message = f"The batch has more than {MAX_EVENTS:,} events. Send smaller batches."
         raise Problem(400, "too_many_events", message, extra={"limit": MAX_EVENTS})
+    for name, value in (("context", found.context), ("sentAt", found.sent_at)):
+        _refuse_unfit(name, value, body)
     return found
 
 
@@ -137,12 +139,23 @@ def _value_or_none(raw: bytes) -> Any:
         return None
 
 
-def _optional(raw: msgspec.Raw) -> Any:
-    """The value beside a batch; None where it is absent or cannot be read, because no event depends on it."""
+def _beside(name: str, raw: msgspec.Raw, body: bytes) -> Any:
+    """The value beside a batch, or None where it is absent."""
+    content = bytes(raw)
     try:
-        return read(bytes(raw)) if len(bytes(raw)) else None
-    except Unreadable:
-        return None
+        return read(content) if content else None
+    except Unreadable as error:
+        raise Problem(400, error.code, f"{name} of the batch cannot be read: {error}.", excerpt=body) from None
+
+
+def _refuse_unfit(name: str, value: Any, body: bytes) -> None:
+    """Refuse what would make every event of the batch unfit, because it is put into each of them."""
+    if deeper_than(value, MAX_DEPTH - 1):
+        message = f"{name} of the batch is nested deeper than {MAX_DEPTH - 1} levels."
+        raise Problem(400, "too_deep", message, excerpt=body)
+    if not finite(value):
+        message = f"{name} of the batch holds a number that is not finite (NaN, Infinity). Send null instead."
+        raise Problem(400, "invalid_json_number", message, excerpt=body)
 
 
 def _text(value: Any) -> str | None:

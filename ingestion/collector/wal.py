@@ -128,7 +128,8 @@ class Wal:
         try:
             task = asyncio.get_running_loop().run_in_executor(self._worker, self._write, group)
         except RuntimeError:  # the log was closed meanwhile
-            _fail(waiters)
+            _fail([*waiters, *(done for _, done in self._waiting)])
+            self._waiting.clear()
             return
         task.add_done_callback(partial(self._committed, waiters))
 

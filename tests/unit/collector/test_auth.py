@@ -92,6 +92,9 @@ def test_a_new_key_works_at_once_and_strangers_cannot_make_us_ask_all_the_time(m
             patch.setattr(auth, "ASK_AGAIN_SECONDS", 0.0)
             state.keys["new"] = KEY
             assert await ring.find("new") == KEY
+            asked = state.asked
+            await asyncio.gather(*[refusal_of(ring, f"stranger {number}") for number in range(50)])
+            assert state.asked <= asked + 2
         asked = state.asked
         for _ in range(50):
             await refusal_of(ring, "stranger")

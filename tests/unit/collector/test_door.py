@@ -90,6 +90,8 @@ def test_credentials_and_addresses_never_reach_the_log() -> None:
         *judge(read_batch(b'{"batch":[{"writeKey":"' + key.encode() + b'","a":"\xff"}]}', b"")),
         *judge(read_batch(b'{"batch":[{"writeKey":"' + key.encode() + b'","a":NaN}]}', b"")),
         single({**SEARCH, **dirty, "properties": {"q": "x" * 40_000}}),
+        *judge(read_batch(b'{"batch":[{"writeKey":"' + key.encode() + b'","writeKey":null}]}', b"")),
+        *judge(read_batch(b'{"batch":[{"context":{"ip":"' + IP.encode() + b'","ip":null}}]}', b"")),
     ]
     kept = b"".join(verdict.raw for verdict in verdicts)
     assert key.encode() not in kept
@@ -151,9 +153,21 @@ messages = st.fixed_dictionaries(
 )
 
 
-@given(st.lists(messages | st.sampled_from([None, 3, "x", []]), min_size=1, max_size=6))
-def test_the_landing_accepts_what_the_door_accepted_and_refuses_what_it_refused(events: list[Any]) -> None:
-    verdicts = batch(*events, sentAt="2026-05-01T12:00:00Z", context={"ip": IP, "locale": "de"})
+contexts = st.sampled_from([{"ip": IP, "locale": "de"}, {"os": {"name": "\ud800"}}, {"n": 2**80}, {}, "x", 3, None])
+numbers = st.sampled_from([1, 2.5, 2**70, float("nan"), float("inf")])
+
+
+@given(
+    st.lists(
+        messages | st.sampled_from([None, 3, "x", []]) | st.builds(lambda n: {**SEARCH, "n": n}, numbers), min_size=1
+    ),
+    contexts,
+    st.sampled_from(["2026-05-01T12:00:00Z", "nonsense", 3, {}, None]),
+)
+def test_the_landing_accepts_what_the_door_accepted_and_refuses_what_it_refused(
+    events: list[Any], context: Any, sent_at: Any
+) -> None:
+    verdicts = batch(*events, sentAt=sent_at, context=context)
     record = records.decode(records.encode("rentals", "web", NOW, len(events), verdicts))
     assert (record.tenant, record.source, record.received_at, record.found) == ("rentals", "web", NOW, len(events))
     for verdict, arrival in zip(verdicts, records.arrivals(record), strict=True):

@@ -20,6 +20,7 @@ def test_a_refused_request_is_kept_with_its_reason(tmp_path: Path) -> None:
     problem = Problem(400, "invalid_json", "line 1", excerpt=b'{"a":\xff\xfe')
     Refusals(tmp_path).note(problem, "/v1/track", KEY, 7)
     (line,) = lines(tmp_path)
+    assert (tmp_path / FILE).stat().st_mode & 0o077 == 0
     assert line.pop("at")
     assert line == {
         "status": 400,
