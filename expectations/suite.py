@@ -7,6 +7,7 @@ from typing import Any
 
 import great_expectations as gx
 import pandas as pd
+from great_expectations.data_context.types.base import DataContextConfig, InMemoryStoreBackendDefaults
 from great_expectations.expectations.core.expect_column_pair_values_a_to_be_greater_than_b import (
     ExpectColumnPairValuesAToBeGreaterThanB,
 )
@@ -89,7 +90,10 @@ class Validator:
     """Validates frames in one context that keeps nothing and writes nothing."""
 
     def __init__(self) -> None:
-        self._context = gx.get_context(mode="ephemeral")
+        in_memory = InMemoryStoreBackendDefaults(init_temp_docs_sites=False)
+        self._context = gx.get_context(
+            mode="ephemeral", project_config=DataContextConfig(store_backend_defaults=in_memory)
+        )
         bars = {"globally": False, "metric_calculations": False}
         self._context.variables.progress_bars = bars  # type: ignore[assignment]  # a plain mapping is what it takes
         asset = self._context.data_sources.add_pandas("warehouse").add_dataframe_asset("arrivals")

@@ -22,8 +22,8 @@ def almanac_resource(almanac: Almanac) -> dg.ResourceDefinition:
     """The installation as a Dagster resource; a run that uses it is marked with the process it lives in."""
 
     def start(context: dg.InitResourceContext) -> Almanac:
-        if context.instance and context.run_id:
-            context.instance.add_run_tags(context.run_id, mark())
+        if context.instance and context.run:
+            context.instance.add_run_tags(context.run.run_id, mark())
         return almanac
 
     return dg.ResourceDefinition(resource_fn=start, description="The installation: settings, and how dbt is run.")

@@ -3,12 +3,14 @@
 Everything lies in a temporary folder. As root the server runs as `nobody`, because PostgreSQL refuses to be root.
 """
 
+import ctypes
 import importlib.util
 import os
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 import uuid
@@ -106,11 +108,19 @@ def _start_from(binaries: Path, data: Path) -> tuple["subprocess.Popen[bytes]", 
         options = [part for option in _SERVER for part in ("-c", option)]
         command = [binaries / "postgres", "-D", data, "-h", "127.0.0.1", "-p", str(port), "-k", "", *options]
         with (data / "server.log").open("wb") as log:
-            process = subprocess.Popen(command, stdout=log, stderr=log, cwd=data, **_unprivileged())
+            process = subprocess.Popen(
+                command, stdout=log, stderr=log, cwd=data, preexec_fn=_end_with_parent, **_unprivileged()
+            )
         if _answers(process, port):
             return process, port
         _stop(process)
     raise NoServer((data / "server.log").read_text(errors="replace").strip().rsplit("\n", 1)[-1])
+
+
+def _end_with_parent() -> None:
+    """Have the server stopped when the tests are killed (on Linux; elsewhere it would stay)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGINT)  # PR_SET_PDEATHSIG
 
 
 def _unprivileged() -> dict[str, Any]:

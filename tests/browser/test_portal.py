@@ -1,9 +1,11 @@
 """The portal in a real browser: every number equals the published one, and pages behave."""
 
+import shutil
 from collections.abc import Iterator
 from datetime import date, datetime
 from pathlib import Path
 
+import duckdb
 import pytest
 from playwright.sync_api import Browser, expect
 
@@ -57,6 +59,31 @@ def test_every_tile_and_cell_equals_the_published_value(browser: Browser, portal
     assert compared.tiles == 2 * 4 * 9
     assert compared.charts == 2 * 4 * 4
     assert compared.cells > 3_000
+
+
+@pytest.mark.parametrize(
+    ("change", "card"),
+    [
+        ("kpi = 'gmv' and time_grain = 'day' and period_start = '2026-11-10' and dimension = 'all'", "overview/gmv"),
+        ("kpi = 'active_users' and time_grain = 'week' and period_start = '2026-11-09'", "overview/active_users"),
+        ("kpi = 'bookings' and dimension_value = 'paid' and period_start = '2026-11-10'", "bookings_by_channel"),
+    ],
+)
+def test_the_comparison_sees_one_changed_value(
+    watched: Watched, settings: Settings, database: Path, tmp_path: Path, change: str, card: str
+) -> None:
+    other = tmp_path / "other.duckdb"
+    shutil.copy(database, other)
+    with duckdb.connect(str(other)) as con:
+        con.execute(
+            f"update kpi_values set numerator = numerator + 1, value = value + 1 where tenant = 'rentals' and {change}"
+        )
+    stored, spec = Stored(other), load_dashboards(settings.root)["overview"]
+    try:
+        with pytest.raises(AssertionError, match=card):
+            compare_dashboard(watched, stored, spec, "rentals", date(2026, 11, 9), date(2026, 11, 15))
+    finally:
+        stored.close()
 
 
 def test_an_empty_range_says_so_and_shows_no_zero(watched: Watched) -> None:

@@ -3,8 +3,9 @@
 `check_portal(base_url, database)` is what an end-to-end test calls on a real published version.
 """
 
+import json
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -183,6 +184,7 @@ def _chart(box: Locator, stored: Stored, card: TimeSeries, tenant: str, first: d
         for (start, name), value in found.items():
             series.setdefault(name if card.dimension else stored.kpis[kpi]["title"], {})[start] = value
     assert set(names) - {"period", "previous"} == series.keys(), where
+    _drawn(box, series, where)
     style = stored.style(card.kpis[0], tenant)
     columns = {name: formatting.for_column(list(found.values()), style) for name, found in series.items()}
     starts = box.locator("tbody th").evaluate_all("(heads) => heads.map((head) => head.dataset.value)")
@@ -194,6 +196,21 @@ def _chart(box: Locator, stored: Stored, card: TimeSeries, tenant: str, first: d
                 _same(shown, expected, f"{where}, {name} of {start}")
                 count += 1
     return count
+
+
+def _drawn(box: Locator, series: dict[str, dict[date, float | None]], where: str) -> None:
+    """What the chart was given to draw must be the stored values, each once."""
+    data = json.loads(box.locator("[data-chart] script").text_content() or "")["datasets"]
+    shown = sorted((r["s"], r["t"], r["y"]) for r in data.get("bars", data.get("points")) if r["y"] is not None)
+    known = sorted(
+        (name, datetime(start.year, start.month, start.day, tzinfo=UTC).timestamp() * 1000, value)
+        for name, found in series.items()
+        for start, value in found.items()
+        if value is not None
+    )
+    assert shown == known, f"{where}: draws other values than the stored ones"
+    if "bars" in data:
+        assert box.locator("g.layer_0_marks > *").count() == len(known), f"{where}: not every value has a bar"
 
 
 def _column_styles(

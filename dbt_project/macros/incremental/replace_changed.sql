@@ -12,6 +12,7 @@
     {% set changed = model.name ~ "__changed" %}
     {% set old_rows = model.name ~ "__old" %}
     {% set columns = arg_dict["dest_columns"] | map(attribute="quoted") | join(", ") %}
+    {{ know_size(new_rows) }}
     {{
         raise_if(
             "select 1 from " ~ new_rows ~ " as n where not exists (select 1 from " ~ changed

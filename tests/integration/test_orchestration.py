@@ -1,0 +1,322 @@
+"""What Dagster loads and runs: the graph, the job from lake to published numbers, and what a failure leaves behind."""
+
+import json
+import os
+import shutil
+from collections import Counter
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
+
+import expectations
+from almanac.checks import CheckResult
+from almanac.dbt_worker import WarmDbt
+from almanac.settings import Settings
+from almanac.versions import Status, current, read_status
+from ingestion.envelope import Arrival
+from ingestion.lake import Lake
+from orchestration.assets.arrivals import ARRIVALS, check_name
+from orchestration.assets.models import LOAD_LOG
+from orchestration.definitions import build_defs
+from orchestration.instance import open_instance, prepare_home
+from orchestration.jobs import daily
+from orchestration.manifest import load_manifest
+from orchestration.schedules import daily_schedule
+from orchestration.translator import LAKE, TRACKING_PLAN, Translator
+
+VERSION = dg.AssetKey(["published", "version"])
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+START = datetime(2026, 3, 2, 6, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def dbt() -> WarmDbt:
+    return WarmDbt()
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory, dbt: WarmDbt) -> tuple[Path, dg.ExecuteInProcessResult]:
+    """A tiny lake, and one run of the job from nothing to a published version."""
+    settings = Settings.for_home(tmp_path_factory.mktemp("home"))
+    for day in range(2):
+        land(settings, day)
+    return settings.home, run(settings, dbt)
+
+
+@pytest.fixture(scope="module")
+def home(first: tuple[Path, dg.ExecuteInProcessResult]) -> Path:
+    """The installation after that run."""
+    return first[0]
+
+
+@pytest.fixture
+def settings(home: Path, tmp_path: Path) -> Settings:
+    """The installation after that run, for one test alone."""
+    shutil.copytree(home, tmp_path / "home")
+    return Settings.for_home(tmp_path / "home")
+
+
+@pytest.fixture(scope="module")
+def manifest(home: Path) -> dict[str, Any]:
+    return load_manifest(Settings.for_home(home))
+
+
+@pytest.fixture(scope="module")
+def graph(home: Path) -> Any:
+    return build_defs(Settings.for_home(home)).resolve_asset_graph()
+
+
+def land(settings: Settings, day: int, received: int = 30) -> None:
+    """One landing of 30 page views on a day; `received` is what the door claims to have counted."""
+    at = START + timedelta(days=day)
+    arrivals = [
+        Arrival(
+            at + timedelta(minutes=n),
+            {
+                "type": "page",
+                "name": "Home",
+                "messageId": f"{day}-{n}",
+                "anonymousId": f"device-{n % 5}",
+                "timestamp": (at + timedelta(minutes=n)).isoformat(),
+            },
+        )
+        for n in range(30)
+    ]
+    Lake.open(settings).land("rentals", "web", arrivals, content_hash=str(day), received={at.date(): received})
+
+
+def run(settings: Settings, dbt: WarmDbt) -> dg.ExecuteInProcessResult:
+    job = build_defs(settings, runner=dbt).resolve_job_def("daily")
+    with dg.DagsterInstance.ephemeral() as instance:
+        return job.execute_in_process(instance=instance, run_config=QUIET, raise_on_error=False)
+
+
+def materialized(result: dg.ExecuteInProcessResult) -> set[dg.AssetKey]:
+    return {event.asset_key for event in result.get_asset_materialization_events() if event.asset_key}
+
+
+def steps(result: dg.ExecuteInProcessResult, kind: str) -> set[str | None]:
+    return {event.step_key for event in result.all_events if event.event_type_value == kind}
+
+
+def models_in_folders(root: Path) -> dict[dg.AssetKey, str]:
+    """Key and group of every model as its file says: layer and name, layer and area."""
+    models = root / "dbt_project" / "models"
+    return {
+        dg.AssetKey([path.relative_to(models).parts[0], path.stem]): "_".join(path.relative_to(models).parts[:-1])
+        for path in models.rglob("*.sql")
+    }
+
+
+class TestTheGraph:
+    def test_every_model_is_an_asset_named_and_grouped_by_its_folder(self, graph: Any, root: Path) -> None:
+        groups = {key: graph.get(key).group_name for key in graph.get_all_asset_keys()}
+        others = {
+            LAKE: "lake",
+            TRACKING_PLAN: "lake",
+            LOAD_LOG: "gate",
+            ARRIVALS: "gate",
+            VERSION: "published",
+        }
+        assert groups == models_in_folders(root) | others
+
+    def test_every_asset_has_a_description_an_owner_and_a_kind(self, graph: Any) -> None:
+        for key in graph.get_all_asset_keys():
+            node = graph.get(key)
+            assert node.description, key
+            assert node.owners, key
+            assert node.kinds, key
+
+    def test_every_data_test_is_a_check_of_its_model(self, graph: Any, manifest: dict[str, Any]) -> None:
+        tests = {node["name"] for node in manifest["nodes"].values() if node["resource_type"] == "test"}
+        checks = {key.name for key in graph.asset_check_keys if key.asset_key != ARRIVALS}
+        assert checks == tests
+
+    def test_every_expectation_on_an_expected_source_is_a_check(self, graph: Any) -> None:
+        checks = {key.name for key in graph.asset_check_keys if key.asset_key == ARRIVALS}
+        assert checks == {
+            check_name(f"{tenant}/web", name) for tenant in ("advisory", "rentals") for name in expectations.CHECKS
+        }
+
+    def test_it_begins_with_lake_and_tracking_plan_and_ends_with_the_published_version(self, graph: Any) -> None:
+        keys = graph.get_all_asset_keys()
+        assert {key for key in keys if not graph.get(key).parent_keys} == {LAKE, TRACKING_PLAN}
+        assert {key for key in keys if not graph.get(key).child_keys} == {VERSION}
+
+    def test_the_schedule_runs_by_itself_in_production_only(self) -> None:
+        assert daily_schedule(True).default_status == dg.DefaultScheduleStatus.RUNNING
+        assert daily_schedule(False).default_status == dg.DefaultScheduleStatus.STOPPED
+        assert daily_schedule(True).execution_timezone == "UTC"
+        assert daily_schedule(True).job_name == daily.name
+
+    def test_loading_it_reads_no_environment_and_opens_no_warehouse(self, home: Path) -> None:
+        defs = build_defs(Settings.for_home(home))
+        dg.Definitions.validate_loadable(defs)
+
+
+class TestTheDailyJob:
+    def test_it_leads_from_the_lake_to_a_published_version(self, first: tuple[Path, dg.ExecuteInProcessResult]) -> None:
+        settings = Settings.for_home(first[0])
+        assert first[1].success
+        assert current(settings) is not None
+        assert read_status(settings).succeeded
+
+    def test_every_model_and_every_test_appears_as_an_event(
+        self, first: tuple[Path, dg.ExecuteInProcessResult], manifest: dict[str, Any], root: Path
+    ) -> None:
+        result = first[1]
+        assert materialized(result) == {*models_in_folders(root), LAKE, LOAD_LOG, ARRIVALS, VERSION}
+        seen = Counter(check.check_name for check in result.get_asset_check_evaluations())
+        tests = {node["name"] for node in manifest["nodes"].values() if node["resource_type"] == "test"}
+        assert {name for name in seen if "__web__" not in name} == tests
+        assert set(seen.values()) == {1}
+
+    def test_the_lake_says_how_much_it_holds(self, first: tuple[Path, dg.ExecuteInProcessResult]) -> None:
+        [event] = [e for e in first[1].get_asset_materialization_events() if e.asset_key == LAKE]
+        metadata = {name: value.value for name, value in event.materialization.metadata.items()}
+        assert metadata["dagster/row_count"] == 60
+        assert metadata["landings"] == 2
+        assert metadata["bytes"] > 0
+
+    def test_without_anything_new_models_are_observed_and_nothing_is_materialized_anew(
+        self, settings: Settings, dbt: WarmDbt, root: Path
+    ) -> None:
+        before = current(settings)
+        result = run(settings, dbt)
+        assert result.success
+        assert materialized(result) == {LAKE, LOAD_LOG, ARRIVALS, VERSION}
+        observed = {event.asset_key for event in result.all_events if event.event_type_value == "ASSET_OBSERVATION"}
+        assert observed == set(models_in_folders(root))
+        assert current(settings) == before
+        assert read_status(settings).succeeded
+
+
+class TestFailures:
+    def kept(self, settings: Settings, result: dg.ExecuteInProcessResult, before: Any) -> Status:
+        """The run failed, the last step never began, readers keep the old version."""
+        assert not result.success
+        assert "published__version" not in steps(result, "STEP_START")
+        assert current(settings) == before
+        status = read_status(settings)
+        assert not status.succeeded
+        assert status.published_at is not None
+        return status
+
+    def test_a_failed_test_stops_the_run_and_is_shown(self, settings: Settings, dbt: WarmDbt) -> None:
+        before = current(settings)
+        land(settings, 2, received=31)  # one event more than there are rows: the books do not balance
+        result = run(settings, dbt)
+        status = self.kept(settings, result, before)
+        check = "reconciliation_received_equals_the_parts"
+        assert check in status.failed_checks
+        assert check in status.reason
+        assert check in [c.check_name for c in result.get_asset_check_evaluations() if not c.passed]
+        assert LOAD_LOG not in materialized(result)
+        assert steps(result, "STEP_FAILURE") == {"dbt_build"}
+
+    def test_a_failed_expectation_stops_the_run_and_is_shown(
+        self, settings: Settings, dbt: WarmDbt, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        before = current(settings)
+        failed = CheckResult("rows_are_usual", "expectation", "rentals/web", "error", False, "3 rows, 30 expected")
+        warned = CheckResult("every_day_is_present", "expectation", "advisory/web", "warn", False, "nothing yet")
+        monkeypatch.setattr(expectations, "run", lambda _: [failed, warned])
+        land(settings, 2)
+        result = run(settings, dbt)
+        status = self.kept(settings, result, before)
+        assert status.failed_checks == ("rows_are_usual",)
+        shown = {c.check_name: (c.passed, c.severity) for c in result.get_asset_check_evaluations()}
+        assert shown["rentals__web__rows_are_usual"] == (False, dg.AssetCheckSeverity.ERROR)
+        assert shown["advisory__web__every_day_is_present"] == (False, dg.AssetCheckSeverity.WARN)
+
+    def test_a_damaged_lake_stops_the_run_with_the_file_named(self, settings: Settings, dbt: WarmDbt) -> None:
+        before = current(settings)
+        lake = Lake.open(settings)
+        land(settings, 2)
+        entry = next(e for e in lake.entries("events") if str(START.date() + timedelta(days=2)) in e.path)
+        lake.absolute(entry.path).write_bytes(b"not parquet")
+        status = self.kept(settings, run(settings, dbt), before)
+        assert entry.path in status.reason
+
+    def test_the_next_run_after_a_failure_publishes(self, settings: Settings, dbt: WarmDbt) -> None:
+        land(settings, 2, received=29)
+        assert not run(settings, dbt).success
+        Lake.open(settings).land("rentals", "web", [], content_hash="found", received={date(2026, 3, 4): 1})
+        assert run(settings, dbt).success
+        assert read_status(settings).succeeded
+
+
+class TestDbtsEventsAsDagsters:
+    """The one name of dagster-dbt that is internal, on events as `almanac.dbt_worker` hands them on."""
+
+    def events(self, manifest: dict[str, Any], unique_id: str, status: str) -> list[Any]:
+        kind = "LogTestResult" if unique_id.startswith("test.") else "LogModelResult"
+        event = {
+            "info": {"name": kind, "msg": "", "invocation_id": "one"},
+            "data": {
+                "status": status,
+                "execution_time": 0.5,
+                "node_info": {"unique_id": unique_id, "node_status": status, "materialized": "table"},
+            },
+        }
+        message = DbtCoreCliEventMessage(json.loads(json.dumps(event)), {})
+        return list(message.to_default_asset_events(manifest, Translator()))
+
+    def test_a_built_model_is_a_materialization_of_our_key(self, manifest: dict[str, Any]) -> None:
+        [event] = self.events(manifest, "model.almanac.fact_sessions", "success")
+        assert isinstance(event, dg.AssetMaterialization)
+        assert event.asset_key == dg.AssetKey(["marts", "fact_sessions"])
+
+    def test_a_failed_model_is_none(self, manifest: dict[str, Any]) -> None:
+        assert self.events(manifest, "model.almanac.fact_sessions", "error") == []
+
+    @pytest.mark.parametrize(("status", "passed"), [("pass", True), ("fail", False), ("error", False)])
+    def test_a_test_is_a_check_of_its_model(self, manifest: dict[str, Any], status: str, passed: bool) -> None:
+        unique_id = next(key for key in manifest["nodes"] if "unique_grain_fact_sessions" in key)
+        [event] = self.events(manifest, unique_id, status)
+        assert (event.asset_key, event.passed) == (dg.AssetKey(["marts", "fact_sessions"]), passed)
+
+    def test_a_skipped_test_is_nothing(self, manifest: dict[str, Any]) -> None:
+        unique_id = next(key for key in manifest["nodes"] if key.startswith("test."))
+        assert self.events(manifest, unique_id, "skipped") == []
+
+
+class TestDagstersHome:
+    def test_it_is_written_when_absent_with_telemetry_off(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        settings = Settings.for_home(tmp_path)
+        for name in ("DAGSTER_HOME", "DAGSTER_DISABLE_TELEMETRY", "DO_NOT_TRACK"):
+            monkeypatch.setenv(name, "")
+        with open_instance(settings) as instance:
+            assert instance.telemetry_enabled is False
+            assert instance.root_directory == str(settings.dagster_home)
+            assert instance.run_monitoring_enabled
+        assert {path.name for path in tmp_path.iterdir()} == {"dagster"}
+
+    def test_it_is_yours_from_then_on(self, tmp_path: Path) -> None:
+        settings = Settings.for_home(tmp_path)
+        own = prepare_home(settings) / "dagster.yaml"
+        own.write_text("telemetry: {enabled: false}\n", encoding="utf-8")
+        prepare_home(settings)
+        assert own.read_text(encoding="utf-8") == "telemetry: {enabled: false}\n"
+
+
+class TestTheManifest:
+    def test_it_is_parsed_again_only_when_the_project_has_changed(
+        self, home: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        parsed: list[Path] = []
+        monkeypatch.setattr("orchestration.manifest._parse", lambda settings, folder: parsed.append(folder))
+        settings = Settings.for_home(home)
+        load_manifest(settings)
+        assert parsed == []
+        manifest = settings.home / "dbt" / "duckdb-definitions" / "manifest.json"
+        newer = max(path.stat().st_mtime_ns for path in (settings.root / "dbt_project").rglob("*"))
+        os.utime(manifest, ns=(newer - 1, newer - 1))
+        load_manifest(settings)
+        assert len(parsed) == 1
