@@ -19,6 +19,9 @@ from almanac.errors import AlmanacError
 AGGREGATIONS = ("sum", "count", "count_distinct")
 TERM = re.compile(r"\s*([+-]?)\s*(?:(\d+(?:\.\d+)?)\s*\*\s*)?([a-z][a-z0-9_]*)\s*")
 
+COLUMN = re.compile(r"[a-z][a-z0-9_]*")
+DIMENSIONS = ("channel",)  # the columns that every fact with measures carries (macro `shared_dimensions`)
+
 TimeGrain = Literal["day", "week", "month"]
 
 
@@ -35,7 +38,6 @@ class KpiSettings(BaseModel):
     formula: str = Field(description="The formula in words; a ratio as `numerator / denominator`.")
     time_grains: list[TimeGrain] = Field(min_length=1)
     dimensions: list[str] = []
-    tenants: list[str] = []
     target: float | None = None
     runbook: str | None = None
 
@@ -138,34 +140,66 @@ def load_catalogue(root: Path) -> Catalogue:
             if measure.name in measures:
                 raise AlmanacError(f"{file}: measure {measure.name} is defined twice; give one another name")
             measures[measure.name] = measure
-        for metric in content.get("metrics") or ():
-            name = metric.get("name", file.stem)
+        for metric in _entries(content, "metrics", file):
+            name = metric["name"]
             if name in raw:
                 raise AlmanacError(f"{file}: metric {name} is defined twice, also in {raw[name][1]}")
             raw[name] = (metric, file)
     kpis = {
         name: _kpi(metric, file, measures, raw)
         for name, (metric, file) in raw.items()
-        if (metric.get("config") or {}).get("meta", {}).get("kpi")
+        if _settings(metric, file) is not None
     }
     return Catalogue(dict(sorted(kpis.items())), dict(sorted(measures.items())))
 
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        return yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+        content = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
     except yaml.YAMLError as e:
         raise AlmanacError(f"{file}: not valid YAML: {' '.join(str(e).split())}") from e
+    if not isinstance(content, dict):
+        raise AlmanacError(f"{file}: the file must hold `models:` or `metrics:`, not a {type(content).__name__}")
+    return content
+
+
+def _entries(owner: dict[str, Any], key: str, file: Path) -> list[dict[str, Any]]:
+    """The list under `key`: mappings that each have a name."""
+    entries = owner.get(key) or []
+    if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
+        raise AlmanacError(f"{file}: {key} must be a list of mappings")
+    for entry in entries:
+        if not entry.get("name"):
+            raise AlmanacError(f"{file}: {key}: an entry has no name")
+    return entries
+
+
+def _settings(metric: dict[str, Any], file: Path) -> Any:
+    """What stands under `config.meta.kpi`; None where the metric is no KPI."""
+    owner: Any = metric
+    for key in ("config", "meta"):
+        owner = owner.get(key) or {}
+        if not isinstance(owner, dict):
+            raise AlmanacError(f"{file}: {metric['name']}: {key} must be a mapping")
+    if "kpi" in owner and not isinstance(owner["kpi"], dict):
+        raise AlmanacError(f"{file}: config.meta.kpi must be a mapping of the KPI's settings")
+    return owner.get("kpi")
 
 
 def _measures(content: dict[str, Any], file: Path) -> Iterator[Measure]:
-    for model in content.get("models") or ():
-        for metric in model.get("metrics") or ():
+    for model in _entries(content, "models", file):
+        for metric in _entries(model, "metrics", file):
             agg = metric.get("agg")
-            if metric.get("type") != "simple" or agg not in AGGREGATIONS:
+            if metric.get("type") != "simple":
+                raise AlmanacError(f"{file}: measure {metric['name']}: type is {metric.get('type')!r}; use simple")
+            if agg not in AGGREGATIONS:
                 raise AlmanacError(
-                    f"{file}: measure {metric.get('name')}: agg is {agg!r}; a measure is simple with agg "
-                    f"{', '.join(AGGREGATIONS)}"
+                    f"{file}: measure {metric['name']}: agg is {agg!r}; use one of {', '.join(AGGREGATIONS)}"
+                )
+            if agg == "count_distinct" and not COLUMN.fullmatch(str(metric.get("expr") or metric["name"])):
+                raise AlmanacError(
+                    f"{file}: measure {metric['name']}: expr of a count_distinct must be a column; "
+                    "give the fact a column that says it"
                 )
             if metric.get("fill_nulls_with") is not None or metric.get("non_additive_dimension"):
                 raise AlmanacError(
@@ -185,35 +219,69 @@ def _kpi(
     if name != file.stem:
         raise AlmanacError(f"{file}: one file is one KPI of the same name, but this one is called {name!r}")
     try:
-        settings = KpiSettings.model_validate(metric["config"]["meta"]["kpi"])
+        settings = KpiSettings.model_validate(_settings(metric, file))
     except ValidationError as e:
         first = e.errors()[0]
         where = ".".join(str(p) for p in first["loc"])
         raise AlmanacError(f"{file}: config.meta.kpi.{where}: {first['msg']}") from e
     if metric.get("filter"):
         raise AlmanacError(f"{file}: a KPI has no filter; filter its measure or measure a column that says it")
+    unknown = set(settings.dimensions) - set(DIMENSIONS)
+    if unknown:
+        raise AlmanacError(
+            f"{file}: config.meta.kpi.dimensions: {', '.join(sorted(unknown))} is no dimension that all facts share; "
+            f"there is {', '.join(DIMENSIONS)}"
+        )
+    numerator: tuple[Term, ...]
+    denominator: tuple[Term, ...]
     if metric.get("type") == "ratio":
-        numerator = _side(_input(metric.get("numerator")), file, measures, raw)
-        denominator = _side(_input(metric.get("denominator")), file, measures, raw)
+        numerator = _side("numerator", metric, file, measures, raw)
+        denominator = _side("denominator", metric, file, measures, raw)
     elif metric.get("type") == "derived":
-        numerator, denominator = _terms(str(metric.get("expr")), file, measures), ()
+        numerator, denominator = _derived(metric, file, measures), ()
     else:
         raise AlmanacError(f"{file}: type is {metric.get('type')!r}; a KPI is `ratio` or `derived`")
     return Kpi(name, str(metric.get("description") or settings.title), settings, numerator, denominator, file)
 
 
-def _input(value: Any) -> str:
-    return str(value.get("name")) if isinstance(value, dict) else str(value)
+def _input(field: str, value: Any, file: Path) -> str:
+    """The name of an input metric. A filter, alias or offset on it would be ignored here, so it is refused."""
+    if isinstance(value, dict) and set(value) == {"name"}:
+        value = value["name"]
+    if not isinstance(value, str):
+        raise AlmanacError(
+            f"{file}: {field}: give just the name of a measure; a filter or an offset belongs to a measure of its own"
+        )
+    return value
 
 
 def _side(
-    name: str, file: Path, measures: dict[str, Measure], raw: dict[str, tuple[dict[str, Any], Path]]
+    field: str,
+    metric: dict[str, Any],
+    file: Path,
+    measures: dict[str, Measure],
+    raw: dict[str, tuple[dict[str, Any], Path]],
 ) -> tuple[Term, ...]:
+    name = _input(field, metric.get(field), file)
     if name in measures:
         return (Term(1.0, measures[name]),)
     if name in raw and raw[name][0].get("type") == "derived":
-        return _terms(str(raw[name][0].get("expr")), file, measures)
-    raise AlmanacError(f"{file}: {name!r} is neither a measure nor a derived metric over measures")
+        return _derived(raw[name][0], raw[name][1], measures)
+    raise AlmanacError(f"{file}: {field}: {name!r} is neither a measure nor a derived metric over measures")
+
+
+def _derived(metric: dict[str, Any], file: Path, measures: dict[str, Measure]) -> tuple[Term, ...]:
+    """The terms of a derived metric's `expr`; its `input_metrics` must name the same measures."""
+    if not isinstance(metric.get("expr"), str):
+        raise AlmanacError(f"{file}: expr is missing; name at least one measure")
+    terms = _terms(metric["expr"], file, measures)
+    inputs = metric.get("input_metrics") or []
+    if not isinstance(inputs, list):
+        raise AlmanacError(f"{file}: input_metrics must be a list")
+    named = {_input("input_metrics", value, file) for value in inputs}
+    if named and named != {t.measure.name for t in terms}:
+        raise AlmanacError(f"{file}: input_metrics must name exactly the measures of expr {metric['expr']!r}")
+    return terms
 
 
 def _terms(expr: str, file: Path, measures: dict[str, Measure]) -> tuple[Term, ...]:

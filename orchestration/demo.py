@@ -30,7 +30,7 @@ DEFAULT_DAYS = 90
 START_SECONDS = 60.0
 DAGSTER_SECONDS = 240.0
 # Measured on two cores; a phase says "about", and a slower machine takes longer.
-EVENTS_PER_SECOND = 14_000
+EVENTS_PER_SECOND = 10_000
 BUILD_SECONDS, BUILD_EVENTS_PER_SECOND = 25, 20_000
 BYTES_PER_EVENT = 170
 LINEAGE = "assets/published/version?view=lineage&lineageScope=upstream&lineageDepth=20"

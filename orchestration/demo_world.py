@@ -15,7 +15,7 @@ from ingestion.simulator.tenants import BUSINESSES, business_of
 from ingestion.tracking_plan import load_plan
 
 THROUGH_COLLECTOR = "rentals"
-EVENTS_PER_USER_AND_DAY = 0.72
+EVENTS_PER_USER_AND_DAY = 0.63
 LANDING_SECONDS = 60
 
 

@@ -5,13 +5,12 @@ with
         where e.listing_id is not null
     )
 
-{% set describes = "category is not null or city is not null" %}
--- The latest event that names a category or a city describes the listing.
+-- The latest event that names a category, and the latest that names a city, describe the listing.
 select
     tenant,
     listing_id,
-    {{ last_by("category", ["event_at", "message_id"], describes) }} as category,
-    {{ last_by("city", ["event_at", "message_id"], describes) }} as city,
+    {{ last_by("category", ["event_at", "message_id"], "category is not null") }} as category,
+    {{ last_by("city", ["event_at", "message_id"], "city is not null") }} as city,
     min(event_at) as first_seen_at,
     max(event_at) as last_seen_at,
     cast(sum(case when event = 'listing_viewed' then 1 else 0 end) as bigint) as view_count

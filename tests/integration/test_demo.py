@@ -1,0 +1,152 @@
+"""The demo as a person runs it: stopped in the middle, done once, done again."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from almanac.settings import Settings
+from almanac.versions import current
+from orchestration.demo_world import key_file, size_of
+
+SMALL = ["--days", "12", "--users", "120"]
+LIMIT = 600  # seconds; what a busy machine may take
+FIGURES = re.compile(r"^     [A-Z].*", re.MULTILINE)
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "orchestration.demo", *SMALL, *arguments]
+
+
+def environment(home: Path) -> dict[str, str]:
+    return {**os.environ, "ALMANAC_HOME": str(home)}
+
+
+@contextmanager
+def started(home: Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A demo in a session of its own, as `make demo` has one at a terminal."""
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(
+            command(), env=environment(home), stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        ) as demo,
+    ):
+        try:
+            yield demo
+        finally:
+            for pid in of_home(home):
+                os.kill(pid, signal.SIGKILL)
+
+
+def wait_for(demo: subprocess.Popen[bytes], log: Path, pattern: str) -> str:
+    deadline = time.monotonic() + LIMIT
+    while not (found := re.search(pattern, log.read_text(encoding="utf-8"))):
+        assert demo.poll() is None, f"the demo ended: {log.read_text(encoding='utf-8')}"
+        assert time.monotonic() < deadline, f"not said: {pattern}"
+        time.sleep(0.05)
+    return found.group(0)
+
+
+def of_home(home: Path) -> list[int]:
+    """Every process of this machine that works on `home`, whoever its parent is."""
+    mark = f"ALMANAC_HOME={home}".encode()
+    found = []
+    for folder in Path("/proc").iterdir():
+        try:
+            if folder.name.isdigit() and mark in (folder / "environ").read_bytes().split(b"\0"):
+                found.append(int(folder.name))
+        except OSError:
+            continue
+    return found
+
+
+def once(home: Path) -> str:
+    done = subprocess.run(
+        command("--once"), env=environment(home), capture_output=True, text=True, timeout=LIMIT, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def facts(settings: Settings) -> tuple[int, int, int]:
+    """Events of the published version, distinct ones, and those that the door counted."""
+    version = current(settings)
+    assert version is not None
+    with duckdb.connect(str(version.path), read_only=True) as con:
+        row = con.execute(
+            "select count(*), count(distinct (tenant, message_id)), "
+            "(select sum(received - duplicate - quarantined) from mv_daily_arrivals) from fact_events"
+        ).fetchone()
+    assert row is not None
+    return row
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("demo")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+@pytest.mark.parametrize(
+    ("moment", "number", "to_group"),
+    [(r"2/5 .*", signal.SIGINT, True), (r"4/5 .*", signal.SIGTERM, False)],
+    ids=["Ctrl-C while simulating", "terminated while building"],
+)
+def test_it_stops_within_ten_seconds_and_leaves_no_process(
+    home: Path, tmp_path: Path, moment: str, number: signal.Signals, to_group: bool
+) -> None:
+    log = tmp_path / "demo.log"
+    with started(home, log) as demo:
+        wait_for(demo, log, moment)
+        start = time.monotonic()
+        if to_group:
+            os.killpg(demo.pid, number)
+        else:
+            demo.send_signal(number)
+        demo.wait(30)
+        assert time.monotonic() - start < 10
+        assert demo.returncode == 0
+        assert of_home(home) == []
+    assert log.read_text(encoding="utf-8").rstrip().endswith("Stopped.")
+
+
+def test_done_once_it_prints_the_numbers_and_goes_on_from_where_it_was_stopped(home: Path) -> None:
+    settings = Settings.for_home(home)
+    said = once(home)
+    assert "Search-to-book conversion" in said
+    assert re.search(r"week of \d{4}-\d\d-\d\d", said)
+    events, distinct, counted = facts(settings)
+    assert events == distinct == counted > 500
+
+    again = once(home)
+    assert FIGURES.findall(again.split("published after")[1]) == FIGURES.findall(said.split("published after")[1])
+    events, distinct, counted = facts(settings)
+    assert events == distinct == counted
+
+
+def test_the_write_key_is_kept_for_its_owner_and_not_shown_again(home: Path) -> None:
+    settings = Settings.for_home(home)
+    path = key_file(settings)
+    assert path.stat().st_mode & 0o777 == 0o600
+    key = path.read_text(encoding="utf-8").strip()
+    said = once(home)
+    assert key not in said
+    assert path.read_text(encoding="utf-8").strip() == key
+    path.unlink()
+    assert path not in home.iterdir()
+    assert re.search(r"alm_\S+ \(shown this once\)", once(home))
+    assert path.read_text(encoding="utf-8").strip() != key
+
+
+def test_the_default_is_large_enough_to_be_worth_a_look() -> None:
+    size = size_of(90, None)
+    assert size.events >= 300_000
+    assert set(size.users) == {"rentals", "advisory"}
