@@ -30,9 +30,9 @@ DEFAULT_DAYS = 90
 START_SECONDS = 60.0
 DAGSTER_SECONDS = 240.0
 # Measured on two cores; a phase says "about", and a slower machine takes longer.
-EVENTS_PER_SECOND = 10_000
-BUILD_SECONDS, BUILD_EVENTS_PER_SECOND = 25, 20_000
-BYTES_PER_EVENT = 170
+EVENTS_PER_SECOND = 25_000
+BUILD_SECONDS, BUILD_EVENTS_PER_SECOND = 20, 25_000
+BYTES_PER_EVENT, DISK_PER_EVENT = 85, 420  # in the lake; with warehouse and published versions
 LINEAGE = "assets/published/version?view=lineage&lineageScope=upstream&lineageDepth=20"
 
 
@@ -48,7 +48,6 @@ class Demo:
     phase: int = 0
     portal: str = ""
     collector: str = ""
-    failure: str = ""
 
     def run(self) -> None:
         """All phases, in order. Raises AlmanacError if one cannot be done."""
@@ -70,9 +69,9 @@ class Demo:
         return 3 if self.is_once else 5
 
     def _welcome(self) -> None:
-        again = is_there(self.settings)
-        size = f"about {self.size.events:,} events" if not again else "what arrived since the last time"
-        _say(f"Almanac demo: {size}, kept in {self.settings.home}. Ctrl-C stops it at any time.")
+        disk = f"about {self.size.events * DISK_PER_EVENT / 2**20:.0f} MB"
+        what = "what has happened since the last time" if is_there(self.settings) else disk
+        _say(f"Almanac demo: {what}, kept in {self.settings.home}. Ctrl-C stops it at any time.")
 
     def _start_portal(self) -> None:
         self._announce("Portal", "starts first; until there are numbers it says that the first build is running (3 s)")
@@ -94,11 +93,11 @@ class Demo:
 
     def _collect(self) -> None:
         self._announce("Collector", f"today's newest events go through it with Segment's Python library ({_about(15)})")
+        key, is_new = write_key(self.settings)  # first: a running collector learns of new keys only every few seconds
         child = self.programs.start(
             "collector", [sys.executable, "-m", "almanac", "collect", "--port", "0", "--flush-seconds", "1"]
         )
         self.collector = self.programs.wait_for(child, r"(http://[^\s/]+:\d+)", START_SECONDS)
-        key, is_new = write_key(self.settings)
         words = f"{key} (shown this once)" if is_new else f"as before, in {key_file(self.settings)}"
         _say(f"     {self.collector}, write key of rentals/web: {words}")
         landed, held = simulate_today(self.settings, self.size)
@@ -115,10 +114,9 @@ class Demo:
         start = time.monotonic()
         argv = [sys.executable, "-m", "orchestration.run_daily"]
         if self.programs.run("daily", argv, environment(self.settings)):
-            self.failure = "The run failed: the line above says where. Readers keep the numbers they have."
             if self.is_once:
                 raise AlmanacError("the run of the job `daily` failed; the line above says where")
-            _say(f"     {self.failure}")
+            _say("     The line above says where the run failed. Readers keep the numbers they have.")
             return
         _say(f"     published after {time.monotonic() - start:.0f} s, {self._seconds:.0f} s after the start\n")
         _say(weekly_table(self.settings))
@@ -166,13 +164,21 @@ def main() -> int:
     try:
         settings = Settings.from_env()
         with interruptible(), Supervisor(settings.home / "logs") as programs:
-            Demo(settings, size_of(arguments.days, arguments.users), arguments.once, programs).run()
+            _run(Demo(settings, size_of(arguments.days, arguments.users), arguments.once, programs))
     except Interrupted:
-        _say("\nStopped.")
+        _say("Stopped.")
     except AlmanacError as error:
         sys.stderr.write(f"Error: {' '.join(str(error).split())}\n")
         return 1
     return 0
+
+
+def _run(demo: Demo) -> None:
+    try:
+        demo.run()
+    except Interrupted:
+        _say("\nStopping everything ...")
+        raise
 
 
 def _about(seconds: float) -> str:

@@ -1,6 +1,5 @@
 """The door: every event of a request is cleaned, completed and judged, by the same rules as at its landing."""
 
-import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -113,12 +112,15 @@ class _Fill:
         self.context = found.context
         if isinstance(self.context, dict):
             self.context.pop("ip", None)
-        self._parts = {
-            "type": b'"type":' + json.dumps(self.type or DEFAULT_TYPE).encode() + b",",
-            "sentAt": b'"sentAt":' + write(self.sent_at) + b",",
-            "context": b'"context":' + write(self.context) + b",",
-        }
         self._is_batch = found.is_batch
+        self._parts: dict[str, bytes] = {}
+        for name, value in (
+            ("type", None if found.is_batch else self.type or DEFAULT_TYPE),
+            ("sentAt", self.sent_at),
+            ("context", self.context),
+        ):
+            if value is not None:
+                self._parts[name] = b'"' + name.encode() + b'":' + write(value) + b","
 
     def complete(self, raw: bytes, message: dict[str, Any]) -> bytes:
         """Clean and complete `message` in place; returns its bytes, the client's own as far as they can be kept."""

@@ -14,8 +14,9 @@ import duckdb
 import pytest
 
 from almanac.settings import Settings
+from almanac.state import open_state, revoke_key
 from almanac.versions import current
-from orchestration.demo_world import key_file, size_of
+from orchestration.demo_world import key_file, size_of, write_key
 
 SMALL = ["--days", "12", "--users", "120"]
 LIMIT = 600  # seconds; what a busy machine may take
@@ -127,23 +128,31 @@ def test_done_once_it_prints_the_numbers_and_goes_on_from_where_it_was_stopped(h
     assert events == distinct == counted > 500
 
     again = once(home)
+    assert key_file(settings).read_text(encoding="utf-8").strip() not in again
     assert FIGURES.findall(again.split("published after")[1]) == FIGURES.findall(said.split("published after")[1])
     events, distinct, counted = facts(settings)
     assert events == distinct == counted
 
 
-def test_the_write_key_is_kept_for_its_owner_and_not_shown_again(home: Path) -> None:
-    settings = Settings.for_home(home)
-    path = key_file(settings)
-    assert path.stat().st_mode & 0o777 == 0o600
-    key = path.read_text(encoding="utf-8").strip()
-    said = once(home)
-    assert key not in said
-    assert path.read_text(encoding="utf-8").strip() == key
-    path.unlink()
-    assert path not in home.iterdir()
-    assert re.search(r"alm_\S+ \(shown this once\)", once(home))
-    assert path.read_text(encoding="utf-8").strip() != key
+def test_the_write_key_is_kept_for_its_owner_until_it_is_lost_or_revoked(tmp_path: Path) -> None:
+    settings = Settings.for_home(tmp_path)
+    key, is_new = write_key(settings)
+    assert is_new
+    assert key_file(settings).stat().st_mode & 0o777 == 0o600
+    assert write_key(settings) == (key, False)
+
+    key_file(settings).unlink()
+    second, is_new = write_key(settings)
+    assert is_new
+    assert second != key
+
+    state = open_state(settings)
+    revoke_key(state, second)
+    state.close()
+    third, is_new = write_key(settings)
+    assert is_new
+    assert third != second
+    assert write_key(settings) == (third, False)
 
 
 def test_the_default_is_large_enough_to_be_worth_a_look() -> None:

@@ -32,7 +32,7 @@ with
     ),
 
     winners as (
-        select message_id, file_id, ingest_row
+        select file_id, ingest_row
         from {{ ref("int_events__keys") }}
         {% if is_incremental() %}
             where file_id in (select c.file_id from fact_events__changed as c)
@@ -78,7 +78,6 @@ from landed as l
 -- Equality with the winner, never an anti-join with this table: a winner may move to another landing.
 inner join
     winners as w
-    on w.message_id = l.message_id
-    and w.file_id = l.file_id
+    on w.file_id = l.file_id
     and w.ingest_row = l.ingest_row
 left join local_days as d on d.tenant = l.tenant and d.utc_date = cast(l.event_at as date)

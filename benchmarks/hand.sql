@@ -1,0 +1,313 @@
+-- What a person would write for DuckDB alone, once, to get from the lake to the KPI values with the same guarantees:
+-- duplicates over all history with ties broken, identity, sessions, reconciliation, and every table the next increment
+-- would need. No layers, no contracts, no incremental branch. `benchmarks.build` compares its tables with the models'.
+-- Given: views lake_events, lake_quarantine, lake_counters; tables tenant and local_day.
+
+create temp table losers as
+select tenant, file_id, ingest_row
+from lake_events
+where (tenant, message_id) in (select (tenant, message_id) from lake_events group by tenant, message_id having count(*) > 1)
+qualify row_number() over (partition by tenant, message_id order by received_at, file_id, ingest_row) > 1;
+
+create table fact_events as
+select
+    l.tenant, l.source, l.message_id, l.type, l.event, l.user_id, l.anonymous_id, l.session_id as client_session_id,
+    l.event_at,
+    cast(l.event_at + to_seconds(case when d.changes_at <= l.event_at then d.offset_after_seconds
+        else coalesce(d.offset_seconds, 0) end) as date) as event_date,
+    l.received_at, cast(l.received_at as date) as received_date, l.time_quality,
+    coalesce(l.warnings like '%"late"%', false) as is_late,
+    case lower(l.context_campaign_medium)
+        when 'cpc' then 'paid' when 'ppc' then 'paid' when 'paid' then 'paid' when 'paid_search' then 'paid'
+        when 'display' then 'paid' when 'email' then 'email' when 'social' then 'social'
+        when 'affiliate' then 'affiliate' when 'organic' then 'organic'
+        else case when coalesce(nullif(l.context_campaign_source, ''), nullif(l.context_page_referrer, '')) is not null
+            then 'referral' end
+    end as channel,
+    l.project_id, l.listing_id, l.category, l.city, l.booking_id, l.amount, l.commission, l.currency, l.properties,
+    l.file_id, l.ingest_row
+from lake_events as l
+anti join losers as x on x.file_id = l.file_id and x.ingest_row = l.ingest_row and x.tenant = l.tenant
+left join tenant as t on t.tenant = l.tenant
+left join local_day as d on d.time_zone = t.time_zone and d.utc_date = cast(l.event_at as date);
+
+create table int_events__keys as
+select tenant, message_id, received_at, file_id, ingest_row from fact_events;
+
+create table int_events__landings as
+select
+    l.tenant, l.file_id, l.source, cast(l.received_at as date) as received_date,
+    count(*) as landed_count, count(x.file_id) as duplicate_count
+from lake_events as l left join losers as x on x.file_id = l.file_id and x.ingest_row = l.ingest_row and x.tenant = l.tenant
+group by all;
+
+create table int_identity__map as
+select
+    tenant, anonymous_id,
+    arg_min(user_id, (event_at, message_id)) as user_id, min(event_at) as identified_at
+from fact_events
+where type = 'identify' and anonymous_id is not null and user_id is not null
+group by all;
+
+create temp table half_hours as
+select
+    e.tenant, coalesce(e.user_id, m.user_id, e.anonymous_id) as person_id,
+    bool_or(coalesce(e.user_id, m.user_id) is not null) as is_identified,
+    arg_min(e.message_id, (e.event_at, e.message_id)) as session_id,
+    min(e.event_at) as started_at, max(e.event_at) as ended_at,
+    min(e.event_date) as session_date, max(e.event_date) as ended_date,
+    arg_min(e.channel, (e.event_at, e.message_id)) as channel,
+    count(*) as event_count,
+    count_if(e.type in ('page', 'screen')) as page_view_count,
+    count_if(e.event = 'listing_viewed') as listing_view_count,
+    count_if(e.event = 'search_performed') as search_count,
+    min(e.event_at) filter (where e.event = 'search_performed') as first_search_at,
+    max(e.event_at) filter (where e.event = 'booking_confirmed') as last_booking_at
+from fact_events as e
+left join int_identity__map as m on e.user_id is null and m.tenant = e.tenant and m.anonymous_id = e.anonymous_id
+where e.type in ('track', 'page', 'screen') and coalesce(e.user_id, e.anonymous_id) is not null
+group by e.tenant, coalesce(e.user_id, m.user_id, e.anonymous_id), epoch_us(e.event_at) // 1800000000;
+
+create table fact_sessions as
+with
+    spaced as (
+        select *, case when started_at <= lag(ended_at) over person + interval 30 minute then 0 else 1 end as is_new
+        from half_hours window person as (partition by tenant, person_id order by started_at)
+    ),
+    numbered as (
+        select *, sum(is_new) over (partition by tenant, person_id order by started_at) as session_number from spaced
+    )
+select
+    tenant, arg_min(session_id, started_at) as session_id, person_id, bool_or(is_identified) as is_identified,
+    min(started_at) as started_at, max(ended_at) as ended_at,
+    cast(floor(epoch(max(ended_at) - min(started_at))) as bigint) as duration_seconds,
+    min(session_date) as session_date, max(ended_date) as ended_date,
+    coalesce(arg_min(channel, started_at), 'direct') as channel,
+    cast(sum(event_count) as bigint) as event_count, cast(sum(page_view_count) as bigint) as page_view_count,
+    cast(sum(listing_view_count) as bigint) as listing_view_count, cast(sum(search_count) as bigint) as search_count,
+    sum(search_count) > 0 as has_search, max(last_booking_at) is not null as has_booking,
+    coalesce(max(last_booking_at) >= min(first_search_at), false) as has_booking_after_search
+from numbered
+group by tenant, person_id, session_number;
+
+create table fact_user_days as
+with days as (
+    select tenant, person_id, session_date as active_date, channel from fact_sessions
+    union all
+    select tenant, person_id, cast(unnest(generate_series(session_date + interval 1 day, ended_date, interval 1 day)) as date),
+        channel
+    from fact_sessions where session_date < ended_date
+)
+select tenant, person_id, active_date, channel, count(*) as session_count from days group by all;
+
+create table fact_searches as
+select
+    e.tenant, e.message_id as search_id, coalesce(e.user_id, m.user_id, e.anonymous_id) as person_id, s.session_id,
+    coalesce(s.channel, 'direct') as channel, e.event_at as searched_at, e.event_date as search_date, e.category, e.city
+from fact_events as e
+left join int_identity__map as m on e.user_id is null and m.tenant = e.tenant and m.anonymous_id = e.anonymous_id
+asof left join fact_sessions as s
+    on s.tenant = e.tenant and s.person_id = coalesce(e.user_id, m.user_id, e.anonymous_id) and e.event_at >= s.started_at
+where e.event = 'search_performed';
+
+create table int_bookings__movements as
+with lines as (
+    select *, case event when 'booking_confirmed' then 'booked' else 'cancelled' end as movement
+    from fact_events
+    where event in ('booking_confirmed', 'booking_cancelled') and booking_id is not null
+)
+select
+    tenant, booking_id, movement, event_date as movement_date,
+    min(event_at) = min(min(event_at)) over (partition by tenant, booking_id, movement) as is_first,
+    min(event_at) as moved_at,
+    arg_min_null(user_id, (event_at, message_id)) as user_id,
+    arg_min_null(anonymous_id, (event_at, message_id)) as anonymous_id,
+    arg_min_null(listing_id, (event_at, message_id)) as listing_id,
+    arg_min_null(currency, (event_at, message_id)) as currency,
+    count(*) as line_count, cast(sum(amount) as decimal(18, 4)) as amount,
+    cast(coalesce(sum(commission), 0) as decimal(18, 4)) as commission
+from lines
+group by tenant, booking_id, movement, event_date;
+
+create table fact_revenue as
+select
+    v.tenant, v.booking_id, v.movement, v.movement_date as revenue_date, v.moved_at as revenue_at, v.is_first,
+    coalesce(v.user_id, m.user_id, v.anonymous_id) as person_id, s.session_id, coalesce(s.channel, 'direct') as channel,
+    v.listing_id, v.currency, v.line_count,
+    cast(if(v.movement = 'booked', v.amount, 0) as decimal(18, 4)) as booked_amount,
+    cast(if(v.movement = 'booked', v.amount, -v.amount) as decimal(18, 4)) as gmv_amount,
+    cast(if(v.movement = 'booked', v.commission, -v.commission) as decimal(18, 4)) as commission_amount
+from int_bookings__movements as v
+left join int_identity__map as m on v.user_id is null and m.tenant = v.tenant and m.anonymous_id = v.anonymous_id
+left join fact_sessions as s
+    on s.tenant = v.tenant and s.person_id = coalesce(v.user_id, m.user_id, v.anonymous_id)
+    and v.moved_at between s.started_at and s.ended_at;
+
+create table fact_bookings as
+select
+    tenant, booking_id, if(bool_or(movement = 'cancelled'), 'cancelled', 'confirmed') as status,
+    bool_or(movement = 'cancelled') as is_cancelled,
+    min(revenue_at) filter (where movement = 'booked') as booked_at,
+    min(revenue_date) filter (where movement = 'booked') as booking_date,
+    min(revenue_at) filter (where movement = 'cancelled') as cancelled_at,
+    arg_min_null(person_id, (movement, revenue_at, revenue_date)) as person_id,
+    arg_min_null(session_id, (movement, revenue_at, revenue_date)) as session_id,
+    arg_min_null(channel, (movement, revenue_at, revenue_date)) as channel,
+    arg_min_null(listing_id, (movement, revenue_at, revenue_date)) as listing_id,
+    arg_min_null(currency, (movement, revenue_at, revenue_date)) as currency,
+    cast(sum(line_count) as bigint) as line_count, cast(sum(booked_amount) as decimal(18, 4)) as gross_amount,
+    cast(sum(booked_amount - gmv_amount) as decimal(18, 4)) as cancelled_amount,
+    cast(sum(gmv_amount) as decimal(18, 4)) as net_amount,
+    cast(sum(commission_amount) as decimal(18, 4)) as commission_amount
+from fact_revenue group by tenant, booking_id;
+
+create table dim_tenants as select tenant, title, business, time_zone, currency from tenant;
+
+create table dim_date as
+select
+    day as date_day, cast(date_trunc('week', day) as date) as week_start_date,
+    cast(date_trunc('month', day) as date) as month_start_date,
+    cast(isodow(day) as integer) as iso_weekday, isodow(day) >= 6 as is_weekend
+from (
+    select cast(unnest(generate_series(date_trunc('year', min(event_date)),
+        date_trunc('year', max(event_date)) + interval 1 year - interval 1 day, interval 1 day)) as date) as day
+    from fact_events
+);
+
+create table dim_users as
+select
+    s.tenant, s.person_id, bool_or(is_identified) as is_identified, min(started_at) as first_seen_at,
+    max(ended_at) as last_seen_at, min(session_date) as first_seen_date,
+    arg_min(channel, (started_at, session_id)) as first_channel, count(*) as session_count,
+    coalesce(any_value(b.booking_count), 0) as booking_count,
+    cast(coalesce(any_value(b.net_amount), 0) as decimal(18, 4)) as net_amount
+from fact_sessions as s
+left join (
+    select tenant, person_id, count(*) as booking_count, sum(net_amount) as net_amount
+    from fact_bookings where person_id is not null and booked_at is not null group by all
+) as b on b.tenant = s.tenant and b.person_id = s.person_id
+group by s.tenant, s.person_id;
+
+create table dim_listings as
+select
+    tenant, listing_id, arg_max(category, (event_at, message_id)) as category,
+    arg_max(city, (event_at, message_id)) as city, min(event_at) as first_seen_at, max(event_at) as last_seen_at,
+    count_if(event = 'listing_viewed') as view_count
+from fact_events where listing_id is not null group by all;
+
+create table mv_daily_conversions as
+select
+    tenant, session_date, channel, count(*) as session_count, count_if(has_search) as search_session_count,
+    count_if(listing_view_count > 0) as listing_view_session_count, count_if(has_booking) as booking_session_count,
+    count_if(has_booking_after_search) as search_booking_session_count
+from fact_sessions group by all;
+
+create table mv_daily_events as
+select tenant, source, event, event_date, count(*) as accepted from fact_events group by all;
+
+create table mv_daily_quarantine as
+select tenant, source, coalesce(event, '') as event, cast(received_at as date) as received_date, field, code,
+    count(*) as quarantined
+from lake_quarantine group by all;
+
+create table mv_quarantine_latest as
+select tenant, source, received_at, event, field, code, message,
+    row_number() over (partition by tenant order by received_at desc, file_id desc, ingest_row desc) as recency
+from lake_quarantine qualify recency <= 200;
+
+create table mv_daily_arrivals as
+with
+    terms as (
+        select tenant, source, received_date, received, 0 as accepted, 0 as duplicate, 0 as quarantined, suppressed,
+            erased, 0 as late, 0 as time_corrected from lake_counters
+        union all
+        select tenant, source, received_date, 0, count(*), 0, 0, 0, 0, count_if(is_late), count_if(time_quality <> 'ok')
+        from fact_events group by all
+        union all
+        select tenant, source, received_date, 0, 0, duplicate_count, 0, 0, 0, 0, 0 from int_events__landings
+        union all
+        select tenant, source, received_date, 0, 0, 0, quarantined, 0, 0, 0, 0 from mv_daily_quarantine
+    )
+select
+    tenant, source, received_date, cast(sum(received) as bigint) as received, cast(sum(accepted) as bigint) as accepted,
+    cast(sum(duplicate) as bigint) as duplicate, cast(sum(quarantined) as bigint) as quarantined,
+    cast(sum(suppressed) as bigint) as suppressed, cast(sum(erased) as bigint) as erased,
+    cast(sum(late) as bigint) as late, cast(sum(time_corrected) as bigint) as time_corrected,
+    cast(sum(received - accepted - duplicate - quarantined - suppressed - erased) as bigint) as difference
+from terms group by all;
+
+create table kpi_values as
+with
+    per_session as (
+        select tenant, session_date as day, channel, count(*) as sessions, count_if(has_search) as searching,
+            count_if(has_booking_after_search) as converted
+        from fact_sessions group by all
+    ),
+    per_search as (select tenant, search_date as day, channel, count(*) as searches from fact_searches group by all),
+    per_movement as (
+        select tenant, revenue_date as day, channel, count_if(movement = 'booked' and is_first) as bookings,
+            sum(booked_amount) as booked, sum(gmv_amount) as gmv, sum(commission_amount) as commission
+        from fact_revenue group by all
+    ),
+    additive as (
+        select tenant, day, channel, sum(sessions) as sessions, sum(searching) as searching, sum(converted) as converted,
+            sum(searches) as searches, sum(bookings) as bookings, sum(booked) as booked, sum(gmv) as gmv,
+            sum(commission) as commission
+        from (from per_session union all by name from per_search union all by name from per_movement)
+        group by all
+    ),
+    periods as (
+        select *, 'day' as time_grain, day as period_start from additive
+        union all select *, 'week', cast(date_trunc('week', day) as date) from additive
+        union all select *, 'month', cast(date_trunc('month', day) as date) from additive
+    ),
+    summed as (
+        select tenant, time_grain, period_start, if(grouping(channel) = 1, 'all', 'channel') as dimension,
+            coalesce(channel, 'all') as dimension_value, sum(sessions) as sessions, sum(searching) as searching,
+            sum(converted) as converted, sum(searches) as searches, sum(bookings) as bookings, sum(booked) as booked,
+            sum(gmv) as gmv, sum(commission) as commission
+        from periods
+        group by grouping sets ((tenant, time_grain, period_start), (tenant, time_grain, period_start, channel))
+    ),
+    active_periods as (
+        select tenant, person_id, channel, 'day' as time_grain, active_date as period_start from fact_user_days
+        union select tenant, person_id, channel, 'week', cast(date_trunc('week', active_date) as date) from fact_user_days
+        union select tenant, person_id, channel, 'month', cast(date_trunc('month', active_date) as date) from fact_user_days
+    ),
+    active as (
+        select tenant, time_grain, period_start, 'channel' as dimension, channel as dimension_value, count(*) as persons
+        from active_periods group by all
+        union all
+        select tenant, time_grain, period_start, 'all', 'all', count(distinct person_id) from active_periods group by all
+    ),
+    parts as (
+        select columns(['tenant', 'time_grain', 'period_start', 'dimension', 'dimension_value']),
+            unnest([
+                {'kpi': 'sessions', 'n': sessions, 'd': 1}, {'kpi': 'searches', 'n': searches, 'd': 1},
+                {'kpi': 'search_to_book_conversion', 'n': converted, 'd': searching},
+                {'kpi': 'bookings', 'n': bookings, 'd': 1}, {'kpi': 'gmv', 'n': gmv, 'd': 1},
+                {'kpi': 'revenue', 'n': commission, 'd': 1}, {'kpi': 'take_rate', 'n': commission, 'd': gmv},
+                {'kpi': 'average_booking_value', 'n': booked, 'd': bookings}
+            ], recursive := true)
+        from summed
+        union all by name
+        select columns(['tenant', 'time_grain', 'period_start', 'dimension', 'dimension_value']),
+            'active_users' as kpi, persons as n, 1 as d
+        from active
+    ),
+    as_of as (
+        select t.tenant, cast(e.newest + to_seconds(case when d.changes_at <= e.newest then d.offset_after_seconds
+            else coalesce(d.offset_seconds, 0) end) as date) as local_date
+        from tenant as t
+        cross join (select max(received_at) as newest from fact_events) as e
+        left join local_day as d on d.time_zone = t.time_zone and d.utc_date = cast(e.newest as date)
+    )
+select
+    p.tenant, p.kpi, p.time_grain, p.period_start, p.dimension, p.dimension_value,
+    cast(p.n as decimal(28, 4)) as numerator, cast(p.d as decimal(28, 4)) as denominator,
+    cast(p.n as double) / nullif(cast(p.d as double), 0) as value,
+    p.period_start + case p.time_grain when 'day' then interval 1 day when 'week' then interval 7 day
+        else interval 1 month end <= a.local_date as is_complete
+from parts as p
+left join as_of as a on a.tenant = p.tenant
+where p.n is not null;
