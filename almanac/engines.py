@@ -11,7 +11,7 @@ from almanac.settings import Settings
 
 # A new file is written in the newest format (the default is that of DuckDB 1.0): text costs a third less to write and
 # takes less space. It holds for a file from its creation on, whoever opens it later.
-_NEW_FILES = {"storage_compatibility_version": "v1.5.0"}
+_NEW_FILES: dict[str, str | bool | int | float | list[str]] = {"storage_compatibility_version": "v1.5.0"}
 
 
 class Engine:

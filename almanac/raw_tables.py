@@ -10,7 +10,8 @@ from almanac.engines import Engine
 from almanac.load_log import Landing
 
 if TYPE_CHECKING:
-    from ingestion.lake import Entry, Lake
+    from ingestion.lake import Lake
+    from ingestion.lake_manifest import Entry, Kind
 
 CHUNK_ROWS = 20_000
 
@@ -24,7 +25,8 @@ def fill(engine: Engine, lake: "Lake", entries: "list[Entry]", pending: list[Lan
         return
     engine.execute("create schema if not exists raw")
     _fill_events(engine, lake, entries, pending, full)
-    for kind in ("quarantine", "counters", "history"):
+    small: tuple[Kind, ...] = ("quarantine", "counters", "history")
+    for kind in small:
         _create(engine, lake, kind)
         _copy(engine, lake, kind, [e for e in entries if e.kind == kind])
 
@@ -46,7 +48,7 @@ def _fill_events(engine: Engine, lake: "Lake", entries: "list[Entry]", pending: 
     engine.execute("analyze raw.events")
 
 
-def _columns(lake: "Lake", kind: str) -> list[tuple[str, str]]:
+def _columns(lake: "Lake", kind: "Kind") -> list[tuple[str, str]]:
     """Names and PostgreSQL types of a kind's columns, in the lake's order."""
     with duckdb.connect() as con:
         rows = con.execute("describe select * from read_parquet(?)", [str(lake.schema_file(kind))]).fetchall()
@@ -61,14 +63,14 @@ def _columns_differ(engine: Engine, lake: "Lake") -> bool:
     return [r[0] for r in standing] != [name for name, _ in _columns(lake, "events")]
 
 
-def _create(engine: Engine, lake: "Lake", kind: str) -> None:
+def _create(engine: Engine, lake: "Lake", kind: "Kind") -> None:
     columns = ", ".join(f'"{name}" {type_}' for name, type_ in _columns(lake, kind))
     engine.execute(f"drop table if exists raw.{kind} cascade")
     engine.execute(f"create table raw.{kind} ({columns})")
 
 
 def _copy(
-    engine: Engine, lake: "Lake", kind: str, entries: "Sequence[Entry]", file_ids: set[str] | None = None
+    engine: Engine, lake: "Lake", kind: "Kind", entries: "Sequence[Entry]", file_ids: set[str] | None = None
 ) -> None:
     """Append the rows of these files; of the landings named in `file_ids` only, if it is given."""
     if not entries:
@@ -79,7 +81,7 @@ def _copy(
             cursor.copy_expert(f"copy raw.{kind} ({names}) from stdin", io.StringIO(lines))
 
 
-def _lines(lake: "Lake", kind: str, entries: "Sequence[Entry]", file_ids: set[str] | None) -> Iterator[str]:
+def _lines(lake: "Lake", kind: "Kind", entries: "Sequence[Entry]", file_ids: set[str] | None) -> Iterator[str]:
     """The rows in PostgreSQL's own text format, some thousand at a time.
 
     DuckDB writes the lines: a Python object for every value of sixty columns would take minutes per million rows.

@@ -1,8 +1,8 @@
 """A full build of the models against hand-written SQL with the same guarantees: `python -m benchmarks.build`.
 
 Both sides run in this process, taking turns, on the same lake; their tables are compared row by row. Measured is from
-the first to the last model statement; what dbt needs before that stands beside it. CPU seconds and the ratio count: wall
-time depends on what else the machine does.
+the first to the last model statement; what dbt needs before that stands beside it. CPU seconds and the ratio count:
+wall time depends on what else the machine does.
 """
 
 import argparse
@@ -22,9 +22,11 @@ from almanac.dbt_worker import WarmDbt, base_arguments, close, environment
 from almanac.engines import open_warehouse
 from almanac.settings import Settings
 from benchmarks.world import files_of, lake_of
+from ingestion.lake_manifest import Kind
 
 HAND = Path(__file__).with_name("hand.sql")
 GOAL, LIMIT = 1.5, 8.0
+LAKE_KINDS: tuple[Kind, ...] = ("events", "quarantine", "counters")
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,8 @@ def models(settings: Settings, manifest: Any) -> tuple[Took, Took]:
     )
     close(settings)
     if not result.success:
-        sys.exit(f"the models failed: {result.exception or [r.message for r in result.result if r.message]}")
+        outcomes = getattr(result.result, "results", None) or ()
+        sys.exit(f"the models failed: {result.exception or [r.message for r in outcomes if r.message]}")
     first, last = marks["first"], marks["last"]
     return Took(last.wall - first.wall, last.cpu - first.cpu), first
 
@@ -88,11 +91,10 @@ def hand(settings: Settings, database: Path) -> Took:
     with duckdb.connect(str(database)) as con:
         con.execute("set TimeZone = 'UTC'")
         con.execute("set preserve_insertion_order = false")
-        for kind in ("events", "quarantine", "counters"):
+        for kind in LAKE_KINDS:
             listed = ", ".join(f"'{path}'" for path in files_of(settings, kind))
-            con.execute(
-                f"create view lake_{kind} as from read_parquet([{listed}], union_by_name = true, hive_partitioning = false)"
-            )
+            rows = f"read_parquet([{listed}], union_by_name = true, hive_partitioning = false)"
+            con.execute(f"create view lake_{kind} as from {rows}")
         for name, table in (("tenant", tenants), ("local_day", local_days)):
             con.register("given", table)
             con.execute(f"create table {name} as from given")

@@ -4,9 +4,9 @@
 -- Given: views lake_events, lake_quarantine, lake_counters; tables tenant and local_day.
 
 create temp table losers as
-select tenant, file_id, ingest_row
+select tenant, source, received_at, file_id, ingest_row
 from lake_events
-where (tenant, message_id) in (select (tenant, message_id) from lake_events group by tenant, message_id having count(*) > 1)
+where message_id in (select message_id from lake_events group by message_id having count(*) > 1)
 qualify row_number() over (partition by tenant, message_id order by received_at, file_id, ingest_row) > 1;
 
 create table fact_events as
@@ -27,21 +27,11 @@ select
     l.project_id, l.listing_id, l.category, l.city, l.booking_id, l.amount, l.commission, l.currency, l.properties,
     l.file_id, l.ingest_row
 from lake_events as l
-anti join losers as x on x.file_id = l.file_id and x.ingest_row = l.ingest_row and x.tenant = l.tenant
+anti join losers as x on x.file_id = l.file_id and x.ingest_row = l.ingest_row
 left join tenant as t on t.tenant = l.tenant
 left join local_day as d on d.time_zone = t.time_zone and d.utc_date = cast(l.event_at as date);
 
-create table int_events__keys as
-select tenant, message_id, received_at, file_id, ingest_row from fact_events;
-
-create table int_events__landings as
-select
-    l.tenant, l.file_id, l.source, cast(l.received_at as date) as received_date,
-    count(*) as landed_count, count(x.file_id) as duplicate_count
-from lake_events as l left join losers as x on x.file_id = l.file_id and x.ingest_row = l.ingest_row and x.tenant = l.tenant
-group by all;
-
-create table int_identity__map as
+create temp table identities as
 select
     tenant, anonymous_id,
     arg_min(user_id, (event_at, message_id)) as user_id, min(event_at) as identified_at
@@ -64,7 +54,7 @@ select
     min(e.event_at) filter (where e.event = 'search_performed') as first_search_at,
     max(e.event_at) filter (where e.event = 'booking_confirmed') as last_booking_at
 from fact_events as e
-left join int_identity__map as m on e.user_id is null and m.tenant = e.tenant and m.anonymous_id = e.anonymous_id
+left join identities as m on m.tenant = e.tenant and m.anonymous_id = if(e.user_id is null, e.anonymous_id, null)
 where e.type in ('track', 'page', 'screen') and coalesce(e.user_id, e.anonymous_id) is not null
 group by e.tenant, coalesce(e.user_id, m.user_id, e.anonymous_id), epoch_us(e.event_at) // 1800000000;
 
@@ -105,12 +95,12 @@ select
     e.tenant, e.message_id as search_id, coalesce(e.user_id, m.user_id, e.anonymous_id) as person_id, s.session_id,
     coalesce(s.channel, 'direct') as channel, e.event_at as searched_at, e.event_date as search_date, e.category, e.city
 from fact_events as e
-left join int_identity__map as m on e.user_id is null and m.tenant = e.tenant and m.anonymous_id = e.anonymous_id
+left join identities as m on m.tenant = e.tenant and m.anonymous_id = if(e.user_id is null, e.anonymous_id, null)
 asof left join fact_sessions as s
     on s.tenant = e.tenant and s.person_id = coalesce(e.user_id, m.user_id, e.anonymous_id) and e.event_at >= s.started_at
 where e.event = 'search_performed';
 
-create table int_bookings__movements as
+create temp table movements as
 with lines as (
     select *, case event when 'booking_confirmed' then 'booked' else 'cancelled' end as movement
     from fact_events
@@ -137,8 +127,8 @@ select
     cast(if(v.movement = 'booked', v.amount, 0) as decimal(18, 4)) as booked_amount,
     cast(if(v.movement = 'booked', v.amount, -v.amount) as decimal(18, 4)) as gmv_amount,
     cast(if(v.movement = 'booked', v.commission, -v.commission) as decimal(18, 4)) as commission_amount
-from int_bookings__movements as v
-left join int_identity__map as m on v.user_id is null and m.tenant = v.tenant and m.anonymous_id = v.anonymous_id
+from movements as v
+left join identities as m on m.tenant = v.tenant and m.anonymous_id = if(v.user_id is null, v.anonymous_id, null)
 left join fact_sessions as s
     on s.tenant = v.tenant and s.person_id = coalesce(v.user_id, m.user_id, v.anonymous_id)
     and v.moved_at between s.started_at and s.ended_at;
@@ -224,7 +214,7 @@ with
         select tenant, source, received_date, 0, count(*), 0, 0, 0, 0, count_if(is_late), count_if(time_quality <> 'ok')
         from fact_events group by all
         union all
-        select tenant, source, received_date, 0, 0, duplicate_count, 0, 0, 0, 0, 0 from int_events__landings
+        select tenant, source, cast(received_at as date), 0, 0, count(*), 0, 0, 0, 0, 0 from losers group by all
         union all
         select tenant, source, received_date, 0, 0, 0, quarantined, 0, 0, 0, 0 from mv_daily_quarantine
     )

@@ -1,10 +1,10 @@
 """The lake that the benchmarks build: simulated, the same for the same arguments, kept for the next run."""
 
 from datetime import UTC, date, datetime
-from pathlib import Path
 
 from almanac.settings import ROOT, Settings
 from ingestion.lake import Lake
+from ingestion.lake_manifest import Kind
 from ingestion.simulator.run import simulate
 
 LAST_DAY = date(2026, 10, 31)
@@ -22,15 +22,7 @@ def lake_of(events: int) -> Settings:
     return settings
 
 
-def files_of(settings: Settings, kind: str) -> list[str]:
+def files_of(settings: Settings, kind: Kind) -> list[str]:
     """The files of one kind of the lake, its zero-row schema file first."""
     lake = Lake.open(settings)
-    entries = [e for e in lake.entries() if e.kind == kind]
-    return [str(p) for p in (_schema_file(lake, kind), *(lake.absolute(e.path) for e in entries))]
-
-
-def _schema_file(lake: Lake, kind: str) -> Path:
-    for known in ("events", "quarantine", "counters", "history"):
-        if known == kind:
-            return lake.schema_file(known)  # type: ignore[arg-type]
-    raise ValueError(kind)
+    return [str(lake.schema_file(kind)), *(str(lake.absolute(e.path)) for e in lake.entries(kind))]

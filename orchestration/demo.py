@@ -99,7 +99,7 @@ class Demo:
         )
         self.collector = self.programs.wait_for(child, r"(http://[^\s/]+:\d+)", START_SECONDS)
         words = f"{key} (shown this once)" if is_new else f"as before, in {key_file(self.settings)}"
-        _say(f"     {self.collector}, write key of rentals/web: {words}")
+        _say(f"     {self.collector}\n     write key of rentals/web: {words}")
         landed, held = simulate_today(self.settings, self.size)
         sent = send(self.settings, held, self.collector, key)
         _say(f"     {landed:,} events of today landed, the newest {sent:,} sent and landed through the collector")

@@ -7,7 +7,7 @@ import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings
 
 LAKE = dg.AssetKey(["lake", "landings"])
-TRACKING_PLAN = dg.AssetKey(["lake", "tracking_plan"])
+TRACKING_PLAN = dg.AssetKey(["tracking_plan"])
 # What the load log brings into the warehouse comes from one of these two.
 FROM_TRACKING_PLAN = ("tenant", "local_day")
 OWNERS = {"growth": "team:growth", "revenue": "team:revenue"}

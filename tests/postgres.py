@@ -109,7 +109,12 @@ def _start_from(binaries: Path, data: Path) -> tuple["subprocess.Popen[bytes]", 
         command = [binaries / "postgres", "-D", data, "-h", "127.0.0.1", "-p", str(port), "-k", "", *options]
         with (data / "server.log").open("wb") as log:
             process = subprocess.Popen(
-                command, stdout=log, stderr=log, cwd=data, preexec_fn=_end_with_parent, **_unprivileged()
+                command,
+                stdout=log,
+                stderr=log,
+                cwd=data,
+                preexec_fn=_end_with_parent,  # noqa: PLW1509 (no thread runs yet; the server must not outlive the tests)
+                **_unprivileged(),
             )
         if _answers(process, port):
             return process, port

@@ -4,12 +4,19 @@
 -#}
 {% macro channel_of(medium, source, referrer) %}
     case
-        when lower({{ medium }}) in ('cpc', 'ppc', 'paid', 'paid_search', 'display') then 'paid'
-        when lower({{ medium }}) = 'email' then 'email'
-        when lower({{ medium }}) = 'social' then 'social'
-        when lower({{ medium }}) = 'affiliate' then 'affiliate'
-        when lower({{ medium }}) = 'organic' then 'organic'
-        when nullif({{ source }}, '') is not null then 'referral'
-        when nullif({{ referrer }}, '') is not null then 'referral'
+        when lower({{ medium }}) in ('cpc', 'ppc', 'paid', 'paid_search', 'display')
+        then 'paid'
+        when lower({{ medium }}) = 'email'
+        then 'email'
+        when lower({{ medium }}) = 'social'
+        then 'social'
+        when lower({{ medium }}) = 'affiliate'
+        then 'affiliate'
+        when lower({{ medium }}) = 'organic'
+        then 'organic'
+        when nullif({{ source }}, '') is not null
+        then 'referral'
+        when nullif({{ referrer }}, '') is not null
+        then 'referral'
     end
 {% endmacro %}

@@ -7,10 +7,12 @@
     cast(
         {{ timestamp_column }} + coalesce(
             case
-                when {{ local_day }}.changes_at <= {{ timestamp_column }} then {{ local_day }}.offset_after_seconds
+                when {{ local_day }}.changes_at <= {{ timestamp_column }}
+                then {{ local_day }}.offset_after_seconds
                 else {{ local_day }}.offset_seconds
             end,
             0
-        ) * interval '1 second' as date
+        )
+        * interval '1 second' as date
     )
 {% endmacro %}

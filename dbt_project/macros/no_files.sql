@@ -1,5 +1,5 @@
 {#- A query that names no file: what a view over the lake needs while it is created. -#}
-{% macro no_files() %}{{ return("select cast(null as varchar) as path where false") }}{% endmacro %}
+{% macro no_files() %} {{ return("select cast(null as varchar) as path where false") }}{% endmacro %}
 
 {#- The query that names the files of one kind other than events. -#}
 {% macro files_of(kind) %}

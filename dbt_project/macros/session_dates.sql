@@ -7,18 +7,18 @@
 -#}
 {% macro session_dates(columns, changed=none) %}
     {% set listed = [] %}
-    {% for column in columns %}{% do listed.append("s." ~ column) %}{% endfor %}
+    {% for column in columns %} {% do listed.append("s." ~ column) %} {% endfor %}
     {% set listed = listed | join(", ") %}
     {% set only_changed %}
         {% if changed %}inner join {{ changed }} as c on c.tenant = s.tenant and c.person_id = s.person_id{% endif %}
     {% endset %}
     select {{ listed }}, s.session_date as active_date
-    from {{ ref("fact_sessions") }} as s
-    {{ only_changed }}
+    from {{ ref("fact_sessions") }} as s {{ only_changed }}
     union all
     select {{ listed }}, dates.date_day as active_date
-    from {{ ref("fact_sessions") }} as s
-    {{ only_changed }}
-    {{ lateral_dates("s.session_date + interval '1 day'", "s.ended_date") }}
+    from
+        {{ ref("fact_sessions") }} as s
+        {{ only_changed }}
+        {{ lateral_dates("s.session_date + interval '1 day'", "s.ended_date") }}
     where s.session_date < s.ended_date
 {% endmacro %}

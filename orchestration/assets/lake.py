@@ -2,13 +2,14 @@
 
 import dagster as dg
 
-from ingestion.lake import Entry, Lake
+from ingestion.lake import Lake
+from ingestion.lake_manifest import Entry
 from orchestration.resources import Almanac
 from orchestration.translator import DATA_TEAM, LAKE, TRACKING_PLAN
 
 tracking_plan = dg.AssetSpec(
     key=TRACKING_PLAN,
-    group_name="lake",
+    group_name="tracking_plan",
     description="The tracking plan: one contract per event, the tenants with their time zones and names of events.",
     owners=[DATA_TEAM],
     kinds={"yaml"},

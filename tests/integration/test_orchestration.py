@@ -17,8 +17,10 @@ from almanac.checks import CheckResult
 from almanac.dbt_worker import WarmDbt
 from almanac.settings import Settings
 from almanac.versions import Status, current, read_status
+from expectations.judge import expected_sources
 from ingestion.envelope import Arrival
 from ingestion.lake import Lake
+from ingestion.tracking_plan import load_plan
 from orchestration.assets.arrivals import ARRIVALS, check_name
 from orchestration.assets.models import LOAD_LOG
 from orchestration.definitions import build_defs
@@ -89,10 +91,11 @@ def land(settings: Settings, day: int, received: int = 30) -> None:
     Lake.open(settings).land("rentals", "web", arrivals, content_hash=str(day), received={at.date(): received})
 
 
-def run(settings: Settings, dbt: WarmDbt) -> dg.ExecuteInProcessResult:
+def run(settings: Settings, dbt: WarmDbt, only: list[dg.AssetKey] | None = None) -> dg.ExecuteInProcessResult:
+    """Run the job `daily`, or of its assets only these."""
     job = build_defs(settings, runner=dbt).resolve_job_def("daily")
     with dg.DagsterInstance.ephemeral() as instance:
-        return job.execute_in_process(instance=instance, run_config=QUIET, raise_on_error=False)
+        return job.execute_in_process(instance=instance, run_config=QUIET, raise_on_error=False, asset_selection=only)
 
 
 def materialized(result: dg.ExecuteInProcessResult) -> set[dg.AssetKey]:
@@ -117,7 +120,7 @@ class TestTheGraph:
         groups = {key: graph.get(key).group_name for key in graph.get_all_asset_keys()}
         others = {
             LAKE: "lake",
-            TRACKING_PLAN: "lake",
+            TRACKING_PLAN: "tracking_plan",
             LOAD_LOG: "gate",
             ARRIVALS: "gate",
             VERSION: "published",
@@ -136,11 +139,11 @@ class TestTheGraph:
         checks = {key.name for key in graph.asset_check_keys if key.asset_key != ARRIVALS}
         assert checks == tests
 
-    def test_every_expectation_on_an_expected_source_is_a_check(self, graph: Any) -> None:
+    def test_every_expectation_on_an_expected_source_is_a_check(self, graph: Any, root: Path) -> None:
         checks = {key.name for key in graph.asset_check_keys if key.asset_key == ARRIVALS}
-        assert checks == {
-            check_name(f"{tenant}/web", name) for tenant in ("advisory", "rentals") for name in expectations.CHECKS
-        }
+        sources = expected_sources(load_plan(root))
+        assert checks == {check_name("/".join(source), name) for source in sources for name in expectations.CHECKS}
+        assert "rentals__web__rows_are_usual" in checks
 
     def test_it_begins_with_lake_and_tracking_plan_and_ends_with_the_published_version(self, graph: Any) -> None:
         keys = graph.get_all_asset_keys()
@@ -170,10 +173,9 @@ class TestTheDailyJob:
     ) -> None:
         result = first[1]
         assert materialized(result) == {*models_in_folders(root), LAKE, LOAD_LOG, ARRIVALS, VERSION}
-        seen = Counter(check.check_name for check in result.get_asset_check_evaluations())
-        tests = {node["name"] for node in manifest["nodes"].values() if node["resource_type"] == "test"}
-        assert {name for name in seen if "__web__" not in name} == tests
-        assert set(seen.values()) == {1}
+        seen = Counter(c.check_name for c in result.get_asset_check_evaluations() if c.asset_key != ARRIVALS)
+        tests = [node["name"] for node in manifest["nodes"].values() if node["resource_type"] == "test"]
+        assert seen == Counter(tests)
 
     def test_the_lake_says_how_much_it_holds(self, first: tuple[Path, dg.ExecuteInProcessResult]) -> None:
         [event] = [e for e in first[1].get_asset_materialization_events() if e.asset_key == LAKE]
@@ -193,6 +195,30 @@ class TestTheDailyJob:
         assert observed == set(models_in_folders(root))
         assert current(settings) == before
         assert read_status(settings).succeeded
+
+    def test_a_single_model_asked_for_is_shown_alone_but_everything_pending_is_built(
+        self, settings: Settings, dbt: WarmDbt
+    ) -> None:
+        land(settings, 2)
+        asked = dg.AssetKey(["marts", "fact_sessions"])
+        result = run(settings, dbt, [asked])
+        assert result.success
+        assert materialized(result) == {asked}
+        assert materialized(run(settings, dbt)) == {LAKE, LOAD_LOG, ARRIVALS, VERSION}
+
+    def test_single_checks_can_be_asked_for(self, settings: Settings, dbt: WarmDbt) -> None:
+        arrivals = dg.AssetCheckKey(ARRIVALS, check_name("rentals/web", "rows_are_usual"))
+        grain = dg.AssetCheckKey(
+            dg.AssetKey(["marts", "fact_sessions"]), "unique_grain_fact_sessions_tenant__session_id"
+        )
+        land(settings, 2)
+        defs = build_defs(settings, runner=dbt)
+        job = dg.define_asset_job("checks", selection=dg.AssetSelection.checks(arrivals, grain))
+        checks = dg.Definitions.merge(defs, dg.Definitions(jobs=[job])).resolve_job_def("checks")
+        with dg.DagsterInstance.ephemeral() as instance:
+            result = checks.execute_in_process(instance=instance, run_config=QUIET, raise_on_error=False)
+        assert result.success
+        assert {c.asset_check_key for c in result.get_asset_check_evaluations()} == {arrivals, grain}
 
 
 class TestFailures:

@@ -105,7 +105,8 @@ MUTATIONS = (
             ("select file_id, ingest_row\n", "select message_id, file_id, ingest_row\n"),
             (
                 "    on w.file_id = l.file_id\n    and w.ingest_row = l.ingest_row\n",
-                "    on w.message_id = l.message_id {% if is_incremental() %}and not exists (select 1 from {{ this }} as s where s.tenant = l.tenant "
+                "    on w.message_id = l.message_id {% if is_incremental() %}and not exists "
+                "(select 1 from {{ this }} as s where s.tenant = l.tenant "
                 "and s.message_id = l.message_id and s.file_id not in "
                 "(select c.file_id from fact_events__changed as c))"
                 "{% else %}and w.file_id = l.file_id and w.ingest_row = l.ingest_row{% endif %}\n",

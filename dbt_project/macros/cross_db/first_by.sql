@@ -12,11 +12,11 @@
 
 {% macro duckdb__value_by(value, order, condition, is_last) %}
     {% set fields = [] %}
-    {% for column in order %}{% do fields.append("k" ~ loop.index ~ " := " ~ column) %}{% endfor %}
+    {% for column in order %} {% do fields.append("k" ~ loop.index ~ " := " ~ column) %} {% endfor %}
     {{
         return(
-            ("arg_max_null" if is_last else "arg_min_null") ~ "(" ~ value ~ ", struct_pack(" ~ fields | join(", ")
-            ~ ")) filter (where " ~ condition ~ ")"
+            ("arg_max_null" if is_last else "arg_min_null") ~ "(" ~ value ~ ", struct_pack(" ~ fields
+            | join(", ") ~ ")) filter (where " ~ condition ~ ")"
         )
     }}
 {% endmacro %}
@@ -25,8 +25,8 @@
     {% set direction = " desc" if is_last else "" %}
     {{
         return(
-            "(array_agg(" ~ value ~ " order by " ~ order | join(direction ~ ", ") ~ direction
-            ~ ") filter (where " ~ condition ~ "))[1]"
+            "(array_agg(" ~ value ~ " order by " ~ order
+            | join(direction ~ ", ") ~ direction ~ ") filter (where " ~ condition ~ "))[1]"
         )
     }}
 {% endmacro %}

@@ -4,7 +4,7 @@
     The zero-row file that carries the full schema always comes first: an empty list is an error in DuckDB, and a
     column declared after a file was written must still exist. PostgreSQL holds the rows in tables: nothing to set.
 -#}
-{% macro set_lake_files(kind, files) %}{{ return(adapter.dispatch("set_lake_files")(kind, files)) }}{% endmacro %}
+{% macro set_lake_files(kind, files) %} {{ return(adapter.dispatch("set_lake_files")(kind, files)) }}{% endmacro %}
 
 {% macro duckdb__set_lake_files(kind, files) %}
     {% set sql %}
@@ -15,4 +15,4 @@
     {{ return(sql) }}
 {% endmacro %}
 
-{% macro postgres__set_lake_files(kind, files) %}{{ return("") }}{% endmacro %}
+{% macro postgres__set_lake_files(kind, files) %} {{ return("") }}{% endmacro %}

@@ -1,5 +1,5 @@
 {#- Creates a temporary table, replacing one that an earlier run left in this connection. -#}
-{% macro temp_table(name, query) %}{{ return(adapter.dispatch("temp_table")(name, query)) }}{% endmacro %}
+{% macro temp_table(name, query) %} {{ return(adapter.dispatch("temp_table")(name, query)) }}{% endmacro %}
 
 {% macro duckdb__temp_table(name, query) %}
     {{ return("create or replace temporary table " ~ name ~ " as " ~ query ~ ";\n") }}
@@ -8,8 +8,16 @@
 {% macro postgres__temp_table(name, query) %}
     {{
         return(
-            "drop table if exists pg_temp." ~ name ~ ";\n"
-            ~ "create temporary table " ~ name ~ " as " ~ query ~ ";\nanalyze " ~ name ~ ";\n"
+            "drop table if exists pg_temp."
+            ~ name
+            ~ ";\n"
+            ~ "create temporary table "
+            ~ name
+            ~ " as "
+            ~ query
+            ~ ";\nanalyze "
+            ~ name
+            ~ ";\n"
         )
     }}
 {% endmacro %}

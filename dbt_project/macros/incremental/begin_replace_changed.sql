@@ -13,7 +13,7 @@
     keys). On a full refresh it only points the lake at all files.
 -#}
 {% macro begin_replace_changed() %}
-    {% if not execute %}{{ return("") }}{% endif %}
+    {% if not execute %} {{ return("") }}{% endif %}
     {% set spec = model.config.meta.incremental %}
     {% if not is_incremental() %}
         {{ return(set_lake_files("events", all_landings()) if spec.get("lake") else "") }}

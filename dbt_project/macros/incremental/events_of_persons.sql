@@ -6,7 +6,7 @@
 -#}
 {% macro events_of_persons(columns, changed) %}
     {% set listed = [] %}
-    {% for column in columns %}{% do listed.append("e." ~ column) %}{% endfor %}
+    {% for column in columns %} {% do listed.append("e." ~ column) %} {% endfor %}
     {% set listed = listed | join(", ") %}
     {% if changed %}
         select {{ listed }}, e.user_id as person_id, true as is_identified
@@ -40,9 +40,7 @@
             coalesce(e.user_id, m.user_id) is not null as is_identified
         from {{ ref("fact_events") }} as e
         left join
-            {{ ref("int_identity__map") }} as m
-            on m.tenant = e.tenant
-            and m.anonymous_id = {{ unknown_visitor("e") }}
+            {{ ref("int_identity__map") }} as m on m.tenant = e.tenant and m.anonymous_id = {{ unknown_visitor("e") }}
         where e.user_id is not null or e.anonymous_id is not null
     {% endif %}
 {% endmacro %}

@@ -6,7 +6,8 @@
 {% macro pending_landings() %}
     {{
         return(
-            "select f.path from " ~ source("ctl", "file")
+            "select f.path from "
+            ~ source("ctl", "file")
             ~ " as f where f.path is not null and f.version is distinct from f.built_version"
         )
     }}
@@ -16,7 +17,10 @@
 {% macro landings_of(changed) %}
     {{
         return(
-            "select f.path from " ~ source("ctl", "file") ~ " as f inner join " ~ changed
+            "select f.path from "
+            ~ source("ctl", "file")
+            ~ " as f inner join "
+            ~ changed
             ~ " as c on c.file_id = f.file_id where f.path is not null"
         )
     }}

@@ -15,8 +15,15 @@
     {{ know_size(new_rows) }}
     {{
         raise_if(
-            "select 1 from " ~ new_rows ~ " as n where not exists (select 1 from " ~ changed
-            ~ " as c where c.tenant = n.tenant and c." ~ spec.key ~ " = n." ~ spec.key ~ ")",
+            "select 1 from "
+            ~ new_rows
+            ~ " as n where not exists (select 1 from "
+            ~ changed
+            ~ " as c where c.tenant = n.tenant and c."
+            ~ spec.key
+            ~ " = n."
+            ~ spec.key
+            ~ ")",
             model.name ~ " made a row whose key is not among its changed keys",
         )
     }}
@@ -31,7 +38,8 @@
         drop table {{ model.name }}__differs;
     {% endif %}
     delete from {{ target_relation }}
-    where {{ row_locator() }} in (select o.row_locator from {{ old_rows }} as o);
+    where {{ row_locator() }} in (select o.row_locator from {{ old_rows }} as o)
+    ;
     insert into {{ target_relation }} ({{ columns }}) select {{ columns }} from {{ new_rows }};
     drop table {{ old_rows }};
     drop table {{ changed }};

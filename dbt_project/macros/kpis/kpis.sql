@@ -6,7 +6,7 @@
 -#}
 {% macro kpis() %}
     {% set by_name = {} %}
-    {% for metric in graph.metrics.values() %}{% do by_name.update({metric.name: metric}) %}{% endfor %}
+    {% for metric in graph.metrics.values() %} {% do by_name.update({metric.name: metric}) %} {% endfor %}
     {% set found = [] %}
     {% for name in by_name | sort %}
         {% set metric = by_name[name] %}
@@ -31,6 +31,6 @@
 {#- One side of a KPI as an expression over measure columns: a measure's own name, or a sum of them in brackets. -#}
 {% macro side(name, by_name) %}
     {% set metric = by_name[name] %}
-    {% if metric.type == "simple" %}{{ return(name) }}{% endif %}
+    {% if metric.type == "simple" %} {{ return(name) }}{% endif %}
     {{ return("(" ~ metric.type_params.expr ~ ")") }}
 {% endmacro %}

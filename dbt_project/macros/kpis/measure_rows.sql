@@ -80,7 +80,7 @@
 {#- A column for every measure of the catalogue: this block's are computed, the others are null. -#}
 {% macro measure_columns(computed) %}
     {% set by_name = {} %}
-    {% for measure in computed %}{% do by_name.update({measure.name: measure}) %}{% endfor %}
+    {% for measure in computed %} {% do by_name.update({measure.name: measure}) %} {% endfor %}
     {% set sql %}
         {% for name in measure_names() %}
             {% if name not in by_name %}, cast(null as decimal(28, 4)) as {{ name }}
@@ -93,4 +93,4 @@
 {% endmacro %}
 
 {#- The dimensions that every fact with measures carries as a column. -#}
-{% macro shared_dimensions() %}{{ return(["channel"]) }}{% endmacro %}
+{% macro shared_dimensions() %} {{ return(["channel"]) }}{% endmacro %}

@@ -27,7 +27,9 @@
         {% for part in metric.filter.where_filters %}
             {% do parts.append(
                 modules.re.sub(
-                    "\\{\\{\\s*Dimension\\(\\s*['\"](?:\\w+__)?(\\w+)['\"]\\s*\\)\\s*\\}\\}", "\\1", part.where_sql_template
+                    "\\{\\{\\s*Dimension\\(\\s*['\"](?:\\w+__)?(\\w+)['\"]\\s*\\)\\s*\\}\\}",
+                    "\\1",
+                    part.where_sql_template,
                 )
             ) %}
         {% endfor %}
@@ -39,7 +41,7 @@
 {% macro measure_names() %}
     {% set names = [] %}
     {% for metric in graph.metrics.values() | sort(attribute="name") %}
-        {% if metric.type == "simple" %}{% do names.append(metric.name) %}{% endif %}
+        {% if metric.type == "simple" %} {% do names.append(metric.name) %} {% endif %}
     {% endfor %}
     {{ return(names) }}
 {% endmacro %}
@@ -50,6 +52,6 @@
     {% if measure.agg == "count" %}
         {% set value = "case when " ~ measure.expr ~ " is not null then 1 else 0 end" %}
     {% endif %}
-    {% if measure.filter %}{% set value = "case when " ~ measure.filter ~ " then " ~ value ~ " end" %}{% endif %}
+    {% if measure.filter %} {% set value = "case when " ~ measure.filter ~ " then " ~ value ~ " end" %} {% endif %}
     {{ return("cast(sum(" ~ value ~ ") as decimal(28, 4))") }}
 {% endmacro %}

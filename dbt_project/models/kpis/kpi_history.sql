@@ -1,7 +1,6 @@
 {{ config(pre_hook="{{ set_lake_files('history', files_of('history')) }}") }}
 
-with
-    published as (select * from {{ lake_rows("history") }})
+with published as (select * from {{ lake_rows("history") }})
 
 select
     publication_id,

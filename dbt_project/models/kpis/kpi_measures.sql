@@ -5,15 +5,16 @@
 -- depends_on: {{ ref('fact_revenue') }}
 {% set facts = ["fact_sessions", "fact_user_days", "fact_searches", "fact_revenue"] %}
 {% if execute and graph.metrics %}
-with
+    with
+        {% for fact in facts %}
+            {{ fact }}_measures as ({{ measure_rows(fact, ref(fact)) }}){% if not loop.last %},{% endif %}
+        {% endfor %}
     {% for fact in facts %}
-        {{ fact }}_measures as ({{ measure_rows(fact, ref(fact)) }}){% if not loop.last %},{% endif %}
+        select *
+        from {{ fact }}_measures
+        {% if not loop.last %}
+            union all
+        {% endif %}
     {% endfor %}
-{% for fact in facts %}
-select *
-from {{ fact }}_measures
-{% if not loop.last %}union all{% endif %}
-{% endfor %}
-{% else %}
-select 1 as parsing
+{% else %} select 1 as parsing
 {% endif %}

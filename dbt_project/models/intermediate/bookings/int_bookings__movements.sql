@@ -32,8 +32,7 @@ with
             e.commission
         from {{ ref("fact_events") }} as e
         {% if is_incremental() %}
-            inner join
-                int_bookings__movements__changed as c on c.tenant = e.tenant and c.booking_id = e.booking_id
+            inner join int_bookings__movements__changed as c on c.tenant = e.tenant and c.booking_id = e.booking_id
         {% endif %}
         where e.event in ('booking_confirmed', 'booking_cancelled') and e.booking_id is not null
     ),

@@ -44,23 +44,17 @@ with
                     from {{ source("ctl", "file") }} as f
                     where f.version is not distinct from f.built_version
                 )
-        {% else %}
-            select tenant, message_id, received_at, file_id, ingest_row from {{ ref("stg_events") }}
+        {% else %}select tenant, message_id, received_at, file_id, ingest_row from {{ ref("stg_events") }}
         {% endif %}
     ),
 
     -- Ranking only the few ids that came more than once is half the cost of ranking all.
-    repeated as (
-        select tenant, message_id from candidates group by tenant, message_id having count(*) > 1
-    ),
+    repeated as (select tenant, message_id from candidates group by tenant, message_id having count(*) > 1),
 
     single as (
         select c.*
         from candidates as c
-        where
-            not exists (
-                select 1 from repeated as r where r.tenant = c.tenant and r.message_id = c.message_id
-            )
+        where not exists (select 1 from repeated as r where r.tenant = c.tenant and r.message_id = c.message_id)
     ),
 
     ranked as (

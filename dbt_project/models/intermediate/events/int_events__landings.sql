@@ -18,8 +18,7 @@
 
 with
     landed as (
-        select
-            e.tenant, e.file_id, e.source, cast(e.received_at as date) as received_date, count(*) as landed_count
+        select e.tenant, e.file_id, e.source, cast(e.received_at as date) as received_date, count(*) as landed_count
         from {{ ref("stg_events") }} as e
         {% if is_incremental() %}
             where e.file_id in (select c.file_id from int_events__landings__changed as c)
@@ -46,5 +45,4 @@ select
     cast(l.landed_count as bigint) as landed_count,
     cast(l.landed_count - coalesce(w.winner_count, 0) as bigint) as duplicate_count
 from landed as l
-left join
-    winners as w on w.tenant = l.tenant and w.file_id = l.file_id and w.received_date = l.received_date
+left join winners as w on w.tenant = l.tenant and w.file_id = l.file_id and w.received_date = l.received_date

@@ -4,14 +4,10 @@ with
     identities as (select * from {{ ref("int_identity__map") }}),
 
     from_map as (
-        select tenant, entity as person_id
-        from changed
-        where producer = 'int_identity__map' and kind = 'person'
+        select tenant, entity as person_id from changed where producer = 'int_identity__map' and kind = 'person'
     ),
 
-    from_users as (
-        select tenant, entity as person_id from changed where producer = 'fact_events' and kind = 'user'
-    ),
+    from_users as (select tenant, entity as person_id from changed where producer = 'fact_events' and kind = 'user'),
 
     -- Who an anonymous event belongs to is decided by the map as it is now; who it belonged to before is propagated
     -- by the map itself.

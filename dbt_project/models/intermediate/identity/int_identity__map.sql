@@ -24,8 +24,7 @@ with
         select e.tenant, e.anonymous_id, e.user_id, e.event_at, e.message_id
         from {{ ref("fact_events") }} as e
         {% if is_incremental() %}
-            inner join
-                int_identity__map__changed as c on c.tenant = e.tenant and c.anonymous_id = e.anonymous_id
+            inner join int_identity__map__changed as c on c.tenant = e.tenant and c.anonymous_id = e.anonymous_id
         {% endif %}
         where e.type = 'identify' and e.anonymous_id is not null and e.user_id is not null
     ),
@@ -33,9 +32,7 @@ with
     ranked as (
         select
             i.*,
-            row_number() over (
-                partition by i.tenant, i.anonymous_id order by i.event_at, i.message_id
-            ) as identify_rank
+            row_number() over (partition by i.tenant, i.anonymous_id order by i.event_at, i.message_id) as identify_rank
         from identifies as i
     )
 

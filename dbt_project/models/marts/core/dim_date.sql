@@ -10,9 +10,7 @@ with
     ),
 
     days as (
-        select dates.date_day
-        from bounds
-        {{ lateral_dates("bounds.first_day", "bounds.end_day - interval '1 day'") }}
+        select dates.date_day from bounds {{ lateral_dates("bounds.first_day", "bounds.end_day - interval '1 day'") }}
     )
 
 select

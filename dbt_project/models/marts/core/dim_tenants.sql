@@ -1,5 +1,4 @@
-with
-    tenants as (select * from {{ source("ctl", "tenant") }})
+with tenants as (select * from {{ source("ctl", "tenant") }})
 
 select tenant, title, business, time_zone, currency
 from tenants

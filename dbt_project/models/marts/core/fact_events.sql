@@ -26,17 +26,13 @@ with
     landed as (
         select e.*
         from {{ ref("stg_events") }} as e
-        {% if is_incremental() %}
-            where e.file_id in (select c.file_id from fact_events__changed as c)
-        {% endif %}
+        {% if is_incremental() %} where e.file_id in (select c.file_id from fact_events__changed as c) {% endif %}
     ),
 
     winners as (
         select file_id, ingest_row
         from {{ ref("int_events__keys") }}
-        {% if is_incremental() %}
-            where file_id in (select c.file_id from fact_events__changed as c)
-        {% endif %}
+        {% if is_incremental() %} where file_id in (select c.file_id from fact_events__changed as c) {% endif %}
     ),
 
     local_days as (
@@ -76,8 +72,5 @@ select
     l.ingest_row
 from landed as l
 -- Equality with the winner, never an anti-join with this table: a winner may move to another landing.
-inner join
-    winners as w
-    on w.file_id = l.file_id
-    and w.ingest_row = l.ingest_row
+inner join winners as w on w.file_id = l.file_id and w.ingest_row = l.ingest_row
 left join local_days as d on d.tenant = l.tenant and d.utc_date = cast(l.event_at as date)

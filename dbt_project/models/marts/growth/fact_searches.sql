@@ -7,17 +7,12 @@ with
 
     identities as (select * from {{ ref("int_identity__map") }}),
 
-    sessions as (
-        {{ session_dates(["tenant", "person_id", "session_id", "channel", "started_at", "ended_at"]) }}
-    ),
+    sessions as ({{ session_dates(["tenant", "person_id", "session_id", "channel", "started_at", "ended_at"]) }}),
 
     persons as (
         select s.*, coalesce(s.user_id, i.user_id, s.anonymous_id) as person_id
         from searches as s
-        left join
-            identities as i
-            on i.tenant = s.tenant
-            and i.anonymous_id = {{ unknown_visitor("s") }}
+        left join identities as i on i.tenant = s.tenant and i.anonymous_id = {{ unknown_visitor("s") }}
     )
 
 select

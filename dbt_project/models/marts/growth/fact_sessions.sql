@@ -23,8 +23,7 @@
 with
     events as (
         select p.*
-        from
-            ({{ events_of_persons(columns, "fact_sessions__changed" if is_incremental() else none) }}) as p
+        from ({{ events_of_persons(columns, "fact_sessions__changed" if is_incremental() else none) }}) as p
         where p.type in ('track', 'page', 'screen')
     ),
 
@@ -52,20 +51,14 @@ with
     ),
 
     spaced as (
-        select
-            h.*,
-            lag(h.ended_at) over (partition by h.tenant, h.person_id order by h.started_at) as previous_ended_at
+        select h.*, lag(h.ended_at) over (partition by h.tenant, h.person_id order by h.started_at) as previous_ended_at
         from half_hours as h
     ),
 
     numbered as (
         select
             s.*,
-            sum(
-                case
-                    when s.started_at <= s.previous_ended_at + interval '30 minutes' then 0 else 1
-                end
-            ) over (
+            sum(case when s.started_at <= s.previous_ended_at + interval '30 minutes' then 0 else 1 end) over (
                 partition by s.tenant, s.person_id
                 order by s.started_at
                 rows between unbounded preceding and current row

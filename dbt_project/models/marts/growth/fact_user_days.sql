@@ -16,11 +16,7 @@
 
 with
     days as (
-        {{
-            session_dates(
-                ["tenant", "person_id", "channel"], "fact_user_days__changed" if is_incremental() else none
-            )
-        }}
+        {{ session_dates(["tenant", "person_id", "channel"], "fact_user_days__changed" if is_incremental() else none) }}
     )
 
 select tenant, person_id, active_date, channel, cast(count(*) as bigint) as session_count

@@ -1,5 +1,4 @@
-with
-    sessions as (select * from {{ ref("fact_sessions") }})
+with sessions as (select * from {{ ref("fact_sessions") }})
 
 select
     tenant,

@@ -64,26 +64,10 @@ with
             cast(coalesce(a.late, 0) as bigint) as late,
             cast(coalesce(a.time_corrected, 0) as bigint) as time_corrected
         from days as d
-        left join
-            counters as c
-            on c.tenant = d.tenant
-            and c.source = d.source
-            and c.received_date = d.received_date
-        left join
-            accepted as a
-            on a.tenant = d.tenant
-            and a.source = d.source
-            and a.received_date = d.received_date
-        left join
-            landed as l
-            on l.tenant = d.tenant
-            and l.source = d.source
-            and l.received_date = d.received_date
-        left join
-            quarantined as q
-            on q.tenant = d.tenant
-            and q.source = d.source
-            and q.received_date = d.received_date
+        left join counters as c on c.tenant = d.tenant and c.source = d.source and c.received_date = d.received_date
+        left join accepted as a on a.tenant = d.tenant and a.source = d.source and a.received_date = d.received_date
+        left join landed as l on l.tenant = d.tenant and l.source = d.source and l.received_date = d.received_date
+        left join quarantined as q on q.tenant = d.tenant and q.source = d.source and q.received_date = d.received_date
     )
 
 select

@@ -6,8 +6,7 @@ with
         select
             r.*,
             row_number() over (
-                partition by r.tenant, r.booking_id
-                order by r.movement, r.revenue_at, r.revenue_date
+                partition by r.tenant, r.booking_id order by r.movement, r.revenue_at, r.revenue_date
             ) as movement_rank
         from revenue as r
     )

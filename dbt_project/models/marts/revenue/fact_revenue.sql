@@ -3,17 +3,12 @@ with
 
     identities as (select * from {{ ref("int_identity__map") }}),
 
-    sessions as (
-        {{ session_dates(["tenant", "person_id", "session_id", "channel", "started_at", "ended_at"]) }}
-    ),
+    sessions as ({{ session_dates(["tenant", "person_id", "session_id", "channel", "started_at", "ended_at"]) }}),
 
     persons as (
         select m.*, coalesce(m.user_id, i.user_id, m.anonymous_id) as person_id
         from movements as m
-        left join
-            identities as i
-            on i.tenant = m.tenant
-            and i.anonymous_id = {{ unknown_visitor("m") }}
+        left join identities as i on i.tenant = m.tenant and i.anonymous_id = {{ unknown_visitor("m") }}
     )
 
 select
@@ -30,9 +25,9 @@ select
     p.currency,
     p.line_count,
     cast(case when p.movement = 'booked' then p.amount else 0 end as decimal(18, 4)) as booked_amount,
-    cast(case when p.movement = 'booked' then p.amount else -p.amount end as decimal(18, 4)) as gmv_amount,
+    cast(case when p.movement = 'booked' then p.amount else - p.amount end as decimal(18, 4)) as gmv_amount,
     cast(
-        case when p.movement = 'booked' then p.commission else -p.commission end as decimal(18, 4)
+        case when p.movement = 'booked' then p.commission else - p.commission end as decimal(18, 4)
     ) as commission_amount
 from persons as p
 left join

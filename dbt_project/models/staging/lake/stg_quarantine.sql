@@ -1,7 +1,6 @@
 {{ config(materialized="table", pre_hook="{{ set_lake_files('quarantine', files_of('quarantine')) }}") }}
 
-with
-    landed as (select * from {{ lake_rows("quarantine") }})
+with landed as (select * from {{ lake_rows("quarantine") }})
 
 select
     tenant,
