@@ -129,7 +129,7 @@ docs: $(VENV)/.ready ## Write the event dictionary to target/docs
 	@$(ALMANAC) events docs --output target/docs/events.md
 
 bench: $(VENV)/.ready-dev ## Compare a full build with hand-written SQL (1 million events)
-	@$(PY) benchmarks/build.py $(ARGS)
+	@$(PY) -m benchmarks.build $(ARGS)
 
 clean: ## Remove caches and what tools left behind; keep .venv and data
 	@rm -rf target logs build almanac.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

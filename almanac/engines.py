@@ -11,7 +11,7 @@ from almanac.settings import Settings
 
 # A new file is written in the newest format (the default is that of DuckDB 1.0): text costs a third less to write and
 # takes less space. It holds for a file from its creation on, whoever opens it later.
-_NEW_FILES: dict[str, str | bool | int | float | list[str]] = {"storage_compatibility_version": "v1.5.0"}
+NEW_FILES: dict[str, str | bool | int | float | list[str]] = {"storage_compatibility_version": "v1.5.0"}
 
 
 class Engine:
@@ -70,7 +70,7 @@ def open_warehouse(settings: Settings, *, read_only: bool = False) -> Iterator[E
     else:
         settings.warehouse.parent.mkdir(parents=True, exist_ok=True)
         try:
-            connection = duckdb.connect(str(settings.warehouse), read_only=read_only, config=_NEW_FILES)
+            connection = duckdb.connect(str(settings.warehouse), read_only=read_only, config=NEW_FILES)
         except duckdb.IOException as e:
             raise AlmanacError(f"{settings.warehouse} cannot be opened: {str(e).splitlines()[0]}") from e
         connection.execute("set TimeZone = 'UTC'")

@@ -162,6 +162,7 @@ def message(copy: Copy) -> dict[str, Any]:
     if copy["booking_id"]:
         sent["properties"] = {
             "booking_id": copy["booking_id"],
+            "listing_id": f"listing-of-{copy['booking_id']}",
             "amount": str(copy["amount"]),
             "commission": str(copy["commission"]),
         }

@@ -46,7 +46,8 @@ def _meta(name: str, key: str, keep: Callable[[dict[str, str]], bool]) -> Patch:
     def patch(manifest: Any) -> None:
         incremental = manifest.nodes[f"model.almanac.{name}"].config.meta["incremental"]
         kept = [entry for entry in incremental[key] if keep(entry)]
-        assert len(kept) < len(incremental[key]), f"{name}: nothing to take out"
+        if len(kept) == len(incremental[key]):
+            raise LookupError(f"{name}: nothing to take out")
         incremental[key] = kept
 
     return patch
@@ -54,7 +55,8 @@ def _meta(name: str, key: str, keep: Callable[[dict[str, str]], bool]) -> Patch:
 
 def _changed(text: str, changes: tuple[tuple[str, str], ...]) -> str:
     for old, new in changes:
-        assert old in text, f"the text to mutate is gone: {old}"
+        if old not in text:  # not an AssertionError: that would count as caught
+            raise LookupError(f"the text to mutate is gone: {old}")
         text = text.replace(old, new)
     return text
 
@@ -104,8 +106,8 @@ MUTATIONS = (
             "fact_events",
             ("select file_id, ingest_row\n", "select message_id, file_id, ingest_row\n"),
             (
-                "    on w.file_id = l.file_id\n    and w.ingest_row = l.ingest_row\n",
-                "    on w.message_id = l.message_id {% if is_incremental() %}and not exists "
+                "winners as w on w.file_id = l.file_id and w.ingest_row = l.ingest_row\n",
+                "winners as w on w.message_id = l.message_id {% if is_incremental() %}and not exists "
                 "(select 1 from {{ this }} as s where s.tenant = l.tenant "
                 "and s.message_id = l.message_id and s.file_id not in "
                 "(select c.file_id from fact_events__changed as c))"

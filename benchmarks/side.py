@@ -1,0 +1,100 @@
+"""One side of the comparison, once, in a process of its own: `python -m benchmarks.side models|hand HOME`.
+
+Prints one line of JSON: seconds of each phase, wall and CPU. The process is as fresh as the worker of a real build.
+"""
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from almanac.settings import Settings
+from benchmarks.clock import Clock, Took
+
+HAND_SQL = Path(__file__).with_name("hand.sql")
+# What both sides are given before the clock runs: the load log's tables, and the files of the lake.
+GIVEN = ("tenant", "local_day")
+LAKE_FILES = {
+    "events": "select path from built.ctl.file where path is not null",
+    "quarantine": "select path from built.ctl.lake_file where kind = 'quarantine'",
+    "counters": "select path from built.ctl.lake_file where kind = 'counters'",
+}
+
+Phases = dict[str, Took]
+
+
+def hand_database(settings: Settings) -> Path:
+    """Where the hand-written SQL puts its tables."""
+    return settings.home / "hand.duckdb"
+
+
+def models(settings: Settings) -> Phases:
+    """Build every model anew through dbt; the load log must be as `almanac build` leaves it before and after a run."""
+    clock = Clock()
+    from dbt.cli.main import dbtRunner
+
+    from almanac.dbt_worker import base_arguments, close, parse
+
+    phases = {"start": clock.took()}
+    clock = Clock()
+    manifest = parse(settings)
+    phases["parse"] = clock.took()
+    clock = Clock()
+    marks: dict[str, Took] = {}
+
+    def mark(event: Any) -> None:
+        if event.info.name == "NodeStart":
+            marks.setdefault("first", clock.took())
+        if event.info.name == "NodeFinished":
+            marks["last"] = clock.took()
+
+    arguments = ["run", *base_arguments(settings), "--full-refresh", "--no-write-json", "--no-populate-cache"]
+    result: Any = dbtRunner(manifest=manifest, callbacks=[mark]).invoke(arguments)
+    close(settings)
+    if not result.success:
+        sys.exit(
+            f"the models failed: {result.exception or [r.message for r in result.result if r.status != 'success']}"
+        )
+    return phases | {"before the first model": marks["first"], "statements": marks["last"] - marks["first"]}
+
+
+def hand(settings: Settings) -> Phases:
+    """Run the hand-written SQL into a new database with the settings that the models' database has."""
+    clock = Clock()
+    import duckdb
+
+    from almanac.engines import NEW_FILES
+
+    phases = {"start": clock.took()}
+    database = hand_database(settings)
+    database.unlink(missing_ok=True)
+    with duckdb.connect(str(database), config=NEW_FILES) as con:
+        con.execute("set TimeZone = 'UTC'; set preserve_insertion_order = false")
+        con.execute(f"attach '{settings.warehouse}' as built (read_only)")
+        schemas = dict(con.execute("select kind, path from built.ctl.lake_schema").fetchall())
+        for kind, query in LAKE_FILES.items():
+            files = [schemas[kind], *(path for (path,) in con.execute(query).fetchall())]
+            listed = ", ".join(f"'{path}'" for path in files)
+            con.execute(
+                f"create temp view lake_{kind} as "
+                f"from read_parquet([{listed}], union_by_name = true, hive_partitioning = false)"
+            )
+        for name in GIVEN:
+            con.execute(f"create temp table {name} as from built.ctl.{name}")
+        con.execute("detach built")
+        clock = Clock()
+        con.execute(HAND_SQL.read_text(encoding="utf-8"))
+        return phases | {"statements": clock.took()}
+
+
+SIDES: dict[str, Callable[[Settings], Phases]] = {"models": models, "hand": hand}
+
+if __name__ == "__main__":
+    # dbt writes to standard output what it cannot log; this process's own answer must stand alone there.
+    answer = os.dup(1)
+    os.dup2(2, 1)
+    phases_found = SIDES[sys.argv[1]](Settings.for_home(Path(sys.argv[2])))
+    os.write(answer, json.dumps({name: asdict(took) for name, took in phases_found.items()}).encode())
