@@ -17,7 +17,7 @@ export DAGSTER_DISABLE_TELEMETRY := 1
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo test test-fast test-deep check check-python check-types check-imports check-sql \
+.PHONY: help setup setup-dev demo dagster test test-fast test-deep check check-python check-types check-imports check-sql \
         check-models check-almanac format parse lock docs bench clean distclean
 
 help: ## Show this list
@@ -64,6 +64,9 @@ $(VENV)/.ready-dev: requirements-dev.lock requirements.lock pyproject.toml $(VEN
 
 demo: $(VENV)/.ready ## Simulated events to a page of KPIs, all on this machine (DAYS=90 USERS=... DEMO_ONCE=1)
 	@$(PY) -m orchestration.demo $(if $(DAYS),--days $(DAYS)) $(if $(USERS),--users $(USERS)) $(if $(filter-out 0,$(DEMO_ONCE)),--once)
+
+dagster: $(VENV)/.ready ## Dagster's page: the graph from the lake to the published numbers, runs and schedules
+	@$(PY) -m orchestration.ui $(ARGS)
 
 # --- test ------------------------------------------------------------------------------------------------------------
 

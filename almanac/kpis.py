@@ -11,10 +11,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from almanac.errors import AlmanacError
+from almanac.kpi_yaml import entries, input_name, kpi_settings, read
 
 AGGREGATIONS = ("sum", "count", "count_distinct")
 TERM = re.compile(r"\s*([+-]?)\s*(?:(\d+(?:\.\d+)?)\s*\*\s*)?([a-z][a-z0-9_]*)\s*")
@@ -135,12 +135,12 @@ def load_catalogue(root: Path) -> Catalogue:
     measures: dict[str, Measure] = {}
     raw: dict[str, tuple[dict[str, Any], Path]] = {}
     for file in sorted(models.rglob("*.yml")):
-        content = _read(file)
+        content = read(file)
         for measure in _measures(content, file):
             if measure.name in measures:
                 raise AlmanacError(f"{file}: measure {measure.name} is defined twice; give one another name")
             measures[measure.name] = measure
-        for metric in _entries(content, "metrics", file):
+        for metric in entries(content, "metrics", file):
             name = metric["name"]
             if name in raw:
                 raise AlmanacError(f"{file}: metric {name} is defined twice, also in {raw[name][1]}")
@@ -148,47 +148,14 @@ def load_catalogue(root: Path) -> Catalogue:
     kpis = {
         name: _kpi(metric, file, measures, raw)
         for name, (metric, file) in raw.items()
-        if _settings(metric, file) is not None
+        if kpi_settings(metric, file) is not None
     }
     return Catalogue(dict(sorted(kpis.items())), dict(sorted(measures.items())))
 
 
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
-    except yaml.YAMLError as e:
-        raise AlmanacError(f"{file}: not valid YAML: {' '.join(str(e).split())}") from e
-    if not isinstance(content, dict):
-        raise AlmanacError(f"{file}: the file must hold `models:` or `metrics:`, not a {type(content).__name__}")
-    return content
-
-
-def _entries(owner: dict[str, Any], key: str, file: Path) -> list[dict[str, Any]]:
-    """The list under `key`: mappings that each have a name."""
-    entries = owner.get(key) or []
-    if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
-        raise AlmanacError(f"{file}: {key} must be a list of mappings")
-    for entry in entries:
-        if not entry.get("name"):
-            raise AlmanacError(f"{file}: {key}: an entry has no name")
-    return entries
-
-
-def _settings(metric: dict[str, Any], file: Path) -> Any:
-    """What stands under `config.meta.kpi`; None where the metric is no KPI."""
-    owner: Any = metric
-    for key in ("config", "meta"):
-        owner = owner.get(key) or {}
-        if not isinstance(owner, dict):
-            raise AlmanacError(f"{file}: {metric['name']}: {key} must be a mapping")
-    if "kpi" in owner and not isinstance(owner["kpi"], dict):
-        raise AlmanacError(f"{file}: config.meta.kpi must be a mapping of the KPI's settings")
-    return owner.get("kpi")
-
-
 def _measures(content: dict[str, Any], file: Path) -> Iterator[Measure]:
-    for model in _entries(content, "models", file):
-        for metric in _entries(model, "metrics", file):
+    for model in entries(content, "models", file):
+        for metric in entries(model, "metrics", file):
             agg = metric.get("agg")
             if metric.get("type") != "simple":
                 raise AlmanacError(f"{file}: measure {metric['name']}: type is {metric.get('type')!r}; use simple")
@@ -219,7 +186,7 @@ def _kpi(
     if name != file.stem:
         raise AlmanacError(f"{file}: one file is one KPI of the same name, but this one is called {name!r}")
     try:
-        settings = KpiSettings.model_validate(_settings(metric, file))
+        settings = KpiSettings.model_validate(kpi_settings(metric, file))
     except ValidationError as e:
         first = e.errors()[0]
         where = ".".join(str(p) for p in first["loc"])
@@ -244,17 +211,6 @@ def _kpi(
     return Kpi(name, str(metric.get("description") or settings.title), settings, numerator, denominator, file)
 
 
-def _input(field: str, value: Any, file: Path) -> str:
-    """The name of an input metric. A filter, alias or offset on it would be ignored here, so it is refused."""
-    if isinstance(value, dict) and set(value) == {"name"}:
-        value = value["name"]
-    if not isinstance(value, str):
-        raise AlmanacError(
-            f"{file}: {field}: give just the name of a measure; a filter or an offset belongs to a measure of its own"
-        )
-    return value
-
-
 def _side(
     field: str,
     metric: dict[str, Any],
@@ -262,7 +218,7 @@ def _side(
     measures: dict[str, Measure],
     raw: dict[str, tuple[dict[str, Any], Path]],
 ) -> tuple[Term, ...]:
-    name = _input(field, metric.get(field), file)
+    name = input_name(field, metric.get(field), file)
     if name in measures:
         return (Term(1.0, measures[name]),)
     if name in raw and raw[name][0].get("type") == "derived":
@@ -278,7 +234,7 @@ def _derived(metric: dict[str, Any], file: Path, measures: dict[str, Measure]) -
     inputs = metric.get("input_metrics") or []
     if not isinstance(inputs, list):
         raise AlmanacError(f"{file}: input_metrics must be a list")
-    named = {_input("input_metrics", value, file) for value in inputs}
+    named = {input_name("input_metrics", value, file) for value in inputs}
     if named and named != {t.measure.name for t in terms}:
         raise AlmanacError(f"{file}: input_metrics must name exactly the measures of expr {metric['expr']!r}")
     return terms

@@ -1,8 +1,9 @@
--- What a person would write for DuckDB alone, once, to get from the lake to the KPI values with the same guarantees:
--- duplicates over all history with ties broken, identity, sessions, reconciliation, and every table the next increment
--- would need. No layers, no contracts, no incremental branch. `benchmarks.build` compares its tables with the models'.
--- Given: views lake_events, lake_quarantine, lake_counters; tables tenant and local_day.
+-- What a person would write for DuckDB alone to get from the lake to the KPI values once, with the same guarantees:
+-- duplicates found over all history with ties broken, identity, sessions, reconciliation, every mart and every KPI.
+-- No layers, no contracts, nothing that a later increment would need. `benchmarks.compare` compares its tables with the
+-- models'. Given: views lake_events, lake_quarantine, lake_counters; tables tenant and local_day.
 
+-- Copies that do not count. Ids are looked for across tenants, and ranked within each.
 create temp table losers as
 select tenant, source, received_at, file_id, ingest_row
 from lake_events
@@ -31,6 +32,7 @@ anti join losers as x on x.file_id = l.file_id and x.ingest_row = l.ingest_row
 left join tenant as t on t.tenant = l.tenant
 left join local_day as d on d.time_zone = t.time_zone and d.utc_date = cast(l.event_at as date);
 
+-- Who an anonymous id belongs to: the user of its earliest identify.
 create temp table identities as
 select
     tenant, anonymous_id,
@@ -39,6 +41,7 @@ from fact_events
 where type = 'identify' and anonymous_id is not null and user_id is not null
 group by all;
 
+-- Events of one person in one half hour always lie in one session, so sessions are found among half hours.
 create temp table half_hours as
 select
     e.tenant, coalesce(e.user_id, m.user_id, e.anonymous_id) as person_id,
@@ -100,6 +103,7 @@ asof left join fact_sessions as s
     on s.tenant = e.tenant and s.person_id = coalesce(e.user_id, m.user_id, e.anonymous_id) and e.event_at >= s.started_at
 where e.event = 'search_performed';
 
+-- What each booking gained or lost per local date.
 create temp table movements as
 with lines as (
     select *, case event when 'booking_confirmed' then 'booked' else 'cancelled' end as movement
@@ -180,8 +184,10 @@ group by s.tenant, s.person_id;
 
 create table dim_listings as
 select
-    tenant, listing_id, arg_max(category, (event_at, message_id)) as category,
-    arg_max(city, (event_at, message_id)) as city, min(event_at) as first_seen_at, max(event_at) as last_seen_at,
+    tenant, listing_id,
+    arg_max_null(category, (event_at, message_id)) filter (where category is not null or city is not null) as category,
+    arg_max_null(city, (event_at, message_id)) filter (where category is not null or city is not null) as city,
+    min(event_at) as first_seen_at, max(event_at) as last_seen_at,
     count_if(event = 'listing_viewed') as view_count
 from fact_events where listing_id is not null group by all;
 

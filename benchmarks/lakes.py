@@ -21,7 +21,7 @@ TENANTS = (("rentals", 0.95, 51.8), ("advisory", 0.05, 54.0))
 
 @dataclass(frozen=True)
 class Lakes:
-    """Settings of two homes: 90 days of history, and the same with the day after it."""
+    """Settings of two homes: 90 days of history, and a copy of its lake with the day after it."""
 
     history: Settings
     next_day: Settings

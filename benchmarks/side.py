@@ -72,7 +72,7 @@ def hand(settings: Settings) -> Phases:
     database = hand_database(settings)
     database.unlink(missing_ok=True)
     with duckdb.connect(str(database), config=NEW_FILES) as con:
-        con.execute("set TimeZone = 'UTC'; set preserve_insertion_order = false")
+        con.execute("set TimeZone = 'UTC'; set preserve_insertion_order = false; set parquet_metadata_cache = true")
         con.execute(f"attach '{settings.warehouse}' as built (read_only)")
         schemas = dict(con.execute("select kind, path from built.ctl.lake_schema").fetchall())
         for kind, query in LAKE_FILES.items():

@@ -23,10 +23,14 @@ from almanac.errors import AlmanacError
 GRACE_SECONDS = 4.0  # what children get to end by themselves; Dagster would take longer
 KILL_SECONDS = 1.0
 POLL_SECONDS = 0.05
-# Not between fork and exec: that is unsafe in a process with threads.
+# Not between fork and exec: that is unsafe in a process with threads. Signals that this process ignores or blocks (a
+# shell's background job, a test runner) would be so in the child too, and then nothing polite could stop it.
 BIND = """
-import ctypes, os, sys
+import ctypes, os, signal, sys
 number, parent, *argv = sys.argv[1:]
+signal.pthread_sigmask(signal.SIG_SETMASK, [])
+for polite in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(polite, signal.SIG_DFL)
 ctypes.CDLL(None).prctl(1, int(number))  # PR_SET_PDEATHSIG
 if os.getppid() == int(parent):
     os.execv(argv[0], argv)

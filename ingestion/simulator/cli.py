@@ -19,8 +19,10 @@ DATE = click.DateTime(formats=["%Y-%m-%d"])
 @click.option(
     "--users", type=click.IntRange(min=1), help="Persons of the largest tenant; the others follow in proportion."
 )
-@click.option("--days", type=click.IntRange(min=1), default=DEFAULT_DAYS, show_default=True)
-@click.option("--seed", type=click.IntRange(min=0), default=DEFAULT_SEED, show_default=True)
+@click.option("--days", type=click.IntRange(min=1), default=DEFAULT_DAYS, show_default=True, help="Days to simulate.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), default=DEFAULT_SEED, show_default=True, help="Same seed, same world."
+)
 @click.option("--last-day", type=DATE, help="UTC date, e.g. 2026-03-31; default: today, up to now.")
 @click.option("--collector", metavar="URL", help="Send the newest events there instead of landing them.")
 @click.option("--write-key", help="Write key of the tenant, with --collector.")

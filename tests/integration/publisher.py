@@ -20,7 +20,9 @@ def main() -> None:
     """Serve one home per line until standard input ends."""
     # strace counts calls per thread: with one thread the n-th call is the same one in every run.
     connect = duckdb.connect
-    duckdb.connect = lambda path=":memory:", read_only=False: connect(path, read_only, {"threads": 1})  # type: ignore
+    duckdb.connect = lambda path=":memory:", read_only=False, config=None: connect(  # type: ignore
+        path, read_only, {**(config or {}), "threads": 1}
+    )
     for line in sys.stdin:
         child = os.fork()
         if child == 0:

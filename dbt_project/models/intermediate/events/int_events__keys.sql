@@ -48,13 +48,12 @@ with
         {% endif %}
     ),
 
-    -- Ranking only the few ids that came more than once is half the cost of ranking all.
-    repeated as (select tenant, message_id from candidates group by tenant, message_id having count(*) > 1),
+    -- Ranking only the few ids that came more than once is cheaper than ranking all. An id that two tenants use is
+    -- looked at twice and ranked within each.
+    repeated as (select message_id from candidates group by message_id having count(*) > 1),
 
     single as (
-        select c.*
-        from candidates as c
-        where not exists (select 1 from repeated as r where r.tenant = c.tenant and r.message_id = c.message_id)
+        select c.* from candidates as c where not exists (select 1 from repeated as r where r.message_id = c.message_id)
     ),
 
     ranked as (
@@ -64,7 +63,7 @@ with
                 partition by c.tenant, c.message_id order by c.received_at, c.file_id, c.ingest_row
             ) as copy_rank
         from candidates as c
-        inner join repeated as r on r.tenant = c.tenant and r.message_id = c.message_id
+        inner join repeated as r on r.message_id = c.message_id
     )
 
 select tenant, message_id, received_at, file_id, ingest_row

@@ -1,0 +1,53 @@
+"""Reading the YAML of KPIs and measures: shapes that dbt would accept or crash on are refused by file and field."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from almanac.errors import AlmanacError
+
+
+def read(file: Path) -> dict[str, Any]:
+    """The mapping that a YAML file holds; empty for an empty file."""
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+    except yaml.YAMLError as e:
+        raise AlmanacError(f"{file}: not valid YAML: {' '.join(str(e).split())}") from e
+    if not isinstance(content, dict):
+        raise AlmanacError(f"{file}: the file must hold `models:` or `metrics:`, not a {type(content).__name__}")
+    return content
+
+
+def entries(owner: dict[str, Any], key: str, file: Path) -> list[dict[str, Any]]:
+    """The list under `key`: mappings that each have a name."""
+    entries = owner.get(key) or []
+    if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
+        raise AlmanacError(f"{file}: {key} must be a list of mappings")
+    for entry in entries:
+        if not entry.get("name"):
+            raise AlmanacError(f"{file}: {key}: an entry has no name")
+    return entries
+
+
+def kpi_settings(metric: dict[str, Any], file: Path) -> Any:
+    """What stands under `config.meta.kpi`; None where the metric is no KPI."""
+    owner: Any = metric
+    for key in ("config", "meta"):
+        owner = owner.get(key) or {}
+        if not isinstance(owner, dict):
+            raise AlmanacError(f"{file}: {metric['name']}: {key} must be a mapping")
+    if "kpi" in owner and not isinstance(owner["kpi"], dict):
+        raise AlmanacError(f"{file}: config.meta.kpi must be a mapping of the KPI's settings")
+    return owner.get("kpi")
+
+
+def input_name(field: str, value: Any, file: Path) -> str:
+    """The name of an input metric. A filter, alias or offset on it would be ignored here, so it is refused."""
+    if isinstance(value, dict) and set(value) == {"name"}:
+        value = value["name"]
+    if not isinstance(value, str):
+        raise AlmanacError(
+            f"{file}: {field}: give just the name of a measure; a filter or an offset belongs to a measure of its own"
+        )
+    return value
