@@ -48,5 +48,5 @@ def test_events_of_the_client_library_are_counted_on_the_page(tmp_path: Path) ->
 
 def _cells(page: str) -> list[str]:
     """The text of every table cell, in order."""
-    found = re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", page, flags=re.S)
+    found = re.findall(r"<t[dh][^>]*>(.*?)</t[dh]>", page, flags=re.DOTALL)
     return [html.unescape(re.sub(r"<[^>]+>", "", cell)).strip() for cell in found]
