@@ -1,0 +1,99 @@
+"""KPI history: each publication appends what it changed to the lake, so that a rebuild has the same history."""
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from almanac.build import run_build
+from almanac.dbt_worker import WarmDbt
+from almanac.publish import publish, rollback
+from almanac.settings import Settings
+from almanac.versions import Version
+from tests.small_lake import FIRST_DAY, PASSED, land_day, land_days
+
+pytestmark = pytest.mark.xdist_group("history")
+
+
+@pytest.fixture(scope="module")
+def dbt() -> WarmDbt:
+    """dbt, parsed once."""
+    return WarmDbt()
+
+
+@pytest.fixture(scope="module")
+def published(dbt: WarmDbt, tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, list[Version]]:
+    """Three publications: two days, a third day, and late events of the first day."""
+    settings = Settings.for_home(tmp_path_factory.mktemp("history"))
+    versions = []
+    for step in range(3):
+        if step == 0:
+            land_days(settings, 2)
+        else:
+            land_day(
+                settings, FIRST_DAY + timedelta(days=2) if step == 1 else FIRST_DAY, tag="" if step == 1 else "late"
+            )
+        assert run_build(settings, runner=dbt).succeeded
+        versions.append(publish(settings, PASSED).version)
+    return settings, versions
+
+
+def test_a_rebuild_has_the_same_history(
+    published: tuple[Settings, list[Version]], dbt: WarmDbt, tmp_path: Path
+) -> None:
+    settings, versions = published
+    again = replace(Settings.for_home(tmp_path), lake=settings.lake)
+    for own in (settings, again):
+        assert run_build(own, runner=dbt, full_refresh=True).succeeded
+    query = "from kpis.kpi_history order by all"
+    kept, rebuilt = _rows(settings.warehouse, query), _rows(again.warehouse, query)
+    assert kept == rebuilt
+    assert {row[0] for row in kept} == {version.id for version in versions}
+    assert _rows(versions[-1].path, "select * from kpi_history order by all") == kept
+
+
+def test_what_was_shown_as_of_a_publication_is_a_lookup(published: tuple[Settings, list[Version]]) -> None:
+    """The newest row of each value up to a publication equals what that version shows."""
+    _, versions = published
+    for number, version in enumerate(versions):
+        ids = [v.id for v in versions[: number + 1]]
+        as_of = """
+            select tenant, kpi, time_grain, period_start, dimension, dimension_value, numerator, denominator
+            from kpi_history where list_contains($ids, publication_id)
+            qualify row_number() over (
+                partition by tenant, kpi, time_grain, period_start, dimension, dimension_value
+                order by list_position($ids, publication_id) desc
+            ) = 1 order by all
+        """
+        shown = """
+            select tenant, kpi, time_grain, period_start, dimension, dimension_value, numerator, denominator
+            from kpi_values order by all
+        """
+        assert _rows(versions[-1].path, as_of, {"ids": ids}) == _rows(version.path, shown)
+
+
+def test_a_restatement_says_why(published: tuple[Settings, list[Version]]) -> None:
+    _, versions = published
+    restated = _rows(
+        versions[-1].path,
+        "select cause, numerator from kpi_history where kpi = 'gmv' and time_grain = 'day' and dimension = 'all' "
+        f"and tenant = 'rentals' and period_start = date '{FIRST_DAY}' order by published_at, publication_id",
+    )
+    assert sorted(cause for cause, _ in restated) == ["first", "late_data"]
+
+
+def test_going_back_and_forth_leaves_the_history_alone(published: tuple[Settings, list[Version]]) -> None:
+    settings, versions = published
+    before = _rows(versions[-1].path, "select count(*) from kpi_history")
+    assert rollback(settings).id == versions[-2].id
+    assert rollback(settings, versions[-1].id).id == versions[-1].id
+    assert not publish(settings, PASSED).is_new
+    assert _rows(versions[-1].path, "select count(*) from kpi_history") == before
+
+
+def _rows(database: Path, query: str, parameters: dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
+    with duckdb.connect(str(database), read_only=True) as con:
+        return con.execute(query, parameters or {}).fetchall()
