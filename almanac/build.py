@@ -98,8 +98,9 @@ def _prepare(settings: Settings, lake: Lake, full_refresh: bool) -> _Work | None
             [(e.kind, str(lake.absolute(e.path))) for e in entries if e.kind in LAKE_FILE_KINDS],
             [(kind, str(lake.schema_file(kind))) for kind in KINDS],
         )
-        raw_tables.fill(engine, lake, entries, pending, full)
+        # First the mark that these landings are not built: raw rows that a crash leaves behind are then filled again.
         log.begin(full)
+        raw_tables.fill(engine, lake, entries, pending, full)
     return _Work(uuid.uuid4().hex, full, pending, remembered)
 
 
