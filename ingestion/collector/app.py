@@ -1,43 +1,34 @@
-"""The ASGI application: which address means what, and the way of a request from the door to the log."""
+"""The ASGI application: the way of a request from its address to the log."""
 
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 from urllib.parse import parse_qs
 
 import msgspec
 
 from almanac.state import WriteKey
-from ingestion.collector import records, segment, track
+from ingestion.collector import records
 from ingestion.collector.answers import answer
 from ingestion.collector.auth import KeyRing, key_of, missing_key
+from ingestion.collector.dialects import Document, Match, Request, Route, match, methods_at
 from ingestion.collector.door import Door
 from ingestion.collector.limits import ClientGone, Receive, inflate, read_body
 from ingestion.collector.problems import Problem
 from ingestion.collector.refusals import Refusals
-from ingestion.collector.segment import Found
 from ingestion.collector.wal import Wal
 
 Message = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
-Reader = Callable[[bytes, bytes], Found]
 Headers = list[tuple[bytes, bytes]]
-
-READERS: dict[str, Reader] = {
-    **dict.fromkeys(segment.BATCH, segment.read_batch),
-    **{path: partial(segment.read_single, type_=name) for path, name in segment.TYPES.items()},
-    track.PATH: track.read_track,
-}
 
 # Write keys are public and nothing can be read with them, so any page may send.
 _CORS = ((b"access-control-allow-origin", b"*"), (b"access-control-expose-headers", b"retry-after"))
 _PREFLIGHT: Headers = [
     (b"access-control-allow-origin", b"*"),
-    (b"access-control-allow-methods", b"POST, OPTIONS"),
     (b"access-control-allow-headers", b"authorization, content-type, content-encoding, *"),
     (b"access-control-max-age", b"86400"),
 ]
@@ -85,18 +76,20 @@ class Collector:
             await self._live(receive, send)
             return
         path = scope["path"].rstrip("/")
-        reader = READERS.get(path)
-        if reader is None:
+        found = match(path)
+        if found is None:
             await self._other(scope, path, send)
-        elif scope["method"] == "POST":
-            await self._collect(reader, _Attempt(path), scope, receive, send)
-        elif scope["method"] == "OPTIONS":
-            await _respond(send, 204, _PREFLIGHT)
+            return
+        method = scope["method"]
+        route = found.routes.get(method)
+        if route is not None:
+            await self._answer(route, found, _Attempt(path), scope, receive, send)
+        elif method == "OPTIONS":
+            await _respond(send, 204, [*_PREFLIGHT, (b"access-control-allow-methods", methods_at(found).encode())])
         else:
-            message = f"{path} takes POST, not {scope['method'][:20]}."
-            await _respond_problem(
-                send, Problem(405, "method_not_allowed", message, headers=((b"allow", b"POST, OPTIONS"),))
-            )
+            message = f"{path} takes {' or '.join(sorted(found.routes))}, not {method[:20]}."
+            allow = (b"allow", methods_at(found).encode())
+            await _respond_problem(send, Problem(405, "method_not_allowed", message, headers=(allow,)))
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -106,9 +99,11 @@ class Collector:
         await self._stop()
         await send({"type": "lifespan.shutdown.complete"})
 
-    async def _collect(self, reader: Reader, attempt: _Attempt, scope: Message, receive: Receive, send: Send) -> None:
+    async def _answer(
+        self, route: Route, found: Match, attempt: _Attempt, scope: Message, receive: Receive, send: Send
+    ) -> None:
         try:
-            body = await self._accept(reader, attempt, scope, receive)
+            body = await self._accept(route, found, attempt, scope, receive)
         except Problem as problem:
             if not problem.kept:
                 self._refusals.note(problem, attempt.path, attempt.key, attempt.size)
@@ -122,14 +117,14 @@ class Collector:
         else:
             await _respond(send, 200, [_JSON, *_CORS], body)
 
-    async def _accept(self, reader: Reader, attempt: _Attempt, scope: Message, receive: Receive) -> bytes:
+    async def _accept(self, route: Route, found: Match, attempt: _Attempt, scope: Message, receive: Receive) -> bytes:
         """The answer, given only when the events are on the disk. Raises Problem or ClientGone."""
-        trouble = self._wal.trouble
-        if trouble is not None:
-            raise trouble.problem()
         headers: dict[bytes, bytes] = dict(scope["headers"])
-        if scope["query_string"]:
-            _refuse_key_in_url(scope["query_string"])
+        query: bytes = scope["query_string"]
+        if route.takes_events:
+            self._refuse_in_trouble()
+            if query:
+                _refuse_key_in_url(query)
         token = key_of(headers.get(b"authorization"))
         if token is not None:
             attempt.key = await self._keys.find(token)
@@ -137,16 +132,23 @@ class Collector:
         attempt.size = len(body)
         received_at = datetime.now(UTC)
         body = inflate(body, headers.get(b"content-encoding", b"").strip().lower())
-        found = reader(body, headers.get(b"content-type", b""))
+        read = route.reader(Request(scope["method"], attempt.path, body, headers, found.parameters, query))
+        if attempt.key is None and read.write_key is not None:
+            attempt.key = await self._keys.find(read.write_key)
+        if isinstance(read, Document):
+            return read.body
         key = attempt.key
         if key is None:
-            if found.write_key is None:
-                raise missing_key()
-            key = attempt.key = await self._keys.find(found.write_key)
-        verdicts = self._door.judge(found, key.tenant, key.source, received_at)
-        record = records.encode(key.tenant, key.source, received_at, len(found.items), verdicts)
+            raise missing_key()
+        verdicts = self._door.judge(read, key.tenant, key.source, received_at)
+        record = records.encode(key.tenant, key.source, received_at, len(read.items), verdicts)
         await self._wal.append(record)
-        return answer(verdicts, found.is_batch)
+        return answer(verdicts, read.is_batch)
+
+    def _refuse_in_trouble(self) -> None:
+        trouble = self._wal.trouble
+        if trouble is not None:
+            raise trouble.problem()
 
     async def _other(self, scope: Message, path: str, send: Send) -> None:
         if path == "/health/live":

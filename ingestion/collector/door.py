@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from ingestion.collector.dialects import Found, Item
 from ingestion.collector.limits import (
     MAX_DEPTH,
     MAX_EVENT_BYTES,
@@ -14,7 +15,6 @@ from ingestion.collector.limits import (
     MAX_PROPERTY_NAME,
 )
 from ingestion.collector.messages import deeper_than, kind_of, redact, write
-from ingestion.collector.segment import Found, Item
 from ingestion.envelope import Arrival, QuarantineRow, to_row
 from ingestion.tracking_plan import Plan, Reason
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from ingestion.collector import records
 from ingestion.collector.answers import answer
+from ingestion.collector.dialects import Found, Request, segment
 from ingestion.collector.door import Door, Verdict
 from ingestion.collector.problems import Problem
-from ingestion.collector.segment import Found, read_batch, read_single
 from ingestion.envelope import QuarantineRow, to_row
 from ingestion.tracking_plan import Reason, load_plan
 
@@ -23,16 +23,21 @@ SEARCH = {"type": "track", "event": "Property Searched", "userId": "u1", "proper
 IP = "203.0.113.77"
 
 
+def read_batch(body: bytes) -> Found:
+    return segment.read_batch(Request("POST", "", body))
+
+
 def judge(found: Found) -> list[Verdict]:
     return DOOR.judge(found, "rentals", "web", NOW)
 
 
 def batch(*events: Any, **beside: Any) -> list[Verdict]:
-    return judge(read_batch(json.dumps({"batch": events, **beside}).encode(), b""))
+    return judge(read_batch(json.dumps({"batch": events, **beside}).encode()))
 
 
 def single(message: dict[str, Any], type_: str | None = "track") -> Verdict:
-    return judge(read_single(json.dumps(message).encode(), b"", type_))[0]
+    request = Request("POST", "", json.dumps(message).encode())
+    return judge(segment.read_single(request, type_))[0]
 
 
 def codes(verdict: Verdict) -> list[str]:
@@ -41,7 +46,7 @@ def codes(verdict: Verdict) -> list[str]:
 
 def test_an_event_that_needs_nothing_is_kept_byte_for_byte() -> None:
     raw = b'{"type": "track",   "event":"Property Searched","userId":"u1", "properties":{"n":1.50}}'
-    (verdict,) = judge(read_batch(b'{"batch":[' + raw + b"]}", b""))
+    (verdict,) = judge(read_batch(b'{"batch":[' + raw + b"]}"))
     assert verdict == Verdict(raw)
 
 
@@ -86,12 +91,12 @@ def test_credentials_and_addresses_never_reach_the_log() -> None:
     verdicts = [
         single({**SEARCH, **dirty}),
         *batch({**SEARCH, **dirty}, SEARCH, writeKey=key, context={"ip": IP}),
-        *judge(read_batch(b'{"batch":[[{"writeKey":"' + key.encode() + b'","ip":"' + IP.encode() + b'"}]]}', b"")),
-        *judge(read_batch(b'{"batch":[{"writeKey":"' + key.encode() + b'","a":"\xff"}]}', b"")),
-        *judge(read_batch(b'{"batch":[{"writeKey":"' + key.encode() + b'","a":NaN}]}', b"")),
+        *judge(read_batch(b'{"batch":[[{"writeKey":"' + key.encode() + b'","ip":"' + IP.encode() + b'"}]]}')),
+        *judge(read_batch(b'{"batch":[{"writeKey":"' + key.encode() + b'","a":"\xff"}]}')),
+        *judge(read_batch(b'{"batch":[{"writeKey":"' + key.encode() + b'","a":NaN}]}')),
         single({**SEARCH, **dirty, "properties": {"q": "x" * 40_000}}),
-        *judge(read_batch(b'{"batch":[{"writeKey":"' + key.encode() + b'","writeKey":null}]}', b"")),
-        *judge(read_batch(b'{"batch":[{"context":{"ip":"' + IP.encode() + b'","ip":null}}]}', b"")),
+        *judge(read_batch(b'{"batch":[{"writeKey":"' + key.encode() + b'","writeKey":null}]}')),
+        *judge(read_batch(b'{"batch":[{"context":{"ip":"' + IP.encode() + b'","ip":null}}]}')),
     ]
     kept = b"".join(verdict.raw for verdict in verdicts)
     assert key.encode() not in kept

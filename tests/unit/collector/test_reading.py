@@ -8,16 +8,32 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingestion.collector.dialects import Found, Request, segment, track
+from ingestion.collector.limits import MAX_EVENTS
 from ingestion.collector.messages import deeper_than, read, read_odd, redact, write
 from ingestion.collector.problems import Problem
-from ingestion.collector.segment import MAX_EVENTS, Found, read_batch, read_single
-from ingestion.collector.track import read_track
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=20,
 )
+
+
+def request(body: bytes, content_type: bytes = b"") -> Request:
+    return Request("POST", "/v1/batch", body, {b"content-type": content_type})
+
+
+def read_single(body: bytes, content_type: bytes = b"", type_: str | None = None) -> Found:
+    return segment.read_single(request(body, content_type), type_)
+
+
+def read_batch(body: bytes, content_type: bytes = b"") -> Found:
+    return segment.read_batch(request(body, content_type))
+
+
+def read_track(body: bytes, content_type: bytes = b"") -> Found:
+    return track.read_track(request(body, content_type))
 
 
 def faults(found: Found) -> list[str | None]:

@@ -1,41 +1,19 @@
 """Segment's HTTP API: which address means which type of message, and how events lie in a body."""
 
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any
 
 import msgspec
 
+from ingestion.collector.dialects.interface import Found, Item, Request, Route
 from ingestion.collector.limits import MAX_DEPTH, MAX_EVENTS
 from ingestion.collector.messages import Unreadable, deeper_than, finite, kind_of, read, read_odd, refuse_body, write
 from ingestion.collector.problems import Problem
 
-_NAMES = ("track", "identify", "page", "screen", "group", "alias")
-BATCH = ("/v1/batch", "/v1/b")
-# The browser SDK uses the first letters.
-TYPES = {f"/v1/{name}": name for name in _NAMES} | {f"/v1/{name[0]}": name for name in _NAMES}
+_TYPES = ("track", "identify", "page", "screen", "group", "alias")
 
 _BOM = b"\xef\xbb\xbf"
 _NONE = msgspec.Raw()
-
-
-class Item(NamedTuple):
-    """One event of a body: its bytes, their value (None where they have none), and why they cannot be an event."""
-
-    raw: bytes
-    value: Any
-    fault: Unreadable | None = None
-
-
-@dataclass(frozen=True)
-class Found:
-    """What a body holds. `type` is what the address says; `context` and `sent_at` apply to every event of a batch."""
-
-    items: list[Item]
-    is_batch: bool = False
-    type: str | None = None
-    context: Any = None
-    sent_at: Any = None
-    write_key: str | None = field(default=None, repr=False)
 
 
 class _Batch(msgspec.Struct):
@@ -48,9 +26,9 @@ class _Batch(msgspec.Struct):
 _decode_batch = msgspec.json.Decoder(_Batch).decode
 
 
-def read_single(body: bytes, content_type: bytes, type_: str | None) -> Found:
-    """A body that is one message. Raises Problem where it is none."""
-    body = _without_bom(body)
+def read_single(request: Request, type_: str | None = None) -> Found:
+    """A body that is one message, of `type_` if the address says it. Raises Problem where it is none."""
+    body, content_type = _without_bom(request.body), request.content_type
     fault = None
     try:
         value = read(body)
@@ -63,9 +41,9 @@ def read_single(body: bytes, content_type: bytes, type_: str | None) -> Found:
     return Found([Item(body, value, fault)], type=type_, write_key=_text(value.get("writeKey")))
 
 
-def read_batch(body: bytes, content_type: bytes) -> Found:
+def read_batch(request: Request) -> Found:
     """A body with a list of messages in `batch`. Raises Problem where there is none, or one of a size not allowed."""
-    body = _without_bom(body)
+    body, content_type = _without_bom(request.body), request.content_type
     try:
         batch = _decode_batch(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -167,3 +145,11 @@ def _without_bom(body: bytes) -> bytes:
     if not body.strip():
         raise Problem(400, "empty_body", "The body is empty. Send a JSON object.")
     return body
+
+
+# The browser SDK uses the first letters.
+ROUTES = {
+    ("POST", "/v1/batch"): Route(read_batch),
+    ("POST", "/v1/b"): Route(read_batch),
+    **{("POST", f"/v1/{path}"): Route(partial(read_single, type_=name)) for name in _TYPES for path in (name, name[0])},
+}
