@@ -18,7 +18,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev demo dagster test test-fast test-deep check check-python check-types check-imports check-sql \
-        check-models check-almanac format parse lock docs bench clean distclean
+        check-models check-almanac format parse lock docs bench bench-collector clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -130,6 +130,9 @@ lock: $(VENV)/.made ## Resolve the dependencies again (both locks)
 
 docs: $(VENV)/.ready ## Write the event dictionary to target/docs
 	@$(ALMANAC) events docs --output target/docs/events.md
+
+bench-collector: $(VENV)/.ready-dev ## Compare the collector with nginx and a FastAPI twin (needs wrk)
+	@$(PY) -m benchmarks.collector $(ARGS)
 
 bench: $(VENV)/.ready-dev ## Compare a full build with hand-written SQL (1 million events)
 	@$(PY) -m benchmarks.build $(ARGS)
