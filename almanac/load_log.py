@@ -15,7 +15,7 @@ from almanac.engines import Engine
 from almanac.local_days import local_days
 
 TABLES = {
-    "file": "file_id uuid, tenant varchar, path varchar, version integer, built_version integer, built_by_run varchar",
+    "file": "file_id uuid, tenant varchar, path varchar, version bigint, built_version bigint, built_by_run varchar",
     "changed": "producer varchar, kind varchar, tenant varchar, entity varchar",
     "cause": "run_id varchar, producer varchar, kind varchar, tenant varchar, entity varchar",
     "tenant": "tenant varchar, title varchar, business varchar, time_zone varchar, currency varchar",
@@ -30,7 +30,7 @@ TABLES = {
 
 @dataclass(frozen=True)
 class Landing:
-    """One landing as the manifest lists it now: the physical file that holds it and its version."""
+    """One landing as the manifest lists it now: the physical file that holds it and its version (1 as it landed)."""
 
     file_id: str
     tenant: str
@@ -57,6 +57,16 @@ class LoadLog:
         engine.execute("create schema if not exists ctl")
         for name, columns in TABLES.items():
             engine.execute(f"create table if not exists ctl.{name} ({columns})")
+        self._widen_versions()
+
+    def _widen_versions(self) -> None:
+        """A load log made when versions were small counters: the same numbers in columns that take a hash."""
+        narrow = self.engine.execute(
+            "select column_name from information_schema.columns where table_schema = 'ctl' and table_name = 'file' "
+            "and column_name in ('version', 'built_version') and lower(data_type) = 'integer'"
+        )
+        for (name,) in narrow:
+            self.engine.execute(f"alter table ctl.file alter column {name} type bigint")
 
     def state(self, name: str) -> str | None:
         """A remembered value, or None."""

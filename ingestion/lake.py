@@ -232,7 +232,7 @@ def _rewritten(entry: Entry, kept: pa.Table, dropped: Sequence[Dropped]) -> list
             "tenant": entry.tenant,
             "source": row.source,
             "received_date": row.received_date,
-            "erased": row.rows,
+            "erased": len(row.places),
             "file_id": row.file_id.bytes,
         }
         for row in dropped

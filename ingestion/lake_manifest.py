@@ -18,7 +18,8 @@ class Entry:
     """One file of the lake.
 
     `path` is posix and relative to the lake; times are ISO 8601 in UTC without an offset, None where the file has no
-    rows or no such column; `parts` maps each landing (`file_id`) in the file to its version, 1 when it landed.
+    rows or no such column; `parts` maps each landing (`file_id`) in the file to its version: 1 when it landed, above
+    that after rows were dropped.
     """
 
     kind: Kind

@@ -30,6 +30,7 @@ from ingestion.envelope import Arrival
 from ingestion.lake import Entry, Lake, LandResult
 from ingestion.lake_commit import commit_files, new_file
 from ingestion.lake_manifest import Manifest
+from ingestion.lake_rewrite import next_version
 from ingestion.lake_schema import HISTORY, TYPES
 from ingestion.lake_store import LocalStore
 from ingestion.tracking_plan import load_plan
@@ -297,7 +298,7 @@ def test_dropped_rows_are_gone_and_counted(lake: Lake, tmp_path: Path) -> None:
     (before,) = lake.entries("events")
     entry = lake.rewrite(before.path, "user_id in ('user-1', 'user-3')")
     assert entry.path == before.path.replace(".parquet", "-v2.parquet")
-    assert (entry.rows, entry.parts) == (3, {result.file_ids[0]: 2})
+    assert (entry.rows, entry.parts) == (3, {result.file_ids[0]: next_version(1, [1, 3])})
     assert lake.entries("events") == [entry]
     assert [row["ingest_row"] for row in rows_of(lake)] == [0, 2, 4], "places stay what they were"
     assert sums(lake) == {"received": 5, "suppressed": 0, "erased": 2, "accepted": 3, "quarantined": 0}
@@ -308,13 +309,30 @@ def test_dropped_rows_are_gone_and_counted(lake: Lake, tmp_path: Path) -> None:
 
 def test_rewriting_again_gives_the_next_version(lake: Lake) -> None:
     result = land(lake, [arrival(n) for n in range(3)])
-    for version in (2, 3, 4):
-        entry = lake.rewrite(lake.entries("events")[0].path, f"ingest_row = {version - 2}")
-        assert entry.path.endswith(f"{result.file_ids[0]}-v{version}.parquet")
-        assert entry.parts == {result.file_ids[0]: version}
+    versions = [1]
+    for number in (2, 3, 4):
+        entry = lake.rewrite(lake.entries("events")[0].path, f"ingest_row = {number - 2}")
+        assert entry.path.endswith(f"{result.file_ids[0]}-v{number}.parquet")
+        versions.append(entry.parts[result.file_ids[0]])
+    assert len(set(versions)) == 4
+    assert max(versions) < 2**63, "a bigint"
     assert entry.rows == 0, "a landing that became empty stays listed"
     assert sums(lake)["erased"] == 3
     assert lake.verify() == []
+
+
+def test_a_restored_lake_that_is_erased_differently_comes_to_another_version(lake: Lake, tmp_path: Path) -> None:
+    """Otherwise the load log would take what it never saw for built."""
+    (landing,) = land(lake, [arrival(n) for n in range(3)]).file_ids
+    shutil.copytree(tmp_path / "lake", tmp_path / "copy")
+    versions: list[int] = []
+    for drop in ("user_id = 'user-0'", "user_id = 'user-1'", "user_id = 'user-1'"):
+        shutil.rmtree(tmp_path / "lake")
+        shutil.copytree(tmp_path / "copy", tmp_path / "lake")
+        restored = Lake.open(Settings.for_home(tmp_path), PLAN)
+        versions.append(restored.rewrite(restored.entries("events")[0].path, drop).parts[landing])
+    assert versions[0] != versions[1]
+    assert versions[1] == versions[2], "the same content is the same version: nothing to do"
 
 
 def test_a_condition_that_no_row_meets_changes_nothing(lake: Lake, tmp_path: Path) -> None:
@@ -344,7 +362,7 @@ def test_only_landings_that_lose_rows_get_a_new_version(lake: Lake, tmp_path: Pa
     store = LocalStore(tmp_path / "lake")
     assert commit_files(store, Manifest(store), "compacted", [file], [entry.path for entry in entries])
     entry = lake.rewrite(path, "user_id = 'user-3'")
-    assert entry.parts == {a: 1, b: 2}
+    assert entry.parts == {a: 1, b: next_version(1, [0])}
     assert entry.path.endswith("/compacted-v2.parquet")
     assert [(row["file_id"], row["erased"]) for row in rows_of(lake, "counters") if row["erased"]] == [(UUID(b), 1)]
 
