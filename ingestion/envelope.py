@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from ingestion.event_times import judge_times, start_of
-from ingestion.identity import identity, message_id, session_id
+from ingestion.identity import identity, message_id, nobody, session_id
 from ingestion.scrub import NeedsScrubbing, plain, scrub
 from ingestion.tracking_plan.contracts import Reason
 from ingestion.tracking_plan.judge import judge
@@ -129,7 +129,7 @@ def _row(
     user_id = identity(message, "userId", reasons, warnings)
     anonymous_id = identity(message, "anonymousId", reasons, warnings)
     if user_id is None and anonymous_id is None and arrival.identity_required:
-        reasons.append(Reason("userId", "no_identity", "an event needs a userId or an anonymousId"))
+        reasons.append(nobody(message))
     own_id, original_message_id = message_id(message, origin, reasons, warnings)
     if reasons or judged.event is None:
         return _refused(tenant, source, received_at, message, reasons, judged.event)

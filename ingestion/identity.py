@@ -21,13 +21,13 @@ def identity(message: dict[str, Any], field: str, reasons: list[Reason], warning
         return None
     if type(value) is not str:
         if type(value) is not int:
-            reasons.append(Reason(field, "wrong_type", f"{field} must be text"))
+            reasons.append(Reason(field, "invalid_identity", f"{field} must be text"))
             return None
         value = str(value)
         warnings.append(f"converted:{field}")
     if len(value) > LONGEST_ID:
         # Never cut: two long ids with the same beginning would become one person.
-        reasons.append(Reason(field, "too_large", f"{field} is longer than {LONGEST_ID} characters"))
+        reasons.append(Reason(field, "identity_too_long", f"{field} is longer than {LONGEST_ID} characters"))
         return None
     if value.lower() in _NO_IDS:
         if value:
@@ -35,6 +35,16 @@ def identity(message: dict[str, Any], field: str, reasons: list[Reason], warning
         return None
     assert_plain(value)
     return value
+
+
+def nobody(message: dict[str, Any]) -> Reason:
+    """Why an event without a usable id is refused: it has none, or one that only a client's mistake can be."""
+    for field in ("userId", "anonymousId"):
+        text = str(message.get(field)) if type(message.get(field)) in (str, int) else ""
+        if text and text.lower() in _NO_IDS:
+            what = f"{field} {text!r} looks like a mistake of the client; send a real id, or none"
+            return Reason(field, "illegal_identity", what)
+    return Reason("userId", "missing_identity", "an event needs a userId or an anonymousId")
 
 
 def session_id(message: dict[str, Any], context: Any, warnings: list[str]) -> str | None:
@@ -68,7 +78,7 @@ def message_id(
     if given is None or given == "":
         warnings.append("generated:messageId")
     else:
-        reasons.append(Reason("messageId", "wrong_type", "messageId must be text"))
+        reasons.append(Reason("messageId", "invalid_message_id", "messageId must be text"))
     return _hash(origin), None
 
 

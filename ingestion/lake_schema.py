@@ -22,6 +22,7 @@ TYPES: dict[str, pa.DataType] = {
     "integer": pa.int64(),
     "number": pa.float64(),
     "money": pa.decimal128(MONEY_DIGITS, MONEY_SCALE),
+    "currency": pa.string(),
     "boolean": pa.bool_(),
     "date": pa.date32(),
 }

@@ -18,6 +18,7 @@ DATA_TYPES = {
     "integer": "bigint",
     "number": "double precision",
     "money": "decimal(18,4)",
+    "currency": "varchar",
     "boolean": "boolean",
     "timestamp": "timestamp",
     "date": "date",

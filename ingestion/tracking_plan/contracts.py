@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from ingestion.tracking_plan.model import EventContract, Plan, Property, Tenant
 from ingestion.tracking_plan.names import CONTEXT_PREFIX
-from ingestion.tracking_plan.values import PARSERS, Parser
+from ingestion.tracking_plan.values import PARSERS, Parser, Unfit
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,8 @@ def _convert(
     try:
         typed[name] = spec.parse(value)
     except ValueError as unfit:
-        reasons.append(Reason(name, "wrong_type", f"{name} of {event}: {unfit}"))
+        code = unfit.code if isinstance(unfit, Unfit) else "wrong_type"
+        reasons.append(Reason(name, code, f"{name} of {event}: {unfit}"))
         return
     if spec.natural is not None and type(value) not in spec.natural:
         warnings.append(f"converted:{name}")

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from ingestion.tracking_plan.contracts import Judges, Known, Reason
 from ingestion.tracking_plan.model import MESSAGE_TYPES, Plan
 
+LONGEST_NAME = 200  # characters of an event's name
 SHOWN = 80  # characters of a client's text that a reason repeats
 
 
@@ -118,10 +119,12 @@ def _shown(text: object) -> str:
 
 
 def _no_such_event(names: tuple[str, ...], tenant: str, name: object) -> Reason:
-    if name is None or name == "":
-        return Reason("event", "missing", "a track message needs the name of its event")
+    if name is None or (type(name) is str and not name.strip()):
+        return Reason("event", "missing_event_name", "a track message needs the name of its event")
     if type(name) is not str:
-        return Reason("event", "wrong_type", "the name of an event must be text")
+        return Reason("event", "invalid_event_name", "the name of an event must be text")
+    if len(name) > LONGEST_NAME:
+        return Reason("event", "invalid_event_name", f"the name of an event has at most {LONGEST_NAME} characters")
     near = _nearest(name[:SHOWN], names)
     hint = f"; did you mean {near!r}?" if near else ""
     return Reason("event", "unknown_event", f"{_shown(name)} is not in the tracking plan of {tenant}{hint}")
@@ -129,9 +132,9 @@ def _no_such_event(names: tuple[str, ...], tenant: str, name: object) -> Reason:
 
 def _no_such_type(kind: object) -> Reason:
     if kind is None or kind == "":
-        return Reason("type", "missing", f"a message needs its type: {', '.join(MESSAGE_TYPES)}")
+        return Reason("type", "unknown_type", f"a message needs its type: {', '.join(MESSAGE_TYPES)}")
     if type(kind) is not str:
-        return Reason("type", "wrong_type", "the type of a message must be text")
+        return Reason("type", "unknown_type", "the type of a message must be text")
     near = _nearest(kind[:SHOWN], MESSAGE_TYPES)
     hint = f"; did you mean {near!r}?" if near else ""
     return Reason("type", "unknown_type", f"{_shown(kind)} is not one of {', '.join(MESSAGE_TYPES)}{hint}")

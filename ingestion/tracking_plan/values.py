@@ -11,7 +11,9 @@ from decimal import Context, Decimal, Inexact, InvalidOperation
 from math import isfinite
 from typing import Any, Literal
 
-PropertyType = Literal["string", "integer", "number", "money", "boolean", "timestamp", "date"]
+from ingestion.tracking_plan.currencies import CURRENCIES
+
+PropertyType = Literal["string", "integer", "number", "money", "currency", "boolean", "timestamp", "date"]
 Parser = Callable[[Any], Any]
 
 MONEY_DIGITS, MONEY_SCALE = 18, 4
@@ -21,6 +23,7 @@ _CENT_OF_A_CENT = Decimal((0, (1,), -MONEY_SCALE))
 _MONEY = Context(prec=MONEY_DIGITS, traps=[Inexact, InvalidOperation])
 _DECIMAL_TEXT = re.compile(r"[+-]?[0-9]{1,20}(?:\.[0-9]{1,20})?")
 _INTEGER_TEXT = re.compile(r"[+-]?[0-9]{1,19}")
+_NO_MONEY = "invalid_money"
 _BIGINT_MIN, _BIGINT_MAX = -(2**63), 2**63 - 1
 _EXACT_FLOAT = 2.0**53
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - naive UTC, as the lake stores it
@@ -29,7 +32,14 @@ _LONGEST_DATE = 11  # characters of a date alone, with Z
 
 
 class Unfit(ValueError):
-    """A value that its declared type cannot hold; the text says what was expected and what kind of value came."""
+    """A value that its declared type cannot hold; the text says what was expected and what kind of value came.
+
+    `code` is the reason's stable code.
+    """
+
+    def __init__(self, message: str, code: str = "wrong_type") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 def _kind(value: object) -> str:
@@ -97,21 +107,34 @@ def parse_money(value: Any) -> Decimal:
     kind = type(value)
     if kind is float:
         if not isfinite(value):
-            raise Unfit("expected money, got a number that is not finite")
+            raise Unfit("expected money, got a number that is not finite", _NO_MONEY)
         number = Decimal(repr(value))
     elif kind is int or (kind is str and len(value) <= 40 and _DECIMAL_TEXT.fullmatch(value)):
         number = Decimal(value)
     elif kind is Decimal and value.is_finite():
         number = value
     else:
-        raise Unfit(f"expected money, got {_kind(value)}{' that is not a decimal number' if kind is str else ''}")
+        odd = " that is not a decimal number (write 1234.56)" if kind is str else ""
+        raise Unfit(f"expected money, got {_kind(value)}{odd}", _NO_MONEY)
     try:
         return _MONEY.quantize(number, _CENT_OF_A_CENT)
     except Inexact:
-        raise Unfit(f"expected money, got a number with more than {MONEY_SCALE} decimals") from None
+        raise Unfit(f"expected money, got a number with more than {MONEY_SCALE} decimals", _NO_MONEY) from None
     except InvalidOperation:
         digits = MONEY_DIGITS - MONEY_SCALE
-        raise Unfit(f"expected money, got a number with more than {digits} digits before the point") from None
+        code = "number_out_of_range" if abs(number) > _BIGINT_MAX else _NO_MONEY
+        raise Unfit(f"expected money, got a number with more than {digits} digits before the point", code) from None
+
+
+def parse_currency(value: Any) -> str:
+    """A currency by its three letters (ISO 4217), in capitals."""
+    if type(value) is str and value in CURRENCIES:
+        return value
+    if type(value) is not str:
+        raise Unfit(f"expected a currency (three letters, ISO 4217), got {_kind(value)}", "unknown_currency")
+    near = value.strip().upper()
+    hint = f"; did you mean {near}?" if near in CURRENCIES else ""
+    raise Unfit(f"expected a currency (three letters, ISO 4217), got text that is none{hint}", "unknown_currency")
 
 
 def parse_boolean(value: Any) -> bool:
@@ -182,6 +205,7 @@ PARSERS: dict[str, Parser] = {
     "integer": parse_integer,
     "number": parse_number,
     "money": parse_money,
+    "currency": parse_currency,
     "boolean": parse_boolean,
     "timestamp": parse_time,
     "date": parse_date,

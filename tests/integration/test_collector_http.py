@@ -149,12 +149,12 @@ def test_a_batch_keeps_what_is_fit_and_names_the_rest(client: httpx.Client, home
     document = answer.json()
     assert (document["accepted"], document["rejected"]) == (1, 3)
     told = [(e["index"], e["code"], e["field"]) for e in document["errors"]]
-    assert told == [(1, "unknown_event", "event"), (2, "not_an_object", ""), (3, "no_identity", "userId")]
+    assert told == [(1, "unknown_event", "event"), (2, "not_an_object", ""), (3, "missing_identity", "userId")]
     assert all(e["message"] for e in document["errors"])
     landed(home, good["messageId"])
     ids = f"message_id::varchar in ('{unknown['messageId']}', '{nameless['messageId']}')"
     rows = eventually(lambda: lake_rows(home, "quarantine", "code, payload", ids))
-    assert sorted(code for code, _ in rows) == ["no_identity", "unknown_event"]
+    assert sorted(code for code, _ in rows) == ["missing_identity", "unknown_event"]
     assert all(json.loads(payload)["sentAt"] == "2026-05-01T10:00:00Z" for _, payload in rows)
 
 

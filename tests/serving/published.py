@@ -147,7 +147,12 @@ def _checks() -> Iterator[tuple[Any, ...]]:
 
 def _arrivals() -> dict[str, list[tuple[Any, ...]]]:
     tables: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
-    reasons = (("amount", "missing"), ("price", "wrong_type"), ("event", "unknown_event"), ("userId", "no_identity"))
+    reasons = (
+        ("amount", "missing"),
+        ("price", "wrong_type"),
+        ("event", "unknown_event"),
+        ("userId", "missing_identity"),
+    )
     events = (
         "page_viewed",
         "listing_viewed",

@@ -221,7 +221,10 @@ def test_a_missing_id_is_derived_from_where_the_event_lies(missing: object) -> N
 
 
 def test_an_object_is_no_id() -> None:
-    assert refusal_of(messageId={"id": 1}).field == "messageId"
+    refused = refusal_of(messageId={"id": 1})
+    assert (refused.field, refused.code) == ("messageId", "invalid_message_id")
+    refused = refusal_of(userId={"id": 1}, anonymousId=...)
+    assert (refused.field, refused.code) == ("userId", "invalid_identity")
 
 
 # Identity
@@ -231,7 +234,7 @@ def test_an_object_is_no_id() -> None:
 def test_an_id_that_is_a_clients_mistake_identifies_nobody(text: object) -> None:
     assert row_of(userId=text).user_id is None
     refused = refusal_of(userId=text, anonymousId=...)
-    assert (refused.field, refused.code) == ("userId", "no_identity")
+    assert (refused.field, refused.code) == ("userId", "illegal_identity" if text else "missing_identity")
 
 
 def test_a_numbers_digits_are_an_id() -> None:
@@ -241,7 +244,7 @@ def test_a_numbers_digits_are_an_id() -> None:
 
 def test_a_long_id_is_refused_rather_than_cut() -> None:
     assert row_of(userId="x" * 256).user_id == "x" * 256
-    assert refusal_of(userId="x" * 257).code == "too_large"
+    assert refusal_of(userId="x" * 257).code == "identity_too_long"
 
 
 def test_rows_of_files_need_no_identity() -> None:
@@ -264,11 +267,11 @@ def test_the_session_may_stand_in_the_message_or_its_context() -> None:
 def test_a_refusal_keeps_everything_and_every_reason() -> None:
     refused = refusal_of(event="booking_confirmed", properties={"amount": "x"}, userId=..., anonymousId=...)
     assert [(r["field"], r["code"]) for r in json.loads(refused.reasons)] == [
-        ("amount", "wrong_type"),
+        ("amount", "invalid_money"),
         ("booking_id", "missing"),
-        ("userId", "no_identity"),
+        ("userId", "missing_identity"),
     ]
-    assert (refused.field, refused.code, refused.event) == ("amount", "wrong_type", "booking_confirmed")
+    assert (refused.field, refused.code, refused.event) == ("amount", "invalid_money", "booking_confirmed")
     assert refused.message == json.loads(refused.reasons)[0]["message"]
     assert refused.message_id == UUID(MESSAGE_ID).bytes
     assert json.loads(refused.payload)["properties"] == {"amount": "x"}

@@ -135,7 +135,7 @@ def test_what_lands_is_what_was_sent(lake: Lake) -> None:
 def test_columns_are_the_envelope_the_plans_columns_and_the_place_with_their_types(lake: Lake) -> None:
     land(lake, [arrival(1), bad(2)])
     names = {"string": "VARCHAR", "uuid": "UUID", "timestamp": "TIMESTAMP", "integer": "BIGINT", "bigint": "BIGINT"}
-    names |= {"money": "DECIMAL(18,4)", "number": "DOUBLE", "boolean": "BOOLEAN", "date": "DATE"}
+    names |= {"money": "DECIMAL(18,4)", "number": "DOUBLE", "boolean": "BOOLEAN", "date": "DATE", "currency": "VARCHAR"}
     expected = [(name, names[kind]) for name, kind in ENVELOPE.items()]
     expected += [(column.name, names[column.type]) for column in PLAN.columns]
     expected += [("file_id", "UUID"), ("ingest_row", "BIGINT")]

@@ -103,12 +103,14 @@ def test_an_unknown_event_is_answered_with_the_nearest_name(plan: Plan) -> None:
 @pytest.mark.parametrize(
     ("message", "expected"),
     [
-        ({}, ("type", "missing")),
+        ({}, ("type", "unknown_type")),
         ({"type": "trak"}, ("type", "unknown_type")),
-        ({"type": ["track"]}, ("type", "wrong_type")),
-        ({"type": "track"}, ("event", "missing")),
-        ({"type": "track", "event": ""}, ("event", "missing")),
-        ({"type": "track", "event": 7}, ("event", "wrong_type")),
+        ({"type": ["track"]}, ("type", "unknown_type")),
+        ({"type": "track"}, ("event", "missing_event_name")),
+        ({"type": "track", "event": ""}, ("event", "missing_event_name")),
+        ({"type": "track", "event": " \t"}, ("event", "missing_event_name")),
+        ({"type": "track", "event": "x" * 201}, ("event", "invalid_event_name")),
+        ({"type": "track", "event": 7}, ("event", "invalid_event_name")),
         ({"type": "track", "event": "page_viewed"}, ("event", "unknown_event")),
         ({"type": "page", "properties": "none"}, ("properties", "wrong_type")),
         ({"type": "page", "context": []}, ("context", "wrong_type")),
@@ -135,7 +137,7 @@ def test_a_required_property_must_say_something(plan: Plan, given: dict[str, Any
 def test_every_broken_property_is_named_once(plan: Plan) -> None:
     judged = judge(plan, "rentals", track("booking_confirmed", amount="a lot", nights=1.5, country=["DE"]))
     assert sorted(reasons(judged)) == [
-        ("amount", "wrong_type"),
+        ("amount", "invalid_money"),
         ("booking_id", "missing"),
         ("country", "wrong_type"),
         ("nights", "wrong_type"),
@@ -289,6 +291,26 @@ def test_times_become_utc(text: str, expected: str) -> None:
 def test_what_names_no_instant_is_refused(value: object) -> None:
     with pytest.raises(Unfit):
         parse_time(value)
+
+
+@pytest.mark.parametrize(
+    ("amount", "code"),
+    [
+        ("1.234,56", "invalid_money"), ("1,234.56", "invalid_money"), ("EUR 5", "invalid_money"), (True, "invalid_money"),
+        (1.00001, "invalid_money"), (10**15, "invalid_money"), (2**63, "number_out_of_range"),
+    ],
+)  # fmt: skip
+def test_money_that_cannot_be_taken_has_a_code_of_its_own(plan: Plan, amount: object, code: str) -> None:
+    assert reasons(judge(plan, "rentals", track("booking_confirmed", booking_id="b", amount=amount))) == [
+        ("amount", code)
+    ]
+
+
+@pytest.mark.parametrize("currency", ["", "eur", "EURO", "XXQ", 978, " EUR"])
+def test_a_currency_is_one_of_the_worlds(plan: Plan, currency: object) -> None:
+    judged = judge(plan, "rentals", track("booking_confirmed", booking_id="b", amount=5, currency=currency))
+    assert reasons(judged) == [("currency", "unknown_currency")]
+    assert judge(plan, "rentals", track("booking_confirmed", booking_id="b", amount=5, currency="EUR")).reasons == ()
 
 
 @pytest.mark.parametrize(

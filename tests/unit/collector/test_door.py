@@ -116,9 +116,9 @@ def test_credentials_and_addresses_never_reach_the_log() -> None:
         ({**SEARCH, "properties": json.loads("[" * 32 + "]" * 32)}, "too_deep", ""),
         ({**SEARCH, "type": "trak"}, "unknown_type", "type"),
         ({**SEARCH, "event": "Unheard Of"}, "unknown_event", "event"),
-        ({**SEARCH, "event": None}, "missing", "event"),
-        ({**SEARCH, "userId": None}, "no_identity", "userId"),
-        ({**SEARCH, "userId": "undefined"}, "no_identity", "userId"),
+        ({**SEARCH, "event": None}, "missing_event_name", "event"),
+        ({**SEARCH, "userId": None}, "missing_identity", "userId"),
+        ({**SEARCH, "userId": "undefined"}, "illegal_identity", "userId"),
         ({**SEARCH, "properties": "x"}, "wrong_type", "properties"),
         (17, "not_an_object", ""),
         ([], "not_an_object", ""),
@@ -191,7 +191,7 @@ def test_a_record_of_another_format_is_not_guessed_at() -> None:
 def test_success_says_how_many_and_what_was_refused() -> None:
     good, bad = (
         Verdict(b"{}"),
-        Verdict(b"{}", (Reason("event", "missing", "no name"), Reason("userId", "no_identity", "who?"))),
+        Verdict(b"{}", (Reason("event", "missing", "no name"), Reason("userId", "missing_identity", "who?"))),
     )
     assert json.loads(answer([good], False)) == {"success": True, "accepted": 1, "rejected": 0}
     assert json.loads(answer([good, bad, good], True)) == {
@@ -200,7 +200,7 @@ def test_success_says_how_many_and_what_was_refused() -> None:
         "rejected": 1,
         "errors": [
             {"index": 1, "code": "missing", "field": "event", "message": "no name"},
-            {"index": 1, "code": "no_identity", "field": "userId", "message": "who?"},
+            {"index": 1, "code": "missing_identity", "field": "userId", "message": "who?"},
         ],
     }
 
