@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
@@ -24,6 +24,7 @@ class Settings:
     environment: str = "development"
     postgres_dsn: str | None = None
     state_dsn: str | None = None
+    suppression_secret: str | None = field(default=None, repr=False)
     host: str = "127.0.0.1"
 
     @classmethod
@@ -43,6 +44,7 @@ class Settings:
             environment=env.get("ALMANAC_ENV") or "development",
             postgres_dsn=env.get("ALMANAC_POSTGRES_DSN") or None,
             state_dsn=env.get("ALMANAC_STATE_URL") or None,
+            suppression_secret=env.get("ALMANAC_SUPPRESSION_SECRET") or None,
             host=env.get("ALMANAC_HOST") or "127.0.0.1",
         )
         _one_of("ALMANAC_TARGET", settings.target, TARGETS)

@@ -6,15 +6,35 @@ anything that can be computed from events (dbt_project). SQLite in `settings.hom
 
 from almanac.state.database import StateDB, open_state
 from almanac.state.keys import WriteKey, active_keys, create_key, find_key, hash_key, list_keys, revoke_key
+from almanac.state.suppressions import (
+    IdKind,
+    SuppressedId,
+    SuppressedIds,
+    hash_id,
+    list_suppressed,
+    suppress,
+    suppressed_ids,
+    suppression_version,
+    unsuppress,
+)
 
 __all__ = [
+    "IdKind",
     "StateDB",
+    "SuppressedId",
+    "SuppressedIds",
     "WriteKey",
     "active_keys",
     "create_key",
     "find_key",
+    "hash_id",
     "hash_key",
     "list_keys",
+    "list_suppressed",
     "open_state",
     "revoke_key",
+    "suppress",
+    "suppressed_ids",
+    "suppression_version",
+    "unsuppress",
 ]

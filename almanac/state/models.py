@@ -52,3 +52,26 @@ class WriteKeyRow(Base):
     name: Mapped[str] = mapped_column(String(200))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime())
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+
+
+class SuppressionRow(Base):
+    """A suppressed id of a tenant: of whom nothing may be stored. `secret_id` names the secret of the hash."""
+
+    __tablename__ = "suppressions"
+
+    tenant: Mapped[str] = mapped_column(String(63), primary_key=True)
+    id_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    secret_id: Mapped[str] = mapped_column(String(8))
+    kind: Mapped[str] = mapped_column(String(16))
+    note: Mapped[str] = mapped_column(String(200))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime())
+
+
+class SecretRow(Base):
+    """A secret that Almanac made for itself. It is never shown, exported or logged."""
+
+    __tablename__ = "secrets"
+
+    name: Mapped[str] = mapped_column(String(63), primary_key=True)
+    value: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime())

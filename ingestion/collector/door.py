@@ -1,5 +1,6 @@
 """The door: every event of a request is cleaned, completed and judged, by the same rules as at its landing."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,9 +17,11 @@ from ingestion.collector.limits import (
 )
 from ingestion.collector.messages import deeper_than, kind_of, redact, write
 from ingestion.envelope import Arrival, QuarantineRow, to_row
+from ingestion.privacy.suppression import SuppressedPeople, Suppression
 from ingestion.tracking_plan import Plan, Reason
 
 DEFAULT_TYPE = "track"
+PeopleOf = Callable[[str], SuppressedPeople | None]
 _decode_reasons = msgspec.json.Decoder(list[Reason]).decode
 
 
@@ -32,18 +35,29 @@ class Verdict:
     raw: bytes
     reasons: tuple[Reason, ...] = ()
     own: tuple[Reason, ...] = ()
+    is_suppressed: bool = False  # nothing of it may be stored; the client is not told
 
 
 class Door:
     """Judges events by one tracking plan."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, suppressed: PeopleOf = Suppression().of) -> None:
+        """`suppressed` gives the suppressed people of a tenant, if it has any."""
         self._plan = plan
+        self._suppressed = suppressed
 
     def judge(self, found: Found, tenant: str, source: str, received_at: datetime) -> list[Verdict]:
         """A verdict for each event of a request, in order."""
+        people = self._suppressed(tenant)
+        if people is not None and people.owns({"context": found.context}):
+            return [_SUPPRESSED] * len(found.items)
         fill = _Fill(found)
-        return [self._judge(item, fill, tenant, source, received_at) for item in found.items]
+        return [
+            _SUPPRESSED
+            if people is not None and _is_about(people, item)
+            else self._judge(item, fill, tenant, source, received_at)
+            for item in found.items
+        ]
 
     def _judge(self, item: Item, fill: "_Fill", tenant: str, source: str, received_at: datetime) -> Verdict:
         message = item.value
@@ -62,6 +76,14 @@ class Door:
         if isinstance(row, QuarantineRow):
             return Verdict(raw, tuple(_decode_reasons(row.reasons)))
         return Verdict(raw)
+
+
+_SUPPRESSED = Verdict(b"", is_suppressed=True)
+
+
+def _is_about(people: SuppressedPeople, item: Item) -> bool:
+    """Whether an event, or what could not be read as one, names a suppressed person."""
+    return people.owns(item.value if isinstance(item.value, dict) else item.raw)
 
 
 def _unreadable(item: Item) -> Reason:

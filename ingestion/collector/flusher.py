@@ -28,10 +28,11 @@ _log = logging.getLogger("almanac.collector")
 
 @dataclass
 class _Group:
-    """What one source of one tenant sent, and how many events were counted at the door per UTC day."""
+    """What one source of one tenant sent, and how many events were counted and dropped at the door per UTC day."""
 
     arrivals: list[Arrival] = field(default_factory=list)
     received: dict[date, int] = field(default_factory=lambda: defaultdict(int))
+    suppressed: dict[date, int] = field(default_factory=lambda: defaultdict(int))
 
 
 @dataclass
@@ -53,10 +54,19 @@ def land_file(lake: Lake, path: Path) -> tuple[int, int]:
         record = records.decode(data)
         group = groups[record.tenant, record.source]
         group.arrivals += records.arrivals(record)
-        group.received[record.received_at.astimezone(UTC).date()] += record.found
+        day = record.received_at.astimezone(UTC).date()
+        group.received[day] += record.found
+        group.suppressed[day] += record.suppressed
     accepted = quarantined = 0
     for (tenant, source), group in groups.items():
-        landed = lake.land(tenant, source, group.arrivals, content_hash=content.sha256, received=group.received)
+        landed = lake.land(
+            tenant,
+            source,
+            group.arrivals,
+            content_hash=content.sha256,
+            received=group.received,
+            suppressed=group.suppressed,
+        )
         accepted += landed.accepted
         quarantined += landed.quarantined
     return accepted, quarantined

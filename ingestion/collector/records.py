@@ -21,7 +21,8 @@ class Event(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Record(msgspec.Struct, array_like=True, frozen=True):
-    """One request. `found` is how many events were in its body, counted before anything was judged."""
+    """One request. `found` is how many events were in its body, counted before anything was judged; `suppressed` how
+    many of them were dropped because of whom they are about: this count is all that is kept of them."""
 
     format: int
     tenant: str
@@ -29,6 +30,7 @@ class Record(msgspec.Struct, array_like=True, frozen=True):
     received_at: datetime
     found: int
     events: list[Event]
+    suppressed: int = 0
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -37,8 +39,9 @@ _decode = msgspec.msgpack.Decoder(Record).decode
 
 def encode(tenant: str, source: str, received_at: datetime, found: int, verdicts: Sequence[Verdict]) -> bytes:
     """The record of one request."""
-    events = [Event(v.raw, [(r.field, r.code, r.message) for r in v.own]) for v in verdicts]
-    return _encode(Record(FORMAT, tenant, source, received_at, found, events))
+    stored = [verdict for verdict in verdicts if not verdict.is_suppressed]
+    events = [Event(v.raw, [(r.field, r.code, r.message) for r in v.own]) for v in stored]
+    return _encode(Record(FORMAT, tenant, source, received_at, found, events, len(verdicts) - len(stored)))
 
 
 def decode(data: bytes) -> Record:

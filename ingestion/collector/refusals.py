@@ -7,6 +7,7 @@ import json
 import logging
 import os
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
@@ -23,14 +24,17 @@ FILE_BYTES = 10 * 1024 * 1024  # two files of this size at most
 EXCERPT_BYTES = 2_000
 PATH_LENGTH = 200
 
+IsHidden = Callable[[str, bytes], bool]
 _log = logging.getLogger("almanac.collector")
 
 
 class Refusals:
     """The refused requests of one log folder."""
 
-    def __init__(self, folder: Path, file_bytes: int = FILE_BYTES) -> None:
+    def __init__(self, folder: Path, file_bytes: int = FILE_BYTES, is_hidden: IsHidden = lambda _, __: False) -> None:
+        """`is_hidden` tells of a tenant and bytes whether they name somebody of whom nothing may be kept."""
         self._folder = folder
+        self._is_hidden = is_hidden
         self._file_bytes = file_bytes
         self._counts = _read_counts(folder / COUNTS_FILE)
         self._is_saved = True
@@ -59,7 +63,8 @@ class Refusals:
         }
         if key is not None:
             # Cleaned before it is cut: half a key would no longer look like one.
-            excerpt = redact(problem.excerpt)[:EXCERPT_BYTES].decode("utf-8", "replace")
+            is_hidden = self._is_hidden(key.tenant, problem.excerpt)
+            excerpt = "" if is_hidden else redact(problem.excerpt)[:EXCERPT_BYTES].decode("utf-8", "replace")
             line |= {"tenant": key.tenant, "source": key.source, "key": key.prefix, "excerpt": excerpt}
         self._append(json.dumps(line, ensure_ascii=False) + "\n")
 

@@ -14,12 +14,13 @@ import uvicorn
 from almanac.errors import AlmanacError
 from almanac.locks import exclusive
 from almanac.settings import Settings
-from almanac.state import StateDB, active_keys, open_state
+from almanac.state import StateDB, active_keys, open_state, suppressed_ids, suppression_version
 from ingestion.collector.app import Collector
 from ingestion.collector.auth import KeyRing
 from ingestion.collector.door import Door
 from ingestion.collector.flusher import FLUSH_SECONDS, Flusher
 from ingestion.collector.refusals import Refusals
+from ingestion.collector.suppression_ring import SuppressionRing
 from ingestion.collector.wal import Wal
 from ingestion.lake import Lake
 from ingestion.tracking_plan import load_plan
@@ -84,19 +85,24 @@ def _application(settings: Settings, lake: Lake, state: StateDB, flush_seconds: 
             f"the log folder {folder} cannot be written: {error.strerror or error}; see to it"
         ) from error
     keys = KeyRing(partial(active_keys, state))
-    refusals = Refusals(folder)
+    suppressed = SuppressionRing(
+        partial(suppression_version, state), partial(suppressed_ids, state, settings.suppression_secret)
+    )
+    refusals = Refusals(folder, is_hidden=suppressed.mentioned_in)
     flusher = Flusher(wal, lake, flush_seconds, each_time=refusals.save)
 
     async def start() -> None:
         flusher.start()
         await keys.start()
+        await suppressed.start()
 
     async def stop() -> None:
         await keys.stop()
+        await suppressed.stop()
         await asyncio.to_thread(flusher.stop)
 
     return Collector(
-        door=Door(lake.plan),
+        door=Door(lake.plan, suppressed.of),
         keys=keys,
         wal=wal,
         refusals=refusals,

@@ -18,6 +18,7 @@ from almanac.progress import progress
 from almanac.settings import Settings
 from ingestion.envelope import Arrival
 from ingestion.lake import Lake, LandResult, file_id
+from ingestion.privacy.suppression import Suppression, load_suppression
 from ingestion.sources.csv_rows import CsvReader, Rows
 from ingestion.sources.delivered import Delivered, delivered
 from ingestion.sources.expressions import ExpressionFailed, Expressions
@@ -55,11 +56,12 @@ class Ingested:
 class FileSource:
     """One file source. Use it as a context manager: it holds databases in memory."""
 
-    def __init__(self, mapping: Mapping, plan: Plan, lake: Lake) -> None:
+    def __init__(self, mapping: Mapping, plan: Plan, lake: Lake, suppression: Suppression | None = None) -> None:
         """Raises AlmanacError for an expression that does not fit the columns."""
         self._mapping = mapping
         self._plan = plan
         self._lake = lake
+        self._suppression = suppression or Suppression()
         self._clock = Clock(mapping.time_zone)
         self._expressions = Expressions(mapping, plan)
         self._reader = CsvReader(mapping)
@@ -69,7 +71,8 @@ class FileSource:
     def open(cls, settings: Settings, name: str, *, plan: Plan | None = None, lake: Lake | None = None) -> Self:
         """The file source `ingestion/sources/files/<name>.yml`. Raises AlmanacError if its mapping is wrong."""
         plan = plan or load_plan(settings.root)
-        return cls(load_mapping(settings.root, name, plan), plan, lake or Lake.open(settings, plan))
+        mapping = load_mapping(settings.root, name, plan)
+        return cls(mapping, plan, lake or Lake.open(settings, plan), load_suppression(settings))
 
     def __enter__(self) -> Self:
         return self
@@ -120,12 +123,14 @@ class FileSource:
 
     def _land(self, content_hash: str, arrivals: list[Arrival], received_at: datetime, count: int) -> LandResult:
         day = received_at.date()
+        kept, suppressed = self._suppression.split(self._mapping.tenant, arrivals)
         result = self._lake.land(
             self._mapping.tenant,
             self._mapping.source,
-            arrivals,
+            kept,
             content_hash=content_hash,
             received={day: count},
+            suppressed=suppressed,
             history_from=self._mapping.history_from,
         )
         self._landed[0].add(day)
