@@ -1,8 +1,8 @@
 """Suppressed ids: of whom nothing may be stored any more.
 
-Only HMAC-SHA-256 of an id is stored. Ids are guessable (numbers, e-mail addresses), so a plain digest could be searched;
-the secret is made when the first id is suppressed, or given by the settings and then not stored at all. A row names the
-secret that it was made with: with another one nobody would be recognised, so reading refuses to go on.
+Only HMAC-SHA-256 of an id is stored. Ids are guessable (numbers, e-mail addresses), so a plain digest could be
+searched; the secret is made when the first id is suppressed, or given by the settings and then not stored at all. A
+row names the secret that it was made with: with another one nobody would be recognised, so reading refuses to go on.
 """
 
 import hmac

@@ -17,7 +17,7 @@ from ingestion.collector.limits import (
 )
 from ingestion.collector.messages import deeper_than, kind_of, redact, write
 from ingestion.envelope import Arrival, QuarantineRow, to_row
-from ingestion.privacy.suppression import SuppressedPeople, Suppression
+from ingestion.privacy.suppression import SuppressedPeople
 from ingestion.tracking_plan import Plan, Reason
 
 DEFAULT_TYPE = "track"
@@ -38,10 +38,15 @@ class Verdict:
     is_suppressed: bool = False  # nothing of it may be stored; the client is not told
 
 
+def nobody(_: str) -> SuppressedPeople | None:
+    """No tenant has suppressed people."""
+    return None
+
+
 class Door:
     """Judges events by one tracking plan."""
 
-    def __init__(self, plan: Plan, suppressed: PeopleOf = Suppression().of) -> None:
+    def __init__(self, plan: Plan, suppressed: PeopleOf = nobody) -> None:
         """`suppressed` gives the suppressed people of a tenant, if it has any."""
         self._plan = plan
         self._suppressed = suppressed

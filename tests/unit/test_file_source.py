@@ -16,6 +16,7 @@ from click.testing import CliRunner
 
 from almanac.errors import AlmanacError
 from almanac.settings import Settings
+from almanac.state import open_state, suppress
 from ingestion.lake import Lake
 from ingestion.sources.cli import COMMANDS
 from ingestion.sources.column_types import column_type
@@ -540,3 +541,18 @@ def test_the_command_lands_what_it_can_and_fails(tmp_path: Path, monkeypatch: py
     assert isinstance(run.exception, AlmanacError)
     assert "bad.csv, line 2, column Quantity: 'x' is not an integer" in run.stderr
     assert "1 file had landed before; 1 file failed" in run.stdout
+
+
+def test_rows_about_suppressed_people_are_dropped_and_counted(
+    orders: Open, write: Callable[..., Path], tmp_path: Path
+) -> None:
+    state = open_state(Settings.for_home(tmp_path / "home"))
+    suppress(state, "online_retail", "user", "B2")
+    state.close()
+    rows = [f"O{n},1,2026-03-30 10:00:00,1,2.50,B{n},x" for n in (1, 2, 3)]
+    result = orders().ingest_file(write(*rows), NOW)
+    assert (result.received, result.accepted, result.quarantined) == (3, 2, 0)
+    assert [row["user_id"] for row in landed(tmp_path)] == ["B1", "B3"]
+    (counter,) = landed(tmp_path, "counters")
+    assert (counter["received"], counter["suppressed"]) == (3, 1)
+    assert not orders().ingest_file(write(*rows), NOW).is_new

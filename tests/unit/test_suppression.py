@@ -25,8 +25,8 @@ from almanac.state import (
 from almanac.state.suppressions import normal_id
 from ingestion.collector import records
 from ingestion.collector.answers import answer
+from ingestion.collector.dialects import Found, Request, segment
 from ingestion.collector.door import Door
-from ingestion.collector.segment import read_batch
 from ingestion.collector.suppression_ring import SuppressionRing
 from ingestion.envelope import Arrival
 from ingestion.privacy.cli import COMMANDS
@@ -38,6 +38,10 @@ NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 SECRET = b"k" * 32
 EMAIL = "Ada@Mail.example"
 SEARCH = {"type": "track", "event": "Property Searched", "userId": "u1", "properties": {"q": "berlin"}}
+
+
+def read_batch(body: bytes) -> Found:
+    return segment.read_batch(Request("POST", "", body))
 
 
 def people(*ids: str, tenant: str = "rentals") -> SuppressedPeople:
@@ -135,7 +139,7 @@ def test_the_record_of_a_request_holds_the_count_and_no_byte_of_the_person() -> 
         {**SEARCH, "event": "Unheard Of"},
     ]
     body = json.dumps({"batch": events}).encode()[:-2] + b',{"userId":"u7","a":"\xff"}]}'
-    verdicts = door.judge(read_batch(body, b""), "rentals", "web", NOW)
+    verdicts = door.judge(read_batch(body), "rentals", "web", NOW)
     assert [v.is_suppressed for v in verdicts] == [False, True, True, True, False, True]
     record = records.encode("rentals", "web", NOW, len(verdicts), verdicts)
     for trace in (b"u7", b"v-9", b"mail.example"):
@@ -150,8 +154,8 @@ def test_the_record_of_a_request_holds_the_count_and_no_byte_of_the_person() -> 
 def test_a_person_named_beside_the_batch_is_named_in_every_event() -> None:
     door = Door(PLAN, {"rentals": PEOPLE}.get)
     body = json.dumps({"batch": [SEARCH, SEARCH], "context": {"traits": {"email": EMAIL}}}).encode()
-    assert all(v.is_suppressed for v in door.judge(read_batch(body, b""), "rentals", "web", NOW))
-    assert not any(v.is_suppressed for v in door.judge(read_batch(body, b""), "advisory", "web", NOW))
+    assert all(v.is_suppressed for v in door.judge(read_batch(body), "rentals", "web", NOW))
+    assert not any(v.is_suppressed for v in door.judge(read_batch(body), "advisory", "web", NOW))
 
 
 def test_a_record_from_before_suppression_is_still_read() -> None:
