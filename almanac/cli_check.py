@@ -57,9 +57,11 @@ def _formulas(root: Path) -> list[Finding]:
 
 
 def _lineage(root: Path) -> list[Finding]:
-    from almanac.house.lineage import check_lineage
+    from almanac.house.lineage import check_lineage, check_source_events
+    from ingestion.tracking_plan import read_plan
 
-    return check_lineage(root)
+    plan, _ = read_plan(root)
+    return [*check_lineage(root), *(check_source_events(root, plan.events) if plan else [])]
 
 
 def _sql(root: Path) -> list[Finding]:
@@ -95,7 +97,9 @@ CHECKS: dict[str, Check] = {
     "dashboards": Check("dashboards name KPIs, time grains and dimensions that exist, and hold no SQL", _dashboards),
     "statements": Check("types and personal data are stated in the tracking plan alone", _statements),
     "formulas": Check("no formula of a KPI stands outside the KPI room", _formulas),
-    "lineage": Check("kpi_measures depends on exactly the facts that have measures", _lineage),
+    "lineage": Check(
+        "facts with measures name their events, and kpi_measures depends on exactly these facts", _lineage
+    ),
     "sql": Check("SQL survives the formatter and is portable outside macros/cross_db", _sql),
     "pages": Check("README and docs name only files, targets, commands and settings that exist", _pages),
     "words": Check("no registry, machine path, secret or foreign word in any file", _words),

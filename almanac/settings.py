@@ -26,6 +26,7 @@ class Settings:
     state_dsn: str | None = None
     suppression_secret: str | None = field(default=None, repr=False)
     host: str = "127.0.0.1"
+    collector_url: str = "http://127.0.0.1:8088"  # where people send events to; pages show it
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Self:
@@ -46,6 +47,7 @@ class Settings:
             state_dsn=env.get("ALMANAC_STATE_URL") or None,
             suppression_secret=env.get("ALMANAC_SUPPRESSION_SECRET") or None,
             host=env.get("ALMANAC_HOST") or "127.0.0.1",
+            collector_url=env.get("ALMANAC_COLLECTOR_URL") or "http://127.0.0.1:8088",
         )
         _one_of("ALMANAC_TARGET", settings.target, TARGETS)
         _one_of("ALMANAC_ENV", settings.environment, ENVIRONMENTS)

@@ -48,6 +48,7 @@ class Demo:
     phase: int = 0
     portal: str = ""
     collector: str = ""
+    collector_port: int = 0  # any free one
 
     def run(self) -> None:
         """All phases, in order. Raises AlmanacError if one cannot be done."""
@@ -75,7 +76,10 @@ class Demo:
 
     def _start_portal(self) -> None:
         self._announce("Portal", "starts first; until there are numbers it says that the first build is running (3 s)")
-        child = self.programs.start("portal", [sys.executable, "-m", "almanac", "serve", "--port", "0"])
+        # Chosen now, so that the portal can show where events go to.
+        self.collector_port = free_port(self.settings.host)
+        where = {"ALMANAC_COLLECTOR_URL": f"http://{self.settings.host}:{self.collector_port}"}
+        child = self.programs.start("portal", [sys.executable, "-m", "almanac", "serve", "--port", "0"], where)
         self.portal = self.programs.wait_for(child, r"(http://\S+)", START_SECONDS)
         _say(f"     {self.portal}")
 
@@ -95,7 +99,8 @@ class Demo:
         self._announce("Collector", f"today's newest events go through it with Segment's Python library ({_about(15)})")
         key, is_new = write_key(self.settings)  # first: a running collector learns of new keys only every few seconds
         child = self.programs.start(
-            "collector", [sys.executable, "-m", "almanac", "collect", "--port", "0", "--flush-seconds", "1"]
+            "collector",
+            [sys.executable, "-m", "almanac", "collect", "--port", str(self.collector_port), "--flush-seconds", "1"],
         )
         self.collector = self.programs.wait_for(child, r"(http://[^\s/]+:\d+)", START_SECONDS)
         words = f"{key} (shown this once)" if is_new else f"as before, in {key_file(self.settings)}"

@@ -13,8 +13,8 @@ from pathlib import Path
 from serving.theme import CATEGORIES, chart_theme
 
 STATIC = Path(__file__).parent / "static"
-STYLES = ("tokens.css", "layout.css", "cards.css", "tables.css")  # served as one file, in this order
-SCRIPTS = ("page.js", "tables.js", "charts.js", "themes.js")
+STYLES = ("tokens.css", "layout.css", "cards.css", "tables.css", "send.css")  # served as one file, in this order
+SCRIPTS = ("page.js", "tables.js", "charts.js", "themes.js", "send.js")
 CHART_LIBRARY = "vega.js"
 TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
 COLUMNS, MOST_ROWS = 24, 30  # of the dashboard grid

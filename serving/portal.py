@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated, Any, cast
 from urllib.parse import urlencode
 
@@ -13,6 +14,7 @@ from almanac.errors import AlmanacError
 from almanac.settings import ROOT, Settings
 from almanac.versions import read_status
 from dashboards.specs import Dashboard, dashboard_files, load_dashboard
+from ingestion.lake import Lake
 from serving import assets, formatting
 from serving.catalogue import publication
 from serving.problems import Problem
@@ -30,6 +32,11 @@ class Portal:
     settings: Settings
     versions: Versions
     templates: Environment
+
+    @cached_property
+    def lake(self) -> Lake:
+        """The lake, for pages that show what has just arrived; everything else reads the published version."""
+        return Lake.open(self.settings)
 
 
 def make_portal(settings: Settings) -> Portal:

@@ -1,10 +1,13 @@
-"""`kpi_measures` reads its facts through macros; its `depends_on` lines are written by hand and kept right here."""
+"""What is written by hand about lineage is kept right here: `depends_on` of `kpi_measures`, events of the facts."""
 
 import re
+from collections.abc import Collection
 from pathlib import Path
 
 import yaml
 
+from almanac.errors import AlmanacError
+from almanac.event_lineage import source_events
 from almanac.house.findings import Finding
 
 MODELS = "dbt_project/models"
@@ -35,6 +38,21 @@ def check_lineage(root: Path) -> list[Finding]:
     if read and sorted(re.findall(r"\w+", read[1])) != sorted(set(named)):
         findings.append(Finding(path, "reads other facts than its `depends_on` lines name"))
     return findings
+
+
+def check_source_events(root: Path, events: Collection[str]) -> list[Finding]:
+    """Facts with measures must name the events that make their rows, and only `events` that the tracking plan has."""
+    try:
+        declared = source_events(root)
+    except AlmanacError as error:
+        path, _, message = str(error).partition(": ")
+        return [Finding(path.replace(f"{root}/", ""), message)]
+    return [
+        Finding(file.relative_to(root).as_posix(), f"{fact}: source event {name!r} is not in the tracking plan")
+        for fact, (names, file) in declared.items()
+        for name in names or ()
+        if name not in events
+    ]
 
 
 def models_with_measures(root: Path) -> dict[str, str]:

@@ -18,9 +18,10 @@ STOP_SECONDS = 15.0
 
 
 @contextmanager
-def running_portal(home: Path, root: Path = ROOT) -> Iterator[str]:
+def running_portal(home: Path, root: Path = ROOT, collector_url: str = "") -> Iterator[str]:
     """Run `almanac serve` on what was published below `home`; gives its address without the last slash."""
     environment = os.environ | {"ALMANAC_HOME": str(home), "ALMANAC_ROOT": str(root)}
+    environment["ALMANAC_COLLECTOR_URL"] = collector_url
     command = [sys.executable, "-m", "almanac", "serve", "--port", "0"]
     with subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1
