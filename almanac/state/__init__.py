@@ -5,7 +5,7 @@ anything that can be computed from events (dbt_project). SQLite in `settings.hom
 """
 
 from almanac.state.database import StateDB, open_state
-from almanac.state.keys import WriteKey, active_keys, create_key, find_key, hash_key, list_keys, revoke_key
+from almanac.state.keys import KEY_MARK, WriteKey, active_keys, create_key, find_key, hash_key, list_keys, revoke_key
 from almanac.state.suppressions import (
     IdKind,
     SuppressedId,
@@ -19,6 +19,7 @@ from almanac.state.suppressions import (
 )
 
 __all__ = [
+    "KEY_MARK",
     "IdKind",
     "StateDB",
     "SuppressedId",

@@ -13,7 +13,7 @@ import msgspec
 from almanac.state import WriteKey
 from ingestion.collector import records
 from ingestion.collector.answers import answer
-from ingestion.collector.auth import KeyRing, key_of, missing_key
+from ingestion.collector.auth import KeyRing, key_in, missing_key
 from ingestion.collector.dialects import Document, Match, Request, Route, match, methods_at
 from ingestion.collector.door import Door
 from ingestion.collector.limits import ClientGone, Receive, inflate, read_body
@@ -125,7 +125,7 @@ class Collector:
             self._refuse_in_trouble()
             if query:
                 _refuse_key_in_url(query)
-        token = key_of(headers.get(b"authorization"))
+        token = key_in(headers)
         if token is not None:
             attempt.key = await self._keys.find(token)
         body = await read_body(receive)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from almanac.errors import AlmanacError
-from almanac.state import WriteKey, hash_key
+from almanac.state import KEY_MARK, WriteKey, hash_key
 from ingestion.collector.problems import Problem, unavailable
 
 # A revoked key stops working within five seconds: the age of the copy plus the time of a query.
@@ -21,6 +21,18 @@ TOLERATED_SECONDS = 300.0
 _CHALLENGE = ((b"www-authenticate", b"Bearer"),)
 
 _log = logging.getLogger("almanac.collector")
+
+
+def key_in(headers: Mapping[bytes, bytes]) -> str | None:
+    """The write key in the headers of a request (names in lower case), or None if there is none.
+
+    Jitsu's libraries send `X-Write-Key: <id>:<secret>` and demand that form: either part may be the write key.
+    """
+    key = key_of(headers.get(b"authorization"))
+    if key is not None or b"x-write-key" not in headers:
+        return key
+    id_, _, secret = headers[b"x-write-key"].decode("latin-1").strip().partition(":")
+    return (id_ if id_.startswith(KEY_MARK) or not secret else secret) or None
 
 
 def key_of(authorization: bytes | None) -> str | None:

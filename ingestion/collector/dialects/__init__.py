@@ -9,12 +9,12 @@ A new dialect is a file with `ROUTES` and a line in the table below. A path may 
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from ingestion.collector.dialects import segment, track
+from ingestion.collector.dialects import cloudevents, jitsu, posthog, rudder, segment, segment_settings, track
 from ingestion.collector.dialects.interface import Document, Found, Item, Reader, Request, Route
 
 __all__ = ["Document", "Found", "Item", "Match", "Reader", "Request", "Route", "match", "methods_at"]
 
-_DIALECTS = (segment, track)
+_DIALECTS = (segment, segment_settings, track, rudder, jitsu, posthog, cloudevents)
 
 
 class Match(NamedTuple):

@@ -5,14 +5,24 @@ from typing import Any
 
 import msgspec
 
+from ingestion.collector.dialects.bodies import (
+    content,
+    item_of,
+    items_of,
+    json_object,
+    json_value,
+    list_in,
+    not_an_object,
+    refuse_size,
+    text,
+)
 from ingestion.collector.dialects.interface import Found, Item, Request, Route
 from ingestion.collector.limits import MAX_DEPTH, MAX_EVENTS
-from ingestion.collector.messages import Unreadable, deeper_than, finite, kind_of, read, read_odd, refuse_body, write
+from ingestion.collector.messages import Unreadable, deeper_than, finite, read, read_odd, refuse_body
 from ingestion.collector.problems import Problem
 
-_TYPES = ("track", "identify", "page", "screen", "group", "alias")
+TYPES = ("track", "identify", "page", "screen", "group", "alias")
 
-_BOM = b"\xef\xbb\xbf"
 _NONE = msgspec.Raw()
 
 
@@ -28,22 +38,22 @@ _decode_batch = msgspec.json.Decoder(_Batch).decode
 
 def read_single(request: Request, type_: str | None = None) -> Found:
     """A body that is one message, of `type_` if the address says it. Raises Problem where it is none."""
-    body, content_type = _without_bom(request.body), request.content_type
+    body, content_type = content(request), request.content_type
     fault = None
     try:
         value = read(body)
     except Unreadable as error:
         if error.code != "invalid_json_number":
             raise refuse_body(error, body, content_type) from None
-        value, fault = _odd(body, content_type), error
+        value, fault = json_value(body, content_type), error
     if not isinstance(value, dict):
-        raise Problem(400, "not_an_object", f"Expected an object, got {kind_of(value)}.", excerpt=body)
-    return Found([Item(body, value, fault)], type=type_, write_key=_text(value.get("writeKey")))
+        raise not_an_object(value, body)
+    return Found([Item(body, value, fault)], type=type_, write_key=text(value.get("writeKey")))
 
 
 def read_batch(request: Request) -> Found:
     """A body with a list of messages in `batch`. Raises Problem where there is none, or one of a size not allowed."""
-    body, content_type = _without_bom(request.body), request.content_type
+    body, content_type = content(request), request.content_type
     try:
         batch = _decode_batch(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -54,13 +64,9 @@ def read_batch(request: Request) -> Found:
             is_batch=True,
             context=_beside("context", batch.context, body),
             sent_at=_beside("sentAt", batch.sentAt, body),
-            write_key=_text(_beside("writeKey", batch.writeKey, body)),
+            write_key=text(_beside("writeKey", batch.writeKey, body)),
         )
-    if not found.items:
-        raise Problem(400, "empty_batch", "The batch is empty. Send at least one event.")
-    if len(found.items) > MAX_EVENTS:
-        message = f"The batch has more than {MAX_EVENTS:,} events. Send smaller batches."
-        raise Problem(400, "too_many_events", message, extra={"limit": MAX_EVENTS})
+    refuse_size(len(found.items))
     for name, value in (("context", found.context), ("sentAt", found.sent_at)):
         _refuse_unfit(name, value, body)
     return found
@@ -68,31 +74,14 @@ def read_batch(request: Request) -> Found:
 
 def _read_odd_batch(body: bytes, content_type: bytes) -> Found:
     """A batch that the quick decoder refuses: because it is none, or because one of its events is odd."""
-    value = _odd(body, content_type)
-    if not isinstance(value, dict):
-        raise Problem(400, "not_an_object", f"Expected an object, got {kind_of(value)}.", excerpt=body)
-    batch = value.get("batch")
-    if not isinstance(batch, list):
-        got = f"it is of type {kind_of(batch)}" if "batch" in value else "there is none"
-        raise Problem(400, "invalid_batch", f"batch must be a list of events, but {got}.", excerpt=body)
-    try:
-        items = [_odd_item(item) for item in batch[: MAX_EVENTS + 1]]
-    except Unreadable as error:
-        raise refuse_body(error, body, content_type) from None
+    value = json_object(body, content_type)
     return Found(
-        items,
+        items_of(list_in(value, "batch", body), item_of, body, content_type),
         is_batch=True,
         context=value.get("context"),
         sent_at=value.get("sentAt"),
-        write_key=_text(value.get("writeKey")),
+        write_key=text(value.get("writeKey")),
     )
-
-
-def _odd(body: bytes, content_type: bytes) -> Any:
-    try:
-        return read_odd(body)
-    except Unreadable as error:
-        raise refuse_body(error, body, content_type) from None
 
 
 def _item(raw: bytes) -> Item:
@@ -104,12 +93,6 @@ def _item(raw: bytes) -> Item:
         return Item(raw, None, error)
 
 
-def _odd_item(value: Any) -> Item:
-    if finite(value):
-        return Item(write(value), value)
-    return Item(write(value), value, Unreadable("invalid_json_number", "it holds a number that is not finite"))
-
-
 def _value_or_none(raw: bytes) -> Any:
     try:
         return read_odd(raw)
@@ -119,9 +102,9 @@ def _value_or_none(raw: bytes) -> Any:
 
 def _beside(name: str, raw: msgspec.Raw, body: bytes) -> Any:
     """The value beside a batch, or None where it is absent."""
-    content = bytes(raw)
+    own = bytes(raw)
     try:
-        return read(content) if content else None
+        return read(own) if own else None
     except Unreadable as error:
         raise Problem(400, error.code, f"{name} of the batch cannot be read: {error}.", excerpt=body) from None
 
@@ -136,20 +119,9 @@ def _refuse_unfit(name: str, value: Any, body: bytes) -> None:
         raise Problem(400, "invalid_json_number", message, excerpt=body)
 
 
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
-def _without_bom(body: bytes) -> bytes:
-    body = body.removeprefix(_BOM)
-    if not body.strip():
-        raise Problem(400, "empty_body", "The body is empty. Send a JSON object.")
-    return body
-
-
 # The browser SDK uses the first letters.
 ROUTES = {
     ("POST", "/v1/batch"): Route(read_batch),
     ("POST", "/v1/b"): Route(read_batch),
-    **{("POST", f"/v1/{path}"): Route(partial(read_single, type_=name)) for name in _TYPES for path in (name, name[0])},
+    **{("POST", f"/v1/{path}"): Route(partial(read_single, type_=name)) for name in TYPES for path in (name, name[0])},
 }

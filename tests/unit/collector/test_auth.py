@@ -10,7 +10,7 @@ import pytest
 from almanac.errors import AlmanacError
 from almanac.state import WriteKey, hash_key
 from ingestion.collector import auth
-from ingestion.collector.auth import KeyRing, key_of
+from ingestion.collector.auth import KeyRing, key_in, key_of
 from ingestion.collector.problems import Problem
 
 KEY = WriteKey("1", "alm_aaaaaaaa", "rentals", "web", "", datetime(2026, 1, 1, tzinfo=UTC))
@@ -144,3 +144,19 @@ def test_without_keys_the_collector_does_not_begin() -> None:
     state.fails = True
     with pytest.raises(AlmanacError):
         KeyRing(state.load)
+
+
+@pytest.mark.parametrize(
+    ("value", "key"),
+    [
+        (b"id:alm_secret", "alm_secret"),
+        (b"alm_secret:id", "alm_secret"),
+        (b" alm_secret ", "alm_secret"),
+        (b"id:", "id"),
+        (b"", None),
+        (b":", None),
+    ],
+)
+def test_jitsus_header_holds_the_key_in_either_part(value: bytes, key: str | None) -> None:
+    assert key_in({b"x-write-key": value}) == key
+    assert key_in({b"x-write-key": value, b"authorization": b"Bearer alm_other"}) == "alm_other"
