@@ -31,13 +31,13 @@ MOUNTS = {
     "serve": Mount("serving.cli", "Run the portal on the published version."),
     "check": Mount("almanac.cli_check", "Check the tracking plan, KPIs, dashboards and SQL for mistakes."),
     "kpis": Mount("almanac.cli_kpis", "List the KPIs, or show one: its definition and its latest values."),
-    "events": Mount("ingestion.cli", "List the events of the tracking plan, or write their dictionary."),
+    "events": Mount("ingestion.events_cli", "List the events of the tracking plan, or write their dictionary."),
     "keys": Mount("ingestion.collector.cli", "Create, list and revoke write keys."),
     "suppress": Mount(
         "ingestion.privacy.cli",
         "Say of whom nothing may be stored: their events are counted and dropped before they reach the disk.",
     ),
-    "quarantine": Mount("ingestion.cli", "List events that were rejected, with field and reason."),
+    "quarantine": Mount("ingestion.quarantine_cli", "List, explain, export and replay events that were rejected."),
     "doctor": Mount("almanac.cli_doctor", "Look at this installation and say what to do about it."),
 }
 

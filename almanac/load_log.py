@@ -123,7 +123,7 @@ class LoadLog:
         return [Landing(str(i), tenant, path or "", version or 0) for i, tenant, path, version in rows]
 
     def replace_lake_files(self, files: Iterable[tuple[str, str]], schemas: Iterable[tuple[str, str]]) -> None:
-        """Take over the paths of quarantine, counters and history files, and of the zero-row schema files."""
+        """Take over the paths of quarantine, counters, replays and history files, and of the zero-row schema files."""
         with self.engine.transaction():
             for table, rows in (("lake_file", files), ("lake_schema", schemas)):
                 self.engine.execute(f"delete from ctl.{table}")

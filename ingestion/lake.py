@@ -8,7 +8,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from uuid import UUID
 
@@ -18,8 +18,9 @@ import pyarrow.parquet as pq
 from almanac.errors import AlmanacError
 from almanac.settings import Settings
 from ingestion.envelope import Arrival
-from ingestion.lake_commit import NewFile, commit_files, folder, new_file
+from ingestion.lake_commit import NewFile, commit_files, landing_files, new_file
 from ingestion.lake_manifest import Entry, Kind, Manifest
+from ingestion.lake_replays import Place, Replayed, ReplayResult, again_files, marks, replay_id
 from ingestion.lake_rewrite import Dropped, next_name, next_versions, split_rows
 from ingestion.lake_rows import counters_table, part_tables
 from ingestion.lake_schema import HISTORY, parquet, schema_of
@@ -109,6 +110,43 @@ class Lake:
             if was_first:
                 accepted, quarantined, is_new = accepted + events.num_rows, quarantined + refused.num_rows, True
         return LandResult(tuple(str(part.file_id) for part in parts), accepted, quarantined, is_new)
+
+    def land_again(
+        self,
+        tenant: str,
+        source: str,
+        refused: Sequence[tuple[Place, Arrival]],
+        *,
+        received_at: datetime,
+        history_from: date | None = None,
+    ) -> ReplayResult:
+        """Judge refused events of one source again and land those that pass, as arrivals at `received_at` (aware).
+
+        An arrival's own `received_at` is when the event first came, by which its times are judged. The refused rows are
+        marked in the same commit, and one that is marked is left out, so nothing is replayed twice whoever tries.
+        Raises AlmanacError if the disk refuses; then the same can be done again.
+        """
+        moment = to_utc(received_at)
+        while True:
+            done = self.replayed(tenant)
+            open_ = [(place, arrival) for place, arrival in refused if place not in done]
+            file_id = replay_id(tenant, source, (place for place, _ in open_), moment.date())
+            arrivals = [arrival for _, arrival in open_]
+            events, others = part_tables(self.plan, tenant, source, arrivals, file_id, history_from)
+            places = {row: open_[row][0] for row in events["ingest_row"].to_pylist()}
+            still = dict(zip(others["ingest_row"].to_pylist(), others["reasons"].to_pylist(), strict=True))
+            reasons = {open_[row][0]: text for row, text in still.items()}
+            if not places:
+                return ReplayResult(None, frozenset(), reasons)
+            files = again_files(tenant, source, moment, file_id, events, places)
+            with self._store.lock():
+                if self.replayed(tenant).keys().isdisjoint(places.values()):
+                    commit_files(self._store, self._manifest, str(file_id), files)
+                    return ReplayResult(file_id, frozenset(places.values()), reasons)
+
+    def replayed(self, tenant: str | None = None) -> dict[Place, Replayed]:
+        """The refused events (of one tenant) that were replayed, by where they lie in quarantine."""
+        return marks([self.read(e) for e in self.entries("replays") if tenant is None or e.tenant == tenant])
 
     def entries(self, kind: Kind | None = None) -> list[Entry]:
         """The entries that exist for readers (of one kind), sorted by path."""
@@ -216,11 +254,7 @@ def _landed(
     tables: dict[Kind, pa.Table] = {"events": events, "counters": counters_table([counter])}
     if refused.num_rows:
         tables["quarantine"] = refused
-    name, parts = f"{file_id}.parquet", {str(file_id): 1}
-    return [
-        new_file(kind, f"{folder(kind, tenant, part.day)}/{name}", table, tenant=tenant, source=source, parts=parts)
-        for kind, table in tables.items()
-    ]
+    return landing_files(tenant, source, part.day, file_id, tables)
 
 
 def _rewritten(entry: Entry, kept: pa.Table, dropped: Sequence[Dropped]) -> list[NewFile]:

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from uuid import UUID
 
 import pyarrow as pa
 
@@ -40,6 +41,21 @@ def new_file(kind: Kind, path: str, table: pa.Table, *, tenant: str, source: str
         parts=dict(parts),
     )
     return NewFile(entry, data)
+
+
+def landing_files(tenant: str, source: str, day: date, file_id: UUID, tables: Mapping[Kind, pa.Table]) -> list[NewFile]:
+    """The files of one landing on a UTC day of arrival; each kind has its file under the landing's id."""
+    return [
+        new_file(
+            kind,
+            f"{folder(kind, tenant, day)}/{file_id}.parquet",
+            table,
+            tenant=tenant,
+            source=source,
+            parts={str(file_id): 1},
+        )
+        for kind, table in tables.items()
+    ]
 
 
 def folder(kind: Kind, tenant: str, received_date: date | str) -> str:

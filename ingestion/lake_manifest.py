@@ -9,8 +9,8 @@ from almanac.errors import AlmanacError
 from ingestion.lake_store import Store, Stored
 
 FOLDER = "manifest"
-Kind = Literal["events", "quarantine", "counters", "history"]
-KINDS: tuple[Kind, ...] = ("events", "quarantine", "counters", "history")
+Kind = Literal["events", "quarantine", "counters", "replays", "history"]
+KINDS: tuple[Kind, ...] = ("events", "quarantine", "counters", "replays", "history")
 
 
 @dataclass(frozen=True)

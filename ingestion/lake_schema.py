@@ -56,6 +56,19 @@ COUNTERS = pa.schema(
     ]
 )
 
+# Which refused event (by its place in quarantine) came in after all, and as which row of which landing.
+REPLAYS = pa.schema(
+    [
+        ("tenant", pa.string()),
+        ("source", pa.string()),
+        ("received_at", _TIME),
+        ("quarantine_file_id", pa.uuid()),
+        ("quarantine_row", pa.int64()),
+        ("file_id", pa.uuid()),
+        ("ingest_row", pa.int64()),
+    ]
+)
+
 HISTORY = pa.schema(
     [
         ("publication_id", pa.string()),
@@ -82,6 +95,7 @@ _STATISTICS: dict[Kind, tuple[str, ...]] = {
     "events": ("tenant", "source", "message_id", "type", "event", "event_at", "received_at", "file_id", "ingest_row"),
     "quarantine": ("tenant", "source", "received_at", "code", "file_id", "ingest_row"),
     "counters": ("tenant", "source", "received_date", "file_id"),
+    "replays": ("tenant", "source", "received_at", "quarantine_file_id", "quarantine_row", "file_id", "ingest_row"),
     "history": ("publication_id", "published_at", "tenant", "kpi", "time_grain", "period_start"),
 }
 
@@ -90,7 +104,7 @@ def schema_of(kind: Kind, plan: Plan) -> pa.Schema:
     """The full schema of one kind of file under the current tracking plan."""
     if kind == "events":
         return events_schema(plan)
-    return {"quarantine": QUARANTINE, "counters": COUNTERS, "history": HISTORY}[kind]
+    return {"quarantine": QUARANTINE, "counters": COUNTERS, "replays": REPLAYS, "history": HISTORY}[kind]
 
 
 def events_schema(plan: Plan) -> pa.Schema:

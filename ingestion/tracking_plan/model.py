@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from almanac.errors import AlmanacError
 from ingestion.tracking_plan.names import NAME, SLUG
 from ingestion.tracking_plan.values import PropertyType
 
@@ -145,6 +146,13 @@ class Plan:
     def limits(self) -> Limits:
         """By what the times of events are judged."""
         return self.common.limits
+
+    def tenant(self, name: str) -> Tenant:
+        """The tenant called `name`. Raises AlmanacError, naming those that exist, if there is none."""
+        found = self.tenants.get(name)
+        if found is None:
+            raise AlmanacError(f"tenant {name!r} is unknown: use one of {', '.join(sorted(self.tenants))}")
+        return found
 
     @cached_property
     def windows(self) -> Windows:

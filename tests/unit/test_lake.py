@@ -19,13 +19,11 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from almanac.errors import AlmanacError
 from almanac.settings import Settings
-from ingestion.cli import COMMANDS, newest_rejected
 from ingestion.envelope import Arrival
 from ingestion.lake import Entry, Lake, LandResult
 from ingestion.lake_commit import commit_files, new_file
@@ -441,46 +439,6 @@ def test_a_commit_that_was_changed_is_read_again(lake: Lake, tmp_path: Path) -> 
     assert lake.entries("events")[0].rows == 77
 
 
-# The quarantine on the command line
-
-
-def refused(home: Path, *arguments: str) -> list[str]:
-    done = CliRunner().invoke(COMMANDS["quarantine"], ["list", *arguments], env={"ALMANAC_HOME": str(home)})
-    assert done.exception is None, done.output
-    return done.output.splitlines()
-
-
-def test_the_newest_rejected_events_are_listed_with_field_and_reason(lake: Lake, tmp_path: Path) -> None:
-    assert refused(tmp_path) == ["quarantine is empty"]
-    land(lake, [bad(1), bad(5), bad(2, NEXT)], "a")
-    land(lake, [bad(3), arrival(9, event="evil\x1b[31m\n")], "b")
-    head, *lines = refused(tmp_path)
-    assert head.split() == ["received", "(UTC)", "tenant", "source", "event", "field", "code", "why"]
-    times = [line[:19] for line in lines]
-    assert times == sorted(times, reverse=True)
-    assert len(lines) == 5
-    assert "no_such_event" in lines[0]
-    assert "is not in the tracking plan of rentals" in lines[0]
-    assert not any("\x1b" in line for line in lines), "what a client sent must not steer the terminal"
-    assert [line[:19] for line in refused(tmp_path, "--limit", "2")[1:]] == times[:2]
-    assert refused(tmp_path, "--tenant", "advisory") == ["quarantine is empty for advisory"]
-    (whole,) = refused(tmp_path, "--json", "--limit", "1")
-    assert json.loads(whole)["reasons"][0]["code"] == "unknown_event"
-    assert json.loads(json.loads(whole)["payload"])["userId"] == "user-2"
-
-
-@given(st.lists(st.lists(st.integers(0, 50), min_size=1, max_size=5), min_size=1, max_size=4), st.integers(1, 8))
-@settings(max_examples=10, deadline=None)
-def test_the_newest_are_the_newest_however_files_overlap(
-    tmp_path_factory: pytest.TempPathFactory, files: list[list[int]], limit: int
-) -> None:
-    lake = Lake.open(Settings.for_home(tmp_path_factory.mktemp("lake")), PLAN)
-    for index, seconds in enumerate(files):
-        land(lake, [bad(n) for n in seconds], f"content {index}")
-    shown = [row["received_at"][17:19] for row in newest_rejected(lake, None, limit)]
-    assert shown == [f"{n % 60:02}" for n in sorted((n for file in files for n in file), reverse=True)[:limit]]
-
-
 # History and schema files
 
 
@@ -762,7 +720,6 @@ import os, signal, sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 from almanac.settings import Settings
-from ingestion.cli import COMMANDS, newest_rejected
 from ingestion.envelope import Arrival
 from ingestion.lake import Lake
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from almanac.errors import AlmanacError
-from ingestion.cli import COMMANDS
+from ingestion.events_cli import COMMANDS
 from ingestion.plan_check import check_plan
 from ingestion.tracking_plan import Judged, Plan, Unfit, dictionary, judge, load_plan, parse_money, parse_time
 from ingestion.tracking_plan.names import ENVELOPE, PLACE

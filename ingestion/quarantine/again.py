@@ -1,0 +1,86 @@
+"""A refused event as an arrival once more, judged by the same rules as if it came today."""
+
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, date
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from ingestion.collector.door import Door
+from ingestion.collector.messages import Unreadable, read
+from ingestion.collector.segment import Found, Item
+from ingestion.envelope import Arrival, QuarantineRow, to_row
+from ingestion.identity import message_id
+from ingestion.quarantine.rows import Refused
+from ingestion.sources.mapping import load_mapping, mapping_names
+from ingestion.tracking_plan import Plan, Reason
+
+
+@dataclass(frozen=True)
+class _Origin:
+    """Where the events of one source come from: its rows come from files, or over HTTP through the door."""
+
+    is_file: bool = False
+    history_from: date | None = None
+
+
+@dataclass
+class Again:
+    """Makes arrivals of refused events, by the plan and the file sources of the repository at `root`."""
+
+    plan: Plan
+    root: Path
+    _origins: dict[tuple[str, str], _Origin] = field(default_factory=dict)
+
+    def arrival(self, row: Refused) -> Arrival:
+        """The event as it came, at the time at which it first came.
+
+        A message without an id gets the one that it would have got then, so that its identity does not depend on when
+        it is replayed.
+        """
+        received_at = row.received_at.replace(tzinfo=UTC)
+        is_file = self._origin(row).is_file
+        item = _item(row.payload.encode())
+        if not isinstance(item.value, dict):
+            return Arrival(received_at, item.raw, identity_required=not is_file)
+        own: tuple[Reason, ...] = ()
+        if not is_file:
+            # A batch's events are complete: the door only judges what the landing cannot.
+            (verdict,) = Door(self.plan).judge(Found([item], is_batch=True), row.tenant, row.source, received_at)
+            own = verdict.own
+        message: dict[str, Any] = item.value
+        if message.get("messageId") in (None, ""):
+            message["messageId"] = str(UUID(bytes=message_id({}, f"{row.place.file_id}/{row.place.row}", [], [])[0]))
+        return Arrival(received_at, message, own, identity_required=not is_file)
+
+    def history_from(self, row: Refused) -> date | None:
+        """The local date from which no event of the row's source is too old."""
+        return self._origin(row).history_from
+
+    def reasons(self, row: Refused) -> tuple[Reason, ...]:
+        """Why the event would be refused today; empty if it would be accepted."""
+        judged = to_row(self.plan, row.tenant, row.source, self.arrival(row), self.history_from(row))
+        if not isinstance(judged, QuarantineRow):
+            return ()
+        return tuple(Reason(**reason) for reason in json.loads(judged.reasons))
+
+    def _origin(self, row: Refused) -> _Origin:
+        key = (row.tenant, row.source)
+        if key not in self._origins:
+            self._origins[key] = self._find_origin(*key)
+        return self._origins[key]
+
+    def _find_origin(self, tenant: str, source: str) -> _Origin:
+        if source in mapping_names(self.root):
+            mapping = load_mapping(self.root, source, self.plan)
+            if mapping.tenant == tenant:
+                return _Origin(True, mapping.history_from)
+        return _Origin()
+
+
+def _item(raw: bytes) -> Item:
+    try:
+        return Item(raw, read(raw))
+    except Unreadable as error:
+        return Item(raw, None, error)
