@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from ingestion.collector.dialects import Found, Item
 from ingestion.collector.door import Door
 from ingestion.collector.messages import Unreadable, read
-from ingestion.collector.segment import Found, Item
 from ingestion.envelope import Arrival, QuarantineRow, to_row
 from ingestion.identity import message_id
 from ingestion.quarantine.rows import Refused
