@@ -115,7 +115,7 @@ def show(name: str) -> None:
     """Show one rejected event: its payload, every reason, what the plan allows there, and what to do."""
     settings = Settings.from_env()
     lake = Lake.open(settings)
-    for line in _shown(lake, Again(lake.plan, settings.root), find(lake, name)):
+    for line in _shown(lake, Again.open(settings, lake.plan), find(lake, name)):
         click.echo(line)
 
 
@@ -156,7 +156,7 @@ def replay_quarantine(choice: Choice, everything: bool, dry_run: bool) -> None:
     settings = Settings.from_env()
     lake = _lake(choice)
     with progress("Replaying", None, "events") as said:
-        again = Again(lake.plan, settings.root)
+        again = Again.open(settings, lake.plan)
         outcome = replay(lake, again, _in_state(choice, "waiting"), dry_run=dry_run, each=said.advance)
     for line in _told(outcome, dry_run):
         click.echo(line)

@@ -4,17 +4,21 @@ import json
 from dataclasses import dataclass, field
 from datetime import UTC, date
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
+from almanac.settings import Settings
 from ingestion.collector.dialects import Found, Item
 from ingestion.collector.door import Door
 from ingestion.collector.messages import Unreadable, read
 from ingestion.envelope import Arrival, QuarantineRow, to_row
 from ingestion.identity import message_id
+from ingestion.privacy.suppression import Suppression, load_suppression
 from ingestion.quarantine.rows import Refused
 from ingestion.sources.mapping import load_mapping, mapping_names
 from ingestion.tracking_plan import Plan, Reason
+
+_SUPPRESSED = Reason("", "suppressed", "the event's person is suppressed: nothing of them is stored again")
 
 
 @dataclass(frozen=True)
@@ -27,11 +31,20 @@ class _Origin:
 
 @dataclass
 class Again:
-    """Makes arrivals of refused events, by the plan and the file sources of the repository at `root`."""
+    """Makes arrivals of refused events, by the plan and the file sources of the repository at `root`.
+
+    Nothing of a suppressed person comes in again: such an event is refused as `suppressed`.
+    """
 
     plan: Plan
     root: Path
+    suppression: Suppression = field(default_factory=Suppression)
     _origins: dict[tuple[str, str], _Origin] = field(default_factory=dict)
+
+    @classmethod
+    def open(cls, settings: Settings, plan: Plan) -> Self:
+        """By the rules of one installation as they are now. Raises AlmanacError if they cannot be read."""
+        return cls(plan, settings.root, load_suppression(settings))
 
     def arrival(self, row: Refused) -> Arrival:
         """The event as it came, at the time at which it first came.
@@ -42,10 +55,13 @@ class Again:
         received_at = row.received_at.replace(tzinfo=UTC)
         is_file = self._origin(row).is_file
         item = _item(row.payload.encode())
-        if not isinstance(item.value, dict):
-            return Arrival(received_at, item.raw, identity_required=not is_file)
+        people = self.suppression.of(row.tenant)
         own: tuple[Reason, ...] = ()
-        if not is_file:
+        if people is not None and people.owns(item.value if item.value is not None else item.raw):
+            own = (_SUPPRESSED,)
+        if not isinstance(item.value, dict):
+            return Arrival(received_at, item.raw, own, identity_required=not is_file)
+        if not own and not is_file:
             # A batch's events are complete: the door only judges what the landing cannot.
             (verdict,) = Door(self.plan).judge(Found([item], is_batch=True), row.tenant, row.source, received_at)
             own = verdict.own

@@ -60,7 +60,7 @@ def test_every_condition_chooses(place: Place) -> None:
     for arguments, users in {
         ("--tenant", "advisory"): {7},
         ("--source", "app"): {6},
-        ("--code", "wrong_type"): {3},
+        ("--code", "invalid_money"): {3},
         ("--code", "missing_identity"): {4},  # not its first reason
         ("--field", "amount"): {2, 3},
         ("--event", "booking_confirmed"): {2, 3},
@@ -107,7 +107,7 @@ def test_an_event_is_shown_with_every_reason_and_what_to_do(place: Place) -> Non
     land(place.lake, [villa(1), booking(2, amount="much", nights="two")])
     unknown, wrong = (line.split("  ")[1] for line in sorted(place.told("list")[1:]))
     text = "\n".join(place.told("show", wrong))
-    assert "amount  wrong_type: amount of booking_confirmed: expected money" in text
+    assert "amount  invalid_money: amount of booking_confirmed: expected money" in text
     assert "nights  wrong_type" in text
     assert "plan  amount: money, required (ingestion/tracking_plan/booking_confirmed.yml)" in text
     assert "rentals sends it as 'total' in 'Booking Confirmed'" in text

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from almanac.state import open_state, suppress
 from ingestion.collector.limits import MAX_EVENT_BYTES
 from ingestion.envelope import Arrival, EventRow, to_row
 from ingestion.quarantine import replay as module
@@ -129,6 +130,18 @@ def test_rows_of_a_file_need_no_identity_at_a_replay_either(place: Place) -> Non
     text = path.read_text(encoding="utf-8")
     path.write_text(text.replace("events: {}", "events: {Sold: {event: booking_confirmed}}"), encoding="utf-8")
     assert place.told("replay", "--source", "online_retail")[0].startswith("1 event landed")
+
+
+def test_nobody_who_was_suppressed_meanwhile_comes_back(place: Place) -> None:
+    land(place.lake, [villa(1), villa(2), b'{"userId": "user-1", "type": "tr'])
+    place.mend()
+    state = open_state(place.settings)
+    suppress(state, "rentals", "user", "user-1")
+    state.close()
+    head, *table = place.told("replay", "--all")
+    assert head == "1 event landed in 1 landing; 2 events still rejected"
+    assert [line.split()[:3] for line in table[2:]] == [["suppressed", "-", "2"]]
+    assert {row["user_id"] for row in rows_of(place.lake, "events")} == {"user-2"}
 
 
 def test_large_replays_land_part_by_part(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
