@@ -6,21 +6,22 @@ import click
 
 from almanac.errors import AlmanacError
 from almanac.settings import Settings
-from ingestion.sources.file_source import FileSource, Ingested, find_files
+from ingestion.sources.file_source import FileSource, Ingested
+from ingestion.sources.readers import find_files
 
 
 @click.command("ingest")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
 @click.option("--source", required=True, metavar="NAME", help="The file source: a mapping in ingestion/sources/files.")
 def ingest_command(paths: tuple[Path, ...], source: str) -> None:
-    """Land delivered files: CSV files, compressed or not, or folders of them.
+    """Land delivered files: CSV, JSON Lines, Parquet or access logs, compressed or not, or folders of them.
 
     A file lands whole or not at all, and once: its content is known however it is delivered again. A malformed file is
     named and the others land all the same; the exit code is 1 then.
     """
     settings = Settings.from_env()
-    files = find_files(paths)
     with FileSource.open(settings, source) as files_of:
+        files = find_files(paths, files_of.format)
         ingested = files_of.ingest(files)
     for failure in ingested.failures:
         click.echo(f"Error: {failure}", err=True)

@@ -1,12 +1,13 @@
 """Types of a file's columns: how text becomes a value, exactly or not at all."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 MONEY = "decimal(18,4)"
 _DECIMAL = re.compile(r"decimal\(\s*(\d{1,2})\s*,\s*(\d{1,2})\s*\)")
 _ISO_DATE = r"\d{4}-\d{2}-\d{2}"
 _ISO_TIME = _ISO_DATE + r"[ T]\d{2}:\d{2}(:\d{2}([.]\d{1,6})?)?"
+_EPOCHS = {"epoch": 1, "epoch_ms": 1000}
 _OFFSET = r" ?(Z|[+-]\d{2}(:?\d{2})?)"
 
 
@@ -18,12 +19,17 @@ class ColumnType:
     words: str
     pattern: str | None = None
     format: str | None = None
+    decimal: str | None = None  # of numbers written for people: the sign before the decimals
     ignored: bool = False
 
     def cast(self, text: str) -> str:
         """SQL: the value of the SQL text expression `text`, null if it has none."""
         if self.sql == "varchar":
             return text
+        if self.format in _EPOCHS:
+            return f"to_timestamp(try_cast(trim({text}) as decimal(28,6)) / {_EPOCHS[self.format]})"
+        if self.decimal is not None:
+            return f"try_cast({self._plain(text)} as {self.sql})"
         if self.format is not None:
             return f"try_cast(try_strptime(trim({text}), {quoted(self.format)}) as {self.sql})"
         return f"try_cast(trim({text}) as {self.sql})"
@@ -33,20 +39,47 @@ class ColumnType:
         if self.sql == "varchar":
             return "false"
         bad = f"{self.cast(text)} is null"
+        if self.decimal is not None:
+            # As people write it, and then exactly as without signs.
+            bad = f"({bad} or not regexp_full_match(trim({text}), {quoted(_grouped(self.decimal))}))"
+            text = self._plain(text)
         if self.pattern is not None and self.format is None:
             bad = f"({bad} or not regexp_full_match(trim({text}), {quoted(self.pattern)}))"
         if self.sql == "double":
             bad = f"({bad} or not isfinite({self.cast(text)}))"
         return f"({text} is not null and {bad})"
 
+    def _plain(self, text: str) -> str:
+        """SQL: a number without currency signs and thousands, its decimals behind a point."""
+        digits = f"regexp_replace({text}, '[^0-9.,+-]', '', 'g')"
+        if self.decimal == ",":
+            return f"replace(replace({digits}, '.', ''), ',', '.')"
+        return f"replace({digits}, ',', '')"
 
-def column_type(name: str, time_format: str | None = None) -> ColumnType:
-    """The type called `name` in a mapping. Raises ValueError if there is none, or none that takes a format."""
+
+def _grouped(decimal: str) -> str:
+    """Numbers as people write them: groups of three digits, and a currency's sign or letters on either side."""
+    thousands = "[.' \u00a0\u202f]" if decimal == "," else "[,' \u00a0\u202f]"
+    money = r"(\p{Sc}|[A-Z]{3})?"
+    number = rf"(\d{{1,3}}({thousands}\d{{3}})+|\d+)([{decimal}]\d*)?"
+    return rf"[+-]?{money} ?[+-]?{number} ?{money}"
+
+
+def column_type(name: str, time_format: str | None = None, decimal: str | None = None) -> ColumnType:
+    """The type called `name` in a mapping. Raises ValueError if there is none, or none that takes what is declared."""
     found = _TYPES.get(name) or _decimal(name)
     if found is None:
         raise ValueError(f"{name!r} is no type: use {', '.join(_TYPES)} or decimal(digits,decimals)")
+    if decimal is not None:
+        if time_format is not None or not found.sql.startswith(("decimal", "bigint", "double")):
+            raise ValueError(f"decimal belongs to money, decimal, number and integer, not to {name}")
+        return replace(found, decimal=decimal, words=f"{found.words}, written with {decimal!r} before the decimals")
     if time_format is None:
         return found
+    if time_format in _EPOCHS:
+        if found.sql != "timestamptz":
+            raise ValueError(f"format {time_format} belongs to instant, not to {name}")
+        return replace(found, words="a number of seconds or milliseconds since 1970", format=time_format)
     if found.sql not in ("timestamp", "date"):
         raise ValueError(f"format belongs to timestamp and date, not to {name}")
     return ColumnType(found.sql, f"a {name} like {time_format}", format=time_format)

@@ -1,17 +1,14 @@
-"""Reading a CSV file into typed rows; whatever does not fit is named with its line and column."""
+"""CSV files: the header must be the declared one, and what is not CSV is named with its line and column."""
 
 import csv
-from dataclasses import dataclass
 
 import duckdb
-import pyarrow as pa
 
 from ingestion.sources.column_types import identifier, quoted
 from ingestion.sources.delivered import Delivered
-from ingestion.sources.mapping import Mapping
-from ingestion.sources.problems import FileProblem, line_of_row, shown
+from ingestion.sources.file_rows import ROW, RowReader
+from ingestion.sources.problems import FileProblem, longest_fields
 
-ROW = "#row"  # column of the rows' numbers (from 1, header not counted)
 REJECTS = 1_000  # of a file that fits nowhere, so many bad rows are enough
 _ADVICE = {
     "TOO MANY COLUMNS": "too many values for the header: quote values that hold the delimiter",
@@ -20,47 +17,36 @@ _ADVICE = {
 }
 
 
-@dataclass(frozen=True)
-class Rows:
-    """Typed rows in the file's order: the declared columns that are not ignored, `key_columns` and `ROW`."""
+class CsvReader(RowReader):
+    """Rows of a CSV file with a header."""
 
-    table: pa.Table
-    count: int  # rows as the CSV reader counts them
+    def line_of(self, file: Delivered, row: int) -> int | None:
+        """The line on which a row begins; None where that cannot be told.
 
+        A row may span lines and empty lines are no rows, so the file is read anew.
+        """
+        longest_fields()
+        with file.content.open(encoding="utf-8", newline="") as f:
+            reader = csv.reader(f, delimiter=self._mapping.delimiter, quotechar=self._mapping.quote)
+            found = -1  # the header is row 0
+            while True:
+                line = reader.line_num + 1
+                try:
+                    cells = next(reader)
+                except (StopIteration, csv.Error):
+                    return None
+                found += bool(cells)
+                if cells and found == row:
+                    return line
 
-def key_columns(mapping: Mapping) -> tuple[str, ...]:
-    """The columns that hold the texts of the natural key as they stand in the file."""
-    return tuple(f"#key {name}" for name in mapping.natural_key)
-
-
-class CsvReader:
-    """Reads files of one mapping. Holds a database in memory; close it."""
-
-    def __init__(self, mapping: Mapping) -> None:
-        self._mapping = mapping
-        self._types = mapping.types()
-        self._db = duckdb.connect(":memory:")
-        self._db.execute("set timezone = 'UTC'")
-
-    def close(self) -> None:
-        """Give the memory back."""
-        self._db.close()
-
-    def read(self, file: Delivered) -> Rows:
-        """The rows of a delivered file. Raises FileProblem for the first thing that is wrong with it."""
-        header = self._header(file)
-        try:
-            self._load(file, header)
-            self._refuse_bad_values(file)
-            return self._typed()
-        finally:
-            for name in ("raw_rows", "rejects", "reject_scans"):
-                self._db.execute(f"drop table if exists {name}")
+    def _load(self, file: Delivered) -> dict[int, str]:
+        self._read(file, self._header(file))
+        return {}
 
     def _header(self, file: Delivered) -> list[str]:
         """The names of the first line, which must be the declared ones in any order."""
         mapping = self._mapping
-        with file.text.open(encoding="utf-8", newline="") as f:
+        with file.content.open(encoding="utf-8", newline="") as f:
             try:
                 header = next(csv.reader(f, delimiter=mapping.delimiter, quotechar=mapping.quote), None)
             except csv.Error as error:
@@ -82,7 +68,7 @@ class CsvReader:
                 raise FileProblem(file.origin, "stands twice in the header", line=1, column=name)
         return header
 
-    def _load(self, file: Delivered, header: list[str]) -> None:
+    def _read(self, file: Delivered, header: list[str]) -> None:
         """All rows as text into `raw_rows`; raises for the first row that has not the header's shape."""
         mapping = self._mapping
         columns = ", ".join(f"{quoted(name)}: 'varchar'" for name in header)
@@ -91,9 +77,9 @@ class CsvReader:
         try:
             self._db.execute(
                 f"""
-                create temp table raw_rows as
+                create temp table csv_rows as
                 select * from read_csv(
-                    {quoted(str(file.text))}, auto_detect = false, header = true, columns = {{{columns}}},
+                    {quoted(str(file.content))}, auto_detect = false, header = true, columns = {{{columns}}},
                     delim = {quoted(mapping.delimiter)}, quote = {quote}, escape = {quote},
                     nullstr = [{nulls}], store_rejects = true, rejects_table = 'rejects',
                     rejects_scan = 'reject_scans', rejects_limit = {REJECTS})
@@ -110,40 +96,7 @@ class CsvReader:
             line, column, kind, message = rejected[0]
             advice = _ADVICE.get(str(kind), "the row is not CSV")
             raise FileProblem(file.origin, f"{advice} ({message})", line=int(line), column=column)
-
-    def _refuse_bad_values(self, file: Delivered) -> None:
-        """Raise for the first value (by row, then by column) that its column's type cannot take."""
-        checks = [(name, kind.is_bad(identifier(name))) for name, kind in self._types.items() if kind.sql != "varchar"]
-        checks += [(name, f"{identifier(name)} is null") for name in self._mapping.natural_key]
-        if not checks:
-            return
-        firsts = ", ".join(f"min(rowid) filter (where {bad}), count(*) filter (where {bad})" for _, bad in checks)
-        (found,) = self._db.execute(f"select {firsts} from raw_rows").fetchall()
-        bad = [(found[2 * n], n) for n in range(len(checks)) if found[2 * n] is not None]
-        if not bad:
-            return
-        rowid, n = min(bad)
-        name = checks[n][0]
-        ((value,),) = self._db.execute(f"select {identifier(name)} from raw_rows where rowid = {rowid}").fetchall()
-        if value is None:
-            what = "is empty, but belongs to the natural key"
-        else:
-            what = f"{shown(value)} is not {self._types[name].words}"
-        others = found[2 * n + 1] - 1
-        also = f" (and {others:,} more in this column)" if others else ""
-        line = line_of_row(file.text, self._mapping.delimiter, self._mapping.quote, rowid + 1)
-        what += f"{also}: correct the file, or the mapping"
-        raise FileProblem(file.origin, what if line else f"row {rowid + 1:,}: {what}", line=line, column=name)
-
-    def _typed(self) -> Rows:
-        selected = [
-            f"{kind.cast(identifier(name))} as {identifier(name)}"
-            for name, kind in self._types.items()
-            if not kind.ignored
-        ]
-        keys = zip(self._mapping.natural_key, key_columns(self._mapping), strict=True)
-        selected += [f"{identifier(name)} as {identifier(key)}" for name, key in keys]
-        selected.append(f"rowid + 1 as {identifier(ROW)}")
-        table = self._db.execute(f"select {', '.join(selected)} from raw_rows order by rowid").to_arrow_table()
-        ((count,),) = self._db.execute("select count(*) from raw_rows").fetchall()
-        return Rows(table, int(count))
+        # A view: the text is kept once.
+        self._db.execute(
+            f"create or replace temp view raw_rows as select rowid + 1 as {identifier(ROW)}, * from csv_rows"
+        )

@@ -1,4 +1,4 @@
-"""A delivered file as plain UTF-8 text on the local disk, with the hash of its content."""
+"""A delivered file as plain UTF-8 text (or its bytes) on the local disk, with the hash of its content."""
 
 import codecs
 import gzip
@@ -15,7 +15,7 @@ from ingestion.sources.problems import FileProblem
 
 GZIP_MAGIC = b"\x1f\x8b"
 CHUNK = 1 << 20
-NAME = "delivered.csv"  # never the given name: the reader would take * and [ in it for a pattern
+NAME = "delivered"  # never the given name: the reader would take * and [ in it for a pattern
 
 
 @dataclass(frozen=True)
@@ -23,26 +23,31 @@ class Delivered:
     """A private copy of a delivered file."""
 
     origin: Path
-    text: Path  # UTF-8 without byte order mark
+    content: Path  # UTF-8 without byte order mark; of a binary format the bytes, uncompressed
     content_hash: str  # SHA-256 of the uncompressed bytes as delivered
 
 
 @contextmanager
-def delivered(path: Path, encoding: str) -> Iterator[Delivered]:
-    """Copy, uncompress and decode `path`. Raises FileProblem if it is unreadable, cut off or badly encoded."""
+def delivered(path: Path, encoding: str | None) -> Iterator[Delivered]:
+    """Copy, uncompress and decode `path`, or (None) leave its bytes as they are.
+
+    Raises FileProblem if it is unreadable, cut off or badly encoded.
+    """
     with TemporaryDirectory(prefix="almanac-") as folder:
-        text = Path(folder) / NAME
+        content = Path(folder) / NAME
         digest = sha256()
+        decoder = _decoder(encoding)
         line = 1
-        decoder = codecs.getincrementaldecoder("utf-8-sig" if _is_utf8(encoding) else encoding)()
         try:
-            with path.open("rb") as raw, text.open("w", encoding="utf-8", newline="") as out:
+            with path.open("rb") as raw, content.open("wb") as out:
                 for chunk in _chunks(path, raw):
                     digest.update(chunk)
-                    decoded = decoder.decode(chunk)
-                    out.write(decoded)
-                    line += decoded.count("\n")
-                out.write(decoder.decode(b"", final=True))
+                    if decoder is not None:
+                        chunk = decoder.decode(chunk).encode()
+                        line += chunk.count(b"\n")
+                    out.write(chunk)
+                if decoder is not None:
+                    out.write(decoder.decode(b"", final=True).encode())
         except UnicodeDecodeError as error:
             line += error.object[: error.start].count(b"\n")
             what = (
@@ -55,7 +60,7 @@ def delivered(path: Path, encoding: str) -> Iterator[Delivered]:
             ) from error
         except OSError as error:
             raise FileProblem(path, f"cannot be read: {error.strerror or error}") from error
-        yield Delivered(path, text, digest.hexdigest())
+        yield Delivered(path, content, digest.hexdigest())
 
 
 def _chunks(path: Path, raw: BinaryIO) -> Iterator[bytes]:
@@ -70,5 +75,8 @@ def _chunks(path: Path, raw: BinaryIO) -> Iterator[bytes]:
         yield chunk
 
 
-def _is_utf8(encoding: str) -> bool:
-    return codecs.lookup(encoding).name == "utf-8"
+def _decoder(encoding: str | None) -> codecs.IncrementalDecoder | None:
+    if encoding is None:
+        return None
+    is_utf8 = codecs.lookup(encoding).name == "utf-8"
+    return codecs.getincrementaldecoder("utf-8-sig" if is_utf8 else encoding)()

@@ -7,7 +7,7 @@ import duckdb
 
 from almanac.errors import AlmanacError
 from ingestion.sources.column_types import identifier
-from ingestion.sources.csv_rows import ROW, Rows, key_columns
+from ingestion.sources.file_rows import ROW, Rows, key_columns
 from ingestion.sources.mapping import Mapping
 from ingestion.tracking_plan import Plan
 

@@ -6,32 +6,37 @@ declares one, else by that hash and its row number; two equal rows of one file a
 """
 
 from collections.abc import Iterable, Iterator
+from collections.abc import Mapping as Map
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from hashlib import md5
+from heapq import merge
+from itertools import islice
+from operator import itemgetter
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from almanac.errors import AlmanacError
 from almanac.progress import progress
 from almanac.settings import Settings
 from ingestion.envelope import Arrival
 from ingestion.lake import Lake, LandResult, file_id
 from ingestion.privacy.suppression import Suppression, load_suppression
-from ingestion.sources.csv_rows import CsvReader, Rows
+from ingestion.sources.access_log import WORDS
 from ingestion.sources.delivered import Delivered, delivered
 from ingestion.sources.expressions import ExpressionFailed, Expressions
+from ingestion.sources.file_rows import Rows
 from ingestion.sources.local_time import Clock
-from ingestion.sources.mapping import Mapping, load_mapping
-from ingestion.sources.problems import FileProblem, line_of_row
+from ingestion.sources.mapping import Format, Mapping, load_mapping
+from ingestion.sources.messages import Messages
+from ingestion.sources.problems import FileProblem
+from ingestion.sources.readers import reader_of
 from ingestion.tracking_plan import Plan, load_plan
+from ingestion.tracking_plan.contracts import Reason
 
-SUFFIXES = (".csv", ".csv.gz")
 # Rows of one landing: a larger file is several landings, so that memory does not grow with it. All its rows have been
 # read and evaluated before the first one lands. Another number here would land such files a second time.
 PART_ROWS = 100_000
-_PROPERTY = "properties."
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,7 @@ class FileSource:
         self._suppression = suppression or Suppression()
         self._clock = Clock(mapping.time_zone)
         self._expressions = Expressions(mapping, plan)
-        self._reader = CsvReader(mapping)
+        self._reader = reader_of(mapping)
         self._landed = self._landings()
 
     @classmethod
@@ -73,6 +78,11 @@ class FileSource:
         plan = plan or load_plan(settings.root)
         mapping = load_mapping(settings.root, name, plan)
         return cls(mapping, plan, lake or Lake.open(settings, plan), load_suppression(settings))
+
+    @property
+    def format(self) -> Format:
+        """The format of the source's files."""
+        return self._mapping.format
 
     def __enter__(self) -> Self:
         return self
@@ -105,7 +115,7 @@ class FileSource:
     def _ingest(self, path: Path, received_at: datetime) -> FileResult:
         received = accepted = quarantined = 0
         is_new = False
-        with delivered(path, self._mapping.encoding) as file:
+        with delivered(path, self._mapping.text_encoding) as file:
             if self._has_landed(file.content_hash):
                 return FileResult(path, 0, 0, 0, is_new=False)
             rows = self._reader.read(file)
@@ -151,22 +161,29 @@ class FileSource:
         return any(str(landing) in landings for landing in ids)
 
     def _values(self, file: Delivered, rows: Rows) -> Iterator[list[tuple[Any, ...]]]:
-        """The evaluated rows part by part; a file without rows is one empty part."""
+        """The evaluated rows part by part, and the unreadable ones (number and text) among them.
+
+        A file without rows is one empty part.
+        """
         try:
-            yield from self._expressions.evaluate(rows, PART_ROWS)
+            parts = self._expressions.evaluate(rows, PART_ROWS)
+            yield from _in_order(parts, rows.unreadable) if rows.unreadable else parts
         except ExpressionFailed as failed:
-            line = line_of_row(file.text, self._mapping.delimiter, self._mapping.quote, failed.row)
             what = f"the mapping's {failed.field} has no value ({failed.why}): correct the row, or the expression"
-            raise FileProblem(file.origin, what, line=line) from failed
+            line = self._reader.line_of(file, failed.row)
+            raise FileProblem(file.origin, what, line=line, row=failed.row) from failed
         if not rows.count:
             yield []
 
     def _arrivals(self, file: Delivered, values: list[tuple[Any, ...]], received_at: datetime) -> list[Arrival]:
         mapping = self._mapping
         keys = len(mapping.natural_key)
-        messages = _Messages(mapping, self._plan, self._clock, self._expressions)
+        messages = Messages(mapping, self._plan, self._clock, self._expressions)
         arrivals = []
         for value in values:
+            if len(value) == 2:
+                arrivals.append(_unreadable(received_at, *value))
+                continue
             # Lengths stand before a key's texts, so that no two keys can look alike.
             key = (
                 [f"{len(text)}:{text}" for text in value[1 : 1 + keys]] if keys else [file.content_hash, str(value[0])]
@@ -176,66 +193,16 @@ class FileSource:
         return arrivals
 
 
-class _Messages:
-    """Messages in Segment's shape from evaluated rows."""
-
-    def __init__(self, mapping: Mapping, plan: Plan, clock: Clock, expressions: Expressions) -> None:
-        self._utc = clock.utc
-        self._currency = mapping.currency
-        self._contracts = {name: (c.type, "currency" in c.properties) for name, c in plan.events.items()}
-        first = 1 + len(mapping.natural_key)  # behind the row's number and its key
-        at = {field: place for place, field in enumerate(expressions.fields, start=first)}
-        self._event, self._event_at = at["event"], at["event_at"]
-        self._user_id, self._anonymous_id = at.get("user_id"), at.get("anonymous_id")
-        properties = {field: place for field, place in at.items() if field.startswith(_PROPERTY)}
-        self._plain = [(_name(f), place) for f, place in properties.items() if f not in expressions.times]
-        self._times = [(_name(f), place) for f, place in properties.items() if f in expressions.times]
-
-    def of(self, value: tuple[Any, ...], message_id: str) -> dict[str, Any]:
-        """The message of one row."""
-        event = value[self._event]
-        kind, has_currency = self._contracts.get(event, ("track", False))
-        properties = {name: found for name, place in self._plain if (found := value[place]) is not None}
-        for name, place in self._times:
-            if value[place] is not None:
-                properties[name] = self._utc(value[place])
-        if has_currency and "currency" not in properties:
-            properties["currency"] = self._currency
-        message: dict[str, Any] = {"type": kind, "event": event, "messageId": message_id}
-        message["traits" if kind in ("identify", "group") else "properties"] = properties
-        event_at = value[self._event_at]
-        if event_at is not None:
-            message["timestamp"] = self._utc(event_at)
-        if self._user_id is not None and value[self._user_id]:
-            message["userId"] = value[self._user_id]
-        if self._anonymous_id is not None and value[self._anonymous_id]:
-            message["anonymousId"] = value[self._anonymous_id]
-        return message
+def _in_order(parts: Iterable[list[tuple[Any, ...]]], unreadable: Map[int, str]) -> Iterator[list[tuple[Any, ...]]]:
+    """Evaluated and unreadable rows by their number, in parts of `PART_ROWS`."""
+    merged = merge((value for part in parts for value in part), unreadable.items(), key=itemgetter(0))
+    while part := list(islice(merged, PART_ROWS)):
+        yield part
 
 
-def _name(field: str) -> str:
-    return field.removeprefix(_PROPERTY)
-
-
-def find_files(paths: Iterable[Path]) -> list[Path]:
-    """The files that `paths` name: files as they are, folders with all their CSV files, in order of their names.
-
-    Raises AlmanacError for a path that does not exist and a folder without any such file.
-    """
-    found: list[Path] = []
-    for path in paths:
-        if path.is_dir():
-            inside = sorted(p for p in path.rglob("*") if p.name.lower().endswith(SUFFIXES) and p.is_file())
-            if not inside:
-                raise AlmanacError(
-                    f"{path} holds no file ending in {' or '.join(SUFFIXES)}: name another folder or files"
-                )
-            found += inside
-        elif path.is_file():
-            found.append(path)
-        else:
-            raise AlmanacError(f"{path} does not exist: name files or folders that do")
-    return found
+def _unreadable(received_at: datetime, row: int, text: str) -> Arrival:
+    """A row that is quarantined as it came."""
+    return Arrival(received_at, text.encode(), (Reason("", FileProblem.code, f"row {row:,} is {WORDS}"),), False)
 
 
 def _uuid(text: str) -> str:

@@ -14,17 +14,35 @@ from ingestion.sources.column_types import ColumnType, column_type
 from ingestion.tracking_plan import Plan
 
 FOLDER = Path("ingestion") / "sources" / "files"
+# What a line of an access log says, by the names that expressions use. `path` is without the query.
+ACCESS_LOG_COLUMNS: dict[str, "str | ColumnFormat"] = {
+    "host": "string",
+    "ident": "string",
+    "remote_user": "string",
+    "requested_at": "instant",
+    "request": "string",
+    "method": "string",
+    "path": "string",
+    "query": "string",
+    "protocol": "string",
+    "status": "integer",
+    "bytes": "integer",
+    "referrer": "string",
+    "user_agent": "string",
+}
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+Format = Literal["csv", "jsonl", "parquet", "access_log"]
 Expression = Annotated[str, Field(min_length=1, pattern=r"\S")]
 
 
 class ColumnFormat(BaseModel):
-    """A column whose times are not written in ISO 8601."""
+    """A column whose times are not written in ISO 8601, or whose numbers are written for people."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     type: str
-    format: str  # strptime's letters
+    format: str | None = None  # strptime's letters, or epoch, epoch_ms
+    decimal: Literal[".", ","] | None = None  # the other one may group thousands, and a currency sign may stand beside
 
 
 class Mapping(BaseModel):
@@ -35,7 +53,7 @@ class Mapping(BaseModel):
     source: str
     tenant: str
     title: str = ""
-    format: Literal["csv"] = "csv"
+    format: Format = "csv"
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
     quote: Annotated[str, Field(min_length=1, max_length=1)] = '"'
     encoding: str = "utf-8"
@@ -43,7 +61,7 @@ class Mapping(BaseModel):
     time_zone: str  # of timestamps that say none
     currency: str  # of the amounts; must be the tenant's
     history_from: date | None = None  # the tenant's local date from which nothing is late or too old
-    columns: Annotated[dict[str, str | ColumnFormat], Field(min_length=1)]
+    columns: dict[str, str | ColumnFormat] = Field(default_factory=dict)
     natural_key: tuple[str, ...] = ()
     event: Expression
     event_at: Expression
@@ -71,22 +89,40 @@ class Mapping(BaseModel):
 
     @model_validator(mode="after")
     def _consistent(self) -> "Mapping":
+        self._check_columns()
         seen: dict[str, str] = {}
         for name in self.columns:
             if seen.setdefault(name.lower(), name) != name:
                 raise ValueError(f"columns {seen[name.lower()]!r} and {name!r} differ in case only")
         for name in self.natural_key:
-            if name not in self.columns:
+            if name not in self.types():
                 raise ValueError(f"natural_key names {name!r}, which is not among the columns")
         self.types()
         return self
 
+    def _check_columns(self) -> None:
+        if self.format == "access_log":
+            if self.columns:
+                raise ValueError(
+                    f"columns of an access log are known: leave them out ({', '.join(ACCESS_LOG_COLUMNS)})"
+                )
+        elif not self.columns:
+            raise ValueError("columns must name the columns of the file with their types")
+
     def types(self) -> dict[str, ColumnType]:
-        """The type of each declared column. Raises ValueError for an unknown one."""
+        """The type of each column of the file. Raises ValueError for an unknown one."""
+        columns = ACCESS_LOG_COLUMNS if self.format == "access_log" else self.columns
         return {
-            name: column_type(given.type, given.format) if isinstance(given, ColumnFormat) else column_type(given)
-            for name, given in self.columns.items()
+            name: column_type(given.type, given.format, given.decimal)
+            if isinstance(given, ColumnFormat)
+            else column_type(given)
+            for name, given in columns.items()
         }
+
+    @property
+    def text_encoding(self) -> str | None:
+        """How the files are encoded; None where they are not text."""
+        return None if self.format == "parquet" else self.encoding
 
     def expressions(self) -> dict[str, str]:
         """Every expression by the field of the mapping that holds it, properties as `properties.<name>`."""

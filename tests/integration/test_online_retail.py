@@ -15,7 +15,8 @@ from almanac.build import run_build
 from almanac.dbt_worker import WarmDbt
 from almanac.settings import Settings
 from ingestion.lake import Lake
-from ingestion.sources.file_source import FileResult, FileSource, Ingested, find_files
+from ingestion.sources.file_source import FileResult, FileSource, Ingested
+from ingestion.sources.readers import find_files
 
 pytestmark = pytest.mark.xdist_group("online_retail")  # one worker lands it, once
 ROWS, FILES = 541_909, 305

@@ -20,10 +20,11 @@ from almanac.state import open_state, suppress
 from ingestion.lake import Lake
 from ingestion.sources.cli import COMMANDS
 from ingestion.sources.column_types import column_type
-from ingestion.sources.file_source import FileSource, find_files
+from ingestion.sources.file_source import FileSource
 from ingestion.sources.local_time import Clock
 from ingestion.sources.mapping import FOLDER, load_mapping, mapping_names
 from ingestion.sources.problems import FileProblem
+from ingestion.sources.readers import find_files
 from ingestion.tracking_plan import Plan, load_plan
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -1,0 +1,86 @@
+"""Access logs of web servers in Apache's combined (or common) format, as nginx writes it too."""
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import islice
+
+from ingestion.sources.delivered import Delivered
+from ingestion.sources.file_rows import PART, RowReader
+from ingestion.sources.problems import FileProblem, shown
+
+_QUOTED = r'"((?:[^"\\]|\\.)*)"'
+_LINE = re.compile(rf"(\S+) (\S+) (.+?) \[([^\]]+)\] {_QUOTED} (\d{{3}}) (\d+|-)(?: {_QUOTED} {_QUOTED})?")
+_REQUEST = re.compile(r"([!-~]+) ([^\s?]*)(?:\?(\S*))?(?: (HTTP/\S+))?")
+WORDS = "no line of an access log in combined format"
+
+
+class AccessLogReader(RowReader):
+    """Rows of an access log. Anyone can write into a log, so a line that does not fit is kept and quarantined."""
+
+    def line_of(self, file: Delivered, row: int) -> int | None:
+        """The line on which a row stands: empty lines are no rows."""
+        return next((line for line, found, _ in _lines(file) if found == row), None)
+
+    def _load(self, file: Delivered) -> dict[int, str]:
+        self._create()
+        unreadable: dict[int, str] = {}
+        rows = self._rows(file, unreadable)
+        count = 0
+        while part := list(islice(rows, PART)):
+            self._insert(part)
+            count += len(part)
+        if len(unreadable) > count:
+            row, text = next(iter(unreadable.items()))
+            what = f"{shown(text)} is {WORDS}, nor are most other lines: is this another format?"
+            raise FileProblem(file.origin, what, line=self.line_of(file, row))
+        return unreadable
+
+    def _rows(self, file: Delivered, unreadable: dict[int, str]) -> Iterator[list[int | str | None]]:
+        for _, row, text in _lines(file):
+            values = parse(text)
+            if values is None:
+                unreadable[row] = text
+            else:
+                yield [row, *(values[name] for name in self._types)]
+
+
+def _lines(file: Delivered) -> Iterator[tuple[int, int, str]]:
+    """Number of the line, number of the row, text; empty lines are left out."""
+    row = 0
+    with file.content.open(encoding="utf-8", newline="\n") as f:
+        for line, text in enumerate(f, start=1):
+            text = text.rstrip("\r\n")
+            if text:
+                row += 1
+                yield line, row, text
+
+
+def parse(line: str) -> dict[str, str | None] | None:
+    """The values of one line by column, None where the log has a dash; None if the line does not fit the format."""
+    match = _LINE.fullmatch(line)
+    if match is None:
+        return None
+    host, ident, user, time, request, status, size, referrer, agent = match.groups()
+    try:
+        requested_at = datetime.strptime(time, "%d/%b/%Y:%H:%M:%S %z").isoformat()
+    except ValueError:
+        return None
+    asked = _REQUEST.fullmatch(request)  # what is no request (a scanner's bytes) is kept as it is
+    method, path, query, protocol = asked.groups() if asked else (None, None, None, None)
+    values = {
+        "host": host,
+        "ident": ident,
+        "remote_user": user,
+        "requested_at": requested_at,
+        "request": request,
+        "method": method,
+        "path": path,
+        "query": query,
+        "protocol": protocol,
+        "status": status,
+        "bytes": size,
+        "referrer": referrer,
+        "user_agent": agent,
+    }
+    return {name: None if value in ("-", "") else value for name, value in values.items()}
