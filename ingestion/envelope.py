@@ -31,13 +31,15 @@ class Arrival:
     """One event as it was found at the door.
 
     `received_at` is aware (UTC). `message` has Segment's shape; bytes are an event that could not be parsed.
-    `reasons` are the door's own grounds to refuse it. A file's rows need no identity.
+    `reasons` are the door's own grounds to refuse it, `warnings` what was noted of it
+    before it is judged. A file's rows need no identity.
     """
 
     received_at: datetime
     message: dict[str, Any] | bytes
     reasons: tuple[Reason, ...] = ()
     identity_required: bool = True
+    warnings: tuple[str, ...] = ()
 
 
 class EventRow(NamedTuple):
@@ -101,11 +103,12 @@ def to_row(
     if arrival.reasons:
         return _refused(tenant, source, received_at, message, arrival.reasons)
     try:
-        return _row(plan, tenant, source, arrival, message, received_at, history_from, origin, [])
+        return _row(plan, tenant, source, arrival, message, received_at, history_from, origin, [*arrival.warnings])
     except _UNFIT:
         # Rare: text that Parquet or PostgreSQL cannot hold, bottomless nesting. Mended, and judged anew.
         mended, warnings = scrub(message)
-        return _row(plan, tenant, source, arrival, mended, received_at, history_from, origin, warnings)
+        noted = [*arrival.warnings, *warnings]
+        return _row(plan, tenant, source, arrival, mended, received_at, history_from, origin, noted)
 
 
 # What the JSON encoder says of lone surrogates, endless integers, types that JSON lacks, and deep nesting.

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from ingestion.envelope import Arrival, EventRow, QuarantineRow, to_row
 from ingestion.lake_schema import COUNTERS, QUARANTINE, events_schema
+from ingestion.privacy.masking import Masker, suspects
 from ingestion.tracking_plan.model import Plan
 from ingestion.tracking_plan.names import ENVELOPE
 
@@ -22,17 +23,21 @@ def part_tables(
 ) -> tuple[pa.Table, pa.Table]:
     """The accepted and the refused events of one landing part; `ingest_row` is an arrival's place in `arrivals`."""
     schema, prefix = events_schema(plan), f"{file_id}/"
+    masker = Masker(plan, tenant)
     accepted: list[pa.RecordBatch] = []
     refused: list[pa.RecordBatch] = []
     for start in range(0, len(arrivals), BATCH):
-        events: dict[int, EventRow] = {}
-        others: dict[int, QuarantineRow] = {}
-        for place, arrival in enumerate(arrivals[start : start + BATCH], start):
-            row = to_row(plan, tenant, source, arrival, history_from, origin=f"{prefix}{place}")
-            if isinstance(row, EventRow):
-                events[place] = row
-            else:
-                others[place] = row
+        rows = {
+            place: to_row(plan, tenant, source, arrival, history_from, origin=f"{prefix}{place}")
+            for place, arrival in enumerate(arrivals[start : start + BATCH], start)
+        }
+        # What is stored is what is searched, whichever way it came; only what has to be masked is judged again.
+        for place in suspects(rows):
+            masked = masker.mask(arrivals[place], is_accepted=isinstance(rows[place], EventRow))
+            if masked is not None:
+                rows[place] = to_row(plan, tenant, source, masked, history_from, origin=f"{prefix}{place}")
+        events = {place: row for place, row in rows.items() if isinstance(row, EventRow)}
+        others = {place: row for place, row in rows.items() if isinstance(row, QuarantineRow)}
         if events:
             accepted.append(_events(schema, events, file_id))
         if others:

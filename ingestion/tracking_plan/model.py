@@ -89,6 +89,13 @@ class Alias(_Strict):
     properties: dict[str, Text] = Field(default_factory=dict)
 
 
+class Privacy(_Strict):
+    """What becomes of e-mail addresses and phone numbers where none belong; card numbers are always masked."""
+
+    email: Literal["mask", "quarantine", "keep"] = "mask"
+    phone: Literal["mask", "quarantine", "keep"] = "mask"
+
+
 class Tenant(_Strict):
     """One business: its days are cut in `time_zone` (IANA), its amounts are in `currency` (ISO 4217)."""
 
@@ -99,6 +106,7 @@ class Tenant(_Strict):
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
     sources: dict[Annotated[str, Field(pattern=rf"^{SLUG.pattern}$")], Source]
     events: dict[Text, Alias] = Field(default_factory=dict)
+    privacy: Privacy = Field(default_factory=Privacy)
 
     @field_validator("time_zone")
     @classmethod
@@ -186,6 +194,7 @@ __all__ = [
     "MessageType",
     "Pii",
     "Plan",
+    "Privacy",
     "Property",
     "Retention",
     "Source",
