@@ -300,7 +300,8 @@ def quick(text: str) -> bool:
 
 @pytest.mark.parametrize(
     "text",
-    ['{"price":89.5,"when":"2026-05-01T10:00:00.123Z"}', '{"id":"5f0c3a1e-1b2c-4d5e-8f90-a1b2c3d4e5f6"}', '{"at":1772359200000}',
+    ['{"price":89.5,"when":"2026-05-01T10:00:00.123Z"}', '{"id":"5f0c3a1e-1b2c-4d5e-8f90-a1b2c3d4e5f6"}',
+     '{"at":1772359200000}',
      '{"hotel_name":"x","device":"iPhone","kind":"mobile"}',
      '{"ua":"Chrome/120.0.0.0 Safari/537.36"}', "[card] [email]"],
 )  # fmt: skip
