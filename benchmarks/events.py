@@ -59,7 +59,6 @@ def _view(chance: random.Random, city: str, kind: str, listing: str) -> tuple[st
         "property_type": kind,
         "city": city,
         "price_per_night": price,
-        "position": chance.randrange(40),
     }
 
 

@@ -3,6 +3,7 @@
 Belongs here: what happens between a request and the lake. Does not belong here: what an event may hold
 (`ingestion/tracking_plan`, `ingestion/envelope.py`), files of the lake (`ingestion/lake.py`).
 
-A request goes through `app` (which address), `auth` (whose key), `limits` (how much), `dialects` (where its events lie)
-and `door` (which events are fit) into `wal` (durable); then it is answered. `flusher` lands the log.
+A request comes through a server (`rsgi` or `asgi`) to `core` (which address); it goes through `auth` (whose key),
+`limits` (how much), `dialects` (where its events lie) and `door` (which events are fit) into `wal` (durable); then it
+is answered. `flusher` lands the log.
 """

@@ -1,6 +1,7 @@
 """The commands of the collector: `collect` runs it, `keys` says who may send to it."""
 
 import logging
+from typing import Literal
 
 import click
 
@@ -23,7 +24,14 @@ DEFAULT_FLUSH_SECONDS = 5.0
     show_default=True,
     help="How often what arrived is landed in the lake.",
 )
-def collect(host: str | None, port: int, flush_seconds: float) -> None:
+@click.option(
+    "--server",
+    type=click.Choice(["granian", "uvicorn"]),
+    default="granian",
+    show_default=True,
+    help="What speaks HTTP: granian (RSGI, faster) or uvicorn (ASGI).",
+)
+def collect(host: str | None, port: int, flush_seconds: float, server: Literal["granian", "uvicorn"]) -> None:
     """Run the collector that SDKs send events to.
 
     SDKs of the Segment family send to it when they are given its address and a write key (`almanac keys create`).
@@ -41,7 +49,8 @@ def collect(host: str | None, port: int, flush_seconds: float) -> None:
         host or settings.host,
         port,
         lambda address: click.echo(f"collecting on {address} (log in {settings.log_dir})"),
-        flush_seconds,
+        flush_seconds=flush_seconds,
+        server=server,
     )
 
 

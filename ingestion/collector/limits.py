@@ -2,8 +2,8 @@
 
 import asyncio
 import zlib
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from collections.abc import AsyncIterator
+from typing import Protocol
 
 from ingestion.collector.problems import Problem, too_large
 
@@ -18,55 +18,73 @@ BODY_SECONDS = 30.0
 
 # A client that is cut off while it sends sees a broken connection instead of the answer, and sends again. So a body
 # that is a little too large is read to its end and thrown away.
-_DRAINED_BYTES = 8 * MAX_BODY_BYTES
+_DRAINED = 8  # times the limit
 _CLOSE = ((b"connection", b"close"),)
 
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+KEEP_ALIVE_SECONDS = 75  # longer than load balancers keep idle connections, so that they are the ones to close
+BACKLOG = 2048
 
 
 class ClientGone(Exception):
     """The client closed the connection before its request was complete; there is nobody to answer."""
 
 
-async def read_body(receive: Receive, seconds: float = BODY_SECONDS) -> bytes:
-    """The request's whole body. Raises Problem (408, 413) or ClientGone."""
+class Body(Protocol):
+    """The body of a request that is on its way; every server has its own."""
+
+    async def whole(self) -> bytes:
+        """All of it. Raises ClientGone."""
+        ...
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """Its parts as they come. Raises ClientGone."""
+        ...
+
+
+async def read_body(
+    body: Body, declared: bytes | None, limit: int = MAX_BODY_BYTES, seconds: float | None = None
+) -> bytes:
+    """The request's whole body; `declared` is its Content-Length. Raises Problem (408, 413) or ClientGone."""
+    seconds = BODY_SECONDS if seconds is None else seconds
     try:
         async with asyncio.timeout(seconds):
-            body, size, complete = await _read(receive)
+            if declared is not None and declared.isdigit() and int(declared) <= limit:
+                content = await body.whole()
+                size, complete = len(content), True
+            else:
+                content, size, complete = await _read(body, limit)
+                if complete and declared is not None and declared.isdigit() and size < int(declared):
+                    raise ClientGone
     except TimeoutError:
         message = f"The body did not arrive within {seconds:.0f} s. Send it again, in smaller batches."
         raise Problem(408, "request_timeout", message, headers=_CLOSE) from None
-    if size > MAX_BODY_BYTES:
+    if size > limit:
         got = f"{size:,} bytes" if complete else f"more than {size:,} bytes"
         problem = too_large(
-            "batch_too_large",
-            f"The body has {got}; the limit is {MAX_BODY_BYTES:,}. Send smaller batches.",
-            MAX_BODY_BYTES,
+            "batch_too_large", f"The body has {got}; the limit is {limit:,}. Send smaller batches.", limit
         )
         problem.headers = () if complete else _CLOSE
         raise problem
-    return body
+    return content
 
 
-async def _read(receive: Receive) -> tuple[bytes, int, bool]:
-    """The body (as far as it is within the limit), its size, and whether it was read to its end."""
+async def _read(body: Body, limit: int) -> tuple[bytes, int, bool]:
+    """The body (as far as it is within the limit), its size, and whether it was read to its end.
+
+    A body of no declared length that breaks off may look complete; then it is no JSON.
+    """
     chunks: list[bytes] = []
     size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientGone
-        chunk: bytes = message.get("body", b"")
+    async for chunk in body.chunks():
         size += len(chunk)
-        if size <= MAX_BODY_BYTES:
+        if size <= limit:
             chunks.append(chunk)
-        if not message.get("more_body", False):
-            return b"".join(chunks), size, True
-        if size > _DRAINED_BYTES:
+        if size > _DRAINED * limit:
             return b"", size, False
+    return b"".join(chunks), size, True
 
 
-def inflate(body: bytes, encoding: bytes) -> bytes:
+def inflate(body: bytes, encoding: bytes, limit: int = MAX_BODY_BYTES) -> bytes:
     """The body as it was before the client compressed it. Raises Problem (400, 413, 415)."""
     if encoding in (b"", b"identity"):
         return body
@@ -77,12 +95,12 @@ def inflate(body: bytes, encoding: bytes) -> bytes:
     inflater = zlib.decompressobj(wbits=31)
     try:
         # One byte more than allowed is enough to know; the rest of a bomb is never unpacked.
-        content = inflater.decompress(body, MAX_BODY_BYTES + 1)
+        content = inflater.decompress(body, limit + 1)
     except zlib.error as error:
         raise Problem(400, "invalid_compression", f"The body is not valid gzip: {error}.") from None
-    if len(content) > MAX_BODY_BYTES:
+    if len(content) > limit:
         message = f"The body inflates to more than {MAX_BODY_BYTES:,} bytes. Send smaller batches."
-        raise too_large("decompressed_too_large", message, MAX_BODY_BYTES)
+        raise too_large("decompressed_too_large", message, limit)
     if not inflater.eof or inflater.unused_data:
         what = "is cut short" if not inflater.eof else "is followed by other bytes"
         raise Problem(400, "invalid_compression", f"The body is not valid gzip: the stream {what}.")

@@ -5,18 +5,18 @@ import gc
 import logging
 import signal
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
+from typing import Literal, Protocol, get_args
 
-import uvicorn
+import uvloop
 
 from almanac.errors import AlmanacError
 from almanac.locks import exclusive
 from almanac.settings import Settings
 from almanac.state import StateDB, active_keys, open_state, suppressed_ids, suppression_version
-from ingestion.collector.app import Collector
 from ingestion.collector.auth import KeyRing
+from ingestion.collector.core import Collector
 from ingestion.collector.door import Door
 from ingestion.collector.flusher import FLUSH_SECONDS, Flusher
 from ingestion.collector.refusals import Refusals
@@ -26,15 +26,34 @@ from ingestion.lake import Lake
 from ingestion.tracking_plan import load_plan
 
 LOCK = "lock"
-IN_FLIGHT_SECONDS = 5  # what requests get to finish when the process is asked to end
-KEEP_ALIVE_SECONDS = 75  # longer than load balancers keep idle connections, so that they are the ones to close
-BACKLOG = 2048
+IN_FLIGHT_SECONDS = 1.0  # what requests get to finish when the process is asked to end
+
+ServerName = Literal["granian", "uvicorn"]
+SERVERS: tuple[ServerName, ...] = get_args(ServerName)
 
 _log = logging.getLogger("almanac.collector")
 
 
+class HttpServer(Protocol):
+    """What listens and calls the collector, in the running event loop."""
+
+    async def start(self) -> None:
+        """Return when requests are answered."""
+        ...
+
+    async def stop(self) -> None:
+        """Close the socket and all connections."""
+        ...
+
+
 def run_collector(
-    settings: Settings, host: str, port: int, announce: Callable[[str], None], flush_seconds: float = FLUSH_SECONDS
+    settings: Settings,
+    host: str,
+    port: int,
+    announce: Callable[[str], None],
+    *,
+    flush_seconds: float = FLUSH_SECONDS,
+    server: ServerName = "granian",
 ) -> None:
     """Accept events on `host` and `port` (0: any free one) until SIGTERM or SIGINT, then land what is left.
 
@@ -53,63 +72,73 @@ def run_collector(
         state = open_state(settings)
         listening = _listen(host, port)
         try:
-            app = _application(settings, Lake.open(settings, plan), state, flush_seconds)
-            config = uvicorn.Config(
-                app,
-                http="httptools",
-                ws="none",
-                lifespan="on",
-                log_config=None,
-                access_log=False,
-                proxy_headers=False,
-                server_header=False,
-                timeout_keep_alive=KEEP_ALIVE_SECONDS,
-                timeout_graceful_shutdown=IN_FLIGHT_SECONDS,
-                backlog=BACKLOG,
-            )
-            # What is loaded by now stays; not looking at it again saves a tenth of the time that a request costs.
-            gc.collect()
-            gc.freeze()
-            _Server(config, partial(announce, _address(listening))).run(sockets=[listening])
+            life = _Life(settings, Lake.open(settings, plan), state, flush_seconds)
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(life.run(server, listening, partial(announce, _address(listening))))
         finally:
             listening.close()
             state.close()
 
 
-def _application(settings: Settings, lake: Lake, state: StateDB, flush_seconds: float) -> Collector:
-    folder = settings.log_dir
-    try:
-        wal = Wal(folder)
-    except OSError as error:
-        raise AlmanacError(
-            f"the log folder {folder} cannot be written: {error.strerror or error}; see to it"
-        ) from error
-    keys = KeyRing(partial(active_keys, state))
-    suppressed = SuppressionRing(
-        partial(suppression_version, state), partial(suppressed_ids, state, settings.suppression_secret)
-    )
-    refusals = Refusals(folder, is_hidden=suppressed.mentioned_in)
-    flusher = Flusher(wal, lake, flush_seconds, each_time=refusals.save)
+class _Life:
+    """A collector's parts, from their start to their end."""
 
-    async def start() -> None:
-        flusher.start()
-        await keys.start()
-        await suppressed.start()
+    def __init__(self, settings: Settings, lake: Lake, state: StateDB, flush_seconds: float) -> None:
+        folder = settings.log_dir
+        try:
+            self._wal = Wal(folder)
+        except OSError as error:
+            raise AlmanacError(
+                f"the log folder {folder} cannot be written: {error.strerror or error}; see to it"
+            ) from error
+        self._keys = KeyRing(partial(active_keys, state))
+        self._suppressed = SuppressionRing(
+            partial(suppression_version, state), partial(suppressed_ids, state, settings.suppression_secret)
+        )
+        self._door = Door(lake.plan, self._suppressed.of)
+        self._refusals = Refusals(folder, is_hidden=self._suppressed.mentioned_in)
+        self._flusher = Flusher(self._wal, lake, flush_seconds, each_time=self._refusals.save)
 
-    async def stop() -> None:
-        await keys.stop()
-        await suppressed.stop()
-        await asyncio.to_thread(flusher.stop)
+    async def run(self, server_name: ServerName, listening: socket.socket, announce: Callable[[], None]) -> None:
+        """Serve until a signal asks for the end; then accept no more, finish what was begun, and land it."""
+        asked_to_end = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, asked_to_end.set)
+        collector = Collector(
+            door=self._door,
+            keys=self._keys,
+            wal=self._wal,
+            refusals=self._refusals,
+            status=self._flusher.status,
+        )
+        server = _server(server_name, collector, listening)
+        self._flusher.start()
+        await self._keys.start()
+        await self._suppressed.start()
+        # What is loaded by now stays; not looking at it again saves a tenth of the time that a request costs.
+        gc.collect()
+        gc.freeze()
+        await server.start()
+        announce()
+        await asked_to_end.wait()
+        # Until the very end everybody is told to come again later: a refused connection says less.
+        await collector.drain(IN_FLIGHT_SECONDS)
+        await self._keys.stop()
+        await self._suppressed.stop()
+        await asyncio.to_thread(self._flusher.stop)
+        await server.stop()
 
-    return Collector(
-        door=Door(lake.plan, suppressed.of),
-        keys=keys,
-        wal=wal,
-        refusals=refusals,
-        status=flusher.status,
-        start=start,
-        stop=stop,
-    )
+
+def _server(name: ServerName, collector: Collector, listening: socket.socket) -> HttpServer:
+    # Imported here: only one of them is needed.
+    if name == "uvicorn":
+        from ingestion.collector.asgi import UvicornServer
+
+        return UvicornServer(collector, listening)
+    from ingestion.collector.rsgi import GranianServer
+
+    return GranianServer(collector, listening)
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -127,28 +156,3 @@ def _listen(host: str, port: int) -> socket.socket:
 def _address(listening: socket.socket) -> str:
     host, port = listening.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-class _Server(uvicorn.Server):
-    """Says when it answers, and ends with exit code 0 when it is asked to end."""
-
-    def __init__(self, config: uvicorn.Config, on_started: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._on_started = on_started
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, then say so."""
-        await super().startup(sockets)
-        if self.started:
-            self._on_started()
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Let the signals that ask for an end bring it about, without dying of them afterwards."""
-        signals = (signal.SIGINT, signal.SIGTERM)
-        before = {number: signal.signal(number, self.handle_exit) for number in signals}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)

@@ -27,12 +27,14 @@ ROOT = Path(__file__).resolve().parents[2]
 class CollectorProcess:
     """`almanac collect` on a home folder. `url` is where it answers."""
 
-    def __init__(self, home: Path, flush_seconds: float = 0.2, wrapper: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, home: Path, flush_seconds: float = 0.2, wrapper: tuple[str, ...] = (), options: tuple[str, ...] = ()
+    ) -> None:
         """Start it, as a child of the program `wrapper` if there is one; `wait` returns once it answers."""
         self._lock = home / "collector" / "lock"
         command = [*wrapper, sys.executable, "-m", "almanac", "collect", "--port", "0"]
         self.process = subprocess.Popen(
-            [*command, "--flush-seconds", str(flush_seconds)],
+            [*command, "--flush-seconds", str(flush_seconds), *options],
             cwd=ROOT,
             env={**os.environ, "ALMANAC_HOME": str(home)},
             stdout=subprocess.PIPE,
@@ -94,9 +96,11 @@ class CollectorProcess:
 
 
 @contextmanager
-def running(home: Path, flush_seconds: float = 0.2, wrapper: tuple[str, ...] = ()) -> Iterator[CollectorProcess]:
+def running(
+    home: Path, flush_seconds: float = 0.2, wrapper: tuple[str, ...] = (), options: tuple[str, ...] = ()
+) -> Iterator[CollectorProcess]:
     """A collector that answers, for as long as the context lasts."""
-    collector = CollectorProcess(home, flush_seconds, wrapper)
+    collector = CollectorProcess(home, flush_seconds, wrapper, options)
     try:
         yield collector.wait()
     finally:

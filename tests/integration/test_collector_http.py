@@ -34,9 +34,9 @@ def key(home: Path) -> str:
     return new_key(home)
 
 
-@pytest.fixture(scope="module")
-def collector(home: Path, key: str) -> Iterator[CollectorProcess]:
-    with running(home) as collector:
+@pytest.fixture(scope="module", params=["granian", "uvicorn"])
+def collector(home: Path, key: str, request: pytest.FixtureRequest) -> Iterator[CollectorProcess]:
+    with running(home, options=("--server", request.param)) as collector:
         yield collector
         assert collector.stop() == 0
 

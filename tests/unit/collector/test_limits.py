@@ -3,8 +3,7 @@
 import asyncio
 import gzip
 import zlib
-from collections.abc import MutableMapping
-from typing import Any
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -16,30 +15,50 @@ class Client:
     """Sends a body in chunks; waits for ever after the last one unless it is complete."""
 
     def __init__(self, *chunks: bytes, complete: bool = True, leaves: bool = False) -> None:
-        self.chunks = list(chunks)
+        self.left = list(chunks)
         self.complete = complete
         self.leaves = leaves
         self.read = 0
 
-    async def receive(self) -> MutableMapping[str, Any]:
-        if self.chunks:
-            chunk = self.chunks.pop(0)
+    async def whole(self) -> bytes:
+        return b"".join([chunk async for chunk in self.chunks()])
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        while self.left:
+            chunk = self.left.pop(0)
             self.read += len(chunk)
-            return {"type": "http.request", "body": chunk, "more_body": bool(self.chunks) or not self.complete}
-        if not self.leaves:
+            yield chunk
+        if self.leaves:
+            raise ClientGone
+        if not self.complete:
             await asyncio.Event().wait()
-        return {"type": "http.disconnect"}
 
 
-def refusal_of(client: Client, seconds: float = 20) -> Problem:
+def read(client: Client, declared: bytes | None = None) -> bytes:
+    return asyncio.run(read_body(client, declared))
+
+
+def refusal_of(client: Client, declared: bytes | None = None, seconds: float = 20) -> Problem:
     with pytest.raises(Problem) as caught:
-        asyncio.run(read_body(client.receive, seconds))
+        asyncio.run(read_body(client, declared, seconds=seconds))
     return caught.value
 
 
 def test_a_body_is_put_together_from_its_chunks() -> None:
-    assert asyncio.run(read_body(Client(b'{"a"', b"", b":1}").receive)) == b'{"a":1}'
-    assert len(asyncio.run(read_body(Client(bytes(MAX_BODY_BYTES)).receive))) == MAX_BODY_BYTES
+    for declared in (None, b"7"):
+        assert read(Client(b'{"a"', b"", b":1}"), declared) == b'{"a":1}'
+    for declared in (None, str(MAX_BODY_BYTES).encode()):
+        assert len(read(Client(bytes(MAX_BODY_BYTES)), declared)) == MAX_BODY_BYTES
+
+
+def test_the_limit_holds_whatever_the_client_declares() -> None:
+    for declared in (None, b"1", b"600000", b"-1", b"many"):
+        assert refusal_of(Client(*[bytes(100_000)] * 6), declared).code == "batch_too_large"
+
+
+def test_a_body_that_ends_before_its_declared_length_is_no_body() -> None:
+    with pytest.raises(ClientGone):
+        read(Client(bytes(10)), b"600000")
 
 
 def test_a_body_that_is_too_large_is_read_to_its_end_so_that_the_client_hears_the_answer() -> None:
@@ -48,7 +67,7 @@ def test_a_body_that_is_too_large_is_read_to_its_end_so_that_the_client_hears_th
     assert (problem.status, problem.code) == (413, "batch_too_large")
     assert problem.message == "The body has 600,000 bytes; the limit is 512,000. Send smaller batches."
     assert problem.extra == {"limit": 512_000}
-    assert client.chunks == []
+    assert client.left == []
     assert problem.headers == ()
 
 
@@ -67,7 +86,7 @@ def test_a_body_that_does_not_arrive_is_not_waited_for_for_ever() -> None:
 
 def test_a_client_that_leaves_is_not_answered() -> None:
     with pytest.raises(ClientGone):
-        asyncio.run(read_body(Client(b"{", complete=False, leaves=True).receive))
+        read(Client(b"{", complete=False, leaves=True))
 
 
 @pytest.mark.parametrize("encoding", [b"gzip", b"x-gzip"])

@@ -1,0 +1,192 @@
+"""The way of a request from its address to the log, whatever server it came through (`asgi`, `rsgi`)."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import NamedTuple
+from urllib.parse import parse_qs
+
+import msgspec
+
+from almanac.state import WriteKey
+from ingestion.collector import records
+from ingestion.collector.answers import answer
+from ingestion.collector.auth import KeyRing, key_in, missing_key
+from ingestion.collector.dialects import Document, Match, Request, Route, match, methods_at
+from ingestion.collector.door import Door
+from ingestion.collector.limits import Body, ClientGone, inflate, read_body
+from ingestion.collector.problems import Problem
+from ingestion.collector.refusals import Refusals
+from ingestion.collector.wal import DRAINING, Wal
+
+Headers = tuple[tuple[bytes, bytes], ...]
+
+# Write keys are public and nothing can be read with them, so any page may send.
+_CORS = ((b"access-control-allow-origin", b"*"), (b"access-control-expose-headers", b"retry-after"))
+_PREFLIGHT: Headers = (
+    (b"access-control-allow-origin", b"*"),
+    (b"access-control-allow-headers", b"authorization, content-type, content-encoding, *"),
+    (b"access-control-max-age", b"86400"),
+)
+_JSON: Headers = ((b"content-type", b"application/json"),)
+_SUCCESS: Headers = (*_JSON, *_CORS)
+_PROBLEM: Headers = ((b"content-type", b"application/problem+json"), *_CORS)
+_KEY_PARAMETERS = ("writeKey", "write_key", "api_key")
+
+_log = logging.getLogger("almanac.collector")
+
+
+class Head(NamedTuple):
+    """What comes before a request's body; header names are in lower case."""
+
+    method: str
+    path: str
+    query: bytes
+    headers: Mapping[bytes, bytes]
+
+
+class Answer(NamedTuple):
+    """What is answered. `headers` are without content-length, which every server adds by itself."""
+
+    status: int
+    headers: Headers
+    body: bytes = b""
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """What is known of a request so far, in case it is refused."""
+
+    path: str
+    key: WriteKey | None = None
+    size: int = 0
+
+
+class Collector:
+    """Answers requests, and knows how many it has not answered yet."""
+
+    def __init__(
+        self, *, door: Door, keys: KeyRing, wal: Wal, refusals: Refusals, status: Callable[[], dict[str, object]]
+    ) -> None:
+        self._door = door
+        self._keys = keys
+        self._wal = wal
+        self._refusals = refusals
+        self._status = status
+        self._in_flight = 0
+        self._is_draining = False
+        self._idle = asyncio.Event()
+
+    async def handle(self, head: Head, body: Body) -> Answer | None:
+        """The answer to a request; None if the client has gone. Never raises."""
+        self._in_flight += 1
+        try:
+            return await self._handle(head, body)
+        finally:
+            self._in_flight -= 1
+            if self._is_draining and not self._in_flight:
+                self._idle.set()
+
+    async def drain(self, seconds: float) -> None:
+        """Accept no more events from now on; return when all earlier requests are answered, or after `seconds`."""
+        self._is_draining = True
+        if self._in_flight:
+            try:
+                await asyncio.wait_for(self._idle.wait(), seconds)
+            except TimeoutError:
+                _log.warning("%d requests were not complete after %.0f s", self._in_flight, seconds)
+
+    async def _handle(self, head: Head, body: Body) -> Answer | None:
+        path = head.path.rstrip("/")
+        found = match(path)
+        if found is None:
+            return self._other(path)
+        route = found.routes.get(head.method)
+        if route is not None:
+            return await self._collect(route, found, _Attempt(path), head, body)
+        allowed = methods_at(found).encode()
+        if head.method == "OPTIONS":
+            return Answer(204, (*_PREFLIGHT, (b"access-control-allow-methods", allowed)))
+        message = f"{path} takes {' or '.join(sorted(found.routes))}, not {head.method[:20]}."
+        return _problem(Problem(405, "method_not_allowed", message, headers=((b"allow", allowed),)))
+
+    async def _collect(self, route: Route, found: Match, attempt: _Attempt, head: Head, body: Body) -> Answer | None:
+        try:
+            return Answer(200, _SUCCESS, await self._accept(route, found, attempt, head, body))
+        except Problem as problem:
+            if not problem.kept:
+                self._refusals.note(problem, attempt.path, attempt.key, attempt.size)
+            return _problem(problem)
+        except ClientGone:
+            gone = Problem(400, "truncated_body", "The client closed the connection before its body was complete.")
+            self._refusals.note(gone, attempt.path, attempt.key, attempt.size)
+            return None
+        except Exception:
+            _log.exception("a request to %s failed because of a mistake in this program", attempt.path)
+            return _problem(Problem(500, "internal_error", "The collector made a mistake. Send it again."))
+
+    async def _accept(self, route: Route, found: Match, attempt: _Attempt, head: Head, body: Body) -> bytes:
+        """The answer, given only when the events are on the disk. Raises Problem or ClientGone."""
+        headers = head.headers
+        if route.takes_events:
+            self._refuse_in_trouble()
+            if head.query:
+                _refuse_key_in_url(head.query)
+        token = key_in(headers)
+        if token is not None:
+            attempt.key = await self._keys.find(token)
+        data = await read_body(body, headers.get(b"content-length"))
+        attempt.size = len(data)
+        received_at = datetime.now(UTC)
+        encoding = headers.get(b"content-encoding")
+        if encoding:
+            data = inflate(data, encoding.strip().lower())
+        read = route.reader(Request(head.method, attempt.path, data, headers, found.parameters, head.query))
+        if attempt.key is None and read.write_key is not None:
+            attempt.key = await self._keys.find(read.write_key)
+        if isinstance(read, Document):
+            return read.body
+        key = attempt.key
+        if key is None:
+            raise missing_key()
+        verdicts = self._door.judge(read, key.tenant, key.source, received_at)
+        record = records.encode(key.tenant, key.source, received_at, len(read.items), verdicts)
+        await self._wal.append(record)
+        return answer(verdicts, read.is_batch)
+
+    def _refuse_in_trouble(self) -> None:
+        if self._is_draining:
+            raise DRAINING.problem()
+        trouble = self._wal.trouble
+        if trouble is not None:
+            raise trouble.problem()
+
+    def _other(self, path: str) -> Answer:
+        if path == "/health/live":
+            return Answer(200, _JSON, b'{"status":"alive"}')
+        if path == "/health/ready":
+            return self._ready()
+        message = "There is nothing at this address. Events go to POST /v1/batch, /v1/track or /api/analytics/track."
+        return _problem(Problem(404, "not_found", message))
+
+    def _ready(self) -> Answer:
+        trouble = DRAINING if self._is_draining else self._wal.trouble
+        document: dict[str, object] = {"keys_age_seconds": round(self._keys.age, 1), **self._status()}
+        if trouble is None:
+            return Answer(200, _JSON, msgspec.json.encode({"status": "ready", **document}))
+        problem = trouble.problem()
+        problem.extra = document
+        return _problem(problem)
+
+
+def _refuse_key_in_url(query: bytes) -> None:
+    names = parse_qs(query.decode("latin-1"), keep_blank_values=True, max_num_fields=100)
+    if any(name in names for name in _KEY_PARAMETERS):
+        message = "Addresses end up in logs: send the write key in the Authorization header or as writeKey in the body."
+        raise Problem(400, "key_in_url", message)
+
+
+def _problem(problem: Problem) -> Answer:
+    return Answer(problem.status, (*_PROBLEM, *problem.headers), problem.body())
