@@ -1,7 +1,7 @@
 -- What a person would write for DuckDB alone to get from the lake to the KPI values once, with the same guarantees:
 -- duplicates found over all history with ties broken, identity, sessions, reconciliation, every mart and every KPI.
 -- No layers, no contracts, nothing that a later increment would need. `benchmarks.compare` compares its tables with the
--- models'. Given: views lake_events, lake_quarantine, lake_counters; tables tenant and local_day.
+-- models'. Given: views lake_events, lake_quarantine, lake_counters, lake_replays; tables tenant and local_day.
 
 -- Copies that do not count. Ids are looked for across tenants, and ranked within each.
 create temp table losers as
@@ -201,15 +201,21 @@ from fact_sessions group by all;
 create table mv_daily_events as
 select tenant, source, event, event_date, count(*) as accepted from fact_events group by all;
 
+create temp table rejected as
+select q.*, r.received_at as replayed_at
+from lake_quarantine as q
+left join lake_replays as r
+    on r.tenant = q.tenant and r.quarantine_file_id = q.file_id and r.quarantine_row = q.ingest_row;
+
 create table mv_daily_quarantine as
 select tenant, source, coalesce(event, '') as event, cast(received_at as date) as received_date, field, code,
-    count(*) as quarantined
-from lake_quarantine group by all;
+    count(*) as quarantined, count(replayed_at) as replayed
+from rejected group by all;
 
 create table mv_quarantine_latest as
-select tenant, source, received_at, event, field, code, message,
+select tenant, source, received_at, event, field, code, message, replayed_at, file_id, ingest_row,
     row_number() over (partition by tenant order by received_at desc, file_id desc, ingest_row desc) as recency
-from lake_quarantine qualify recency <= 200;
+from rejected qualify recency <= 200;
 
 create table mv_daily_arrivals as
 with

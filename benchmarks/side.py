@@ -20,6 +20,7 @@ GIVEN = ("tenant", "local_day")
 LAKE_FILES = {
     "events": "select path from built.ctl.file where path is not null",
     "quarantine": "select path from built.ctl.lake_file where kind = 'quarantine'",
+    "replays": "select path from built.ctl.lake_file where kind = 'replays'",
     "counters": "select path from built.ctl.lake_file where kind = 'counters'",
 }
 

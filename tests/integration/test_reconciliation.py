@@ -5,6 +5,7 @@ Each case changes a file and makes the manifest agree (rows, bytes, hash), so th
 
 import hashlib
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 from almanac.build import BuildResult, run_build
 from almanac.dbt_worker import WarmDbt
 from almanac.settings import Settings
+from tests.refused_events import DAY, land, new_place, villa
 from tests.small_lake import FIRST_DAY, land_day
 
 CHECK = "reconciliation_received_equals_the_parts"
@@ -40,6 +42,34 @@ def test_an_honest_lake_reconciles(settings: Settings, dbt: WarmDbt) -> None:
     with duckdb.connect(str(settings.warehouse), read_only=True) as con:
         row = con.execute("select received, accepted, quarantined, difference from marts.mv_daily_arrivals").fetchall()
     assert row == [(23, 22, 1, 0)]
+
+
+def test_replays_reconcile_on_their_own_day(tmp_path: Path, dbt: WarmDbt) -> None:
+    """Refused events, one of which its client sends again before all are replayed: each day adds up by itself.
+
+    The one sent again is one event: its replay is a duplicate. Refused rows keep counting where they were counted.
+    """
+    place = new_place(tmp_path)
+    own = Settings.for_home(place.home)  # builds with the repository's models
+    land(place.lake, [villa(1), villa(2), villa(3, userId=None), {"type": "page", "userId": "u"}])
+    assert run_build(own, runner=dbt).succeeded
+    place.mend()
+    land(place.lake, [villa(2)], DAY + timedelta(days=1))
+    assert place.told("replay", "--all")[0].startswith("2 events landed")
+    place.told("replay", "--all")
+    for full_refresh in (False, True):
+        result = run_build(own, runner=dbt, full_refresh=full_refresh)
+        assert result.succeeded, [(n.name, n.message) for n in result.failed]
+        with duckdb.connect(str(own.warehouse), read_only=True) as con:
+            arrivals = con.execute(
+                "select received, accepted, duplicate, quarantined, difference from marts.mv_daily_arrivals"
+                " order by received_date"
+            ).fetchall()
+            refused = con.execute("select code, quarantined, replayed from marts.mv_daily_quarantine").fetchall()
+            waiting = con.execute("select ingest_row from marts.mv_quarantine_latest where replayed_at is null")
+            assert waiting.fetchall() == [(2,)]
+        assert arrivals == [(4, 1, 0, 3, 0), (1, 1, 0, 0, 0), (2, 1, 1, 0, 0)]
+        assert refused == [("unknown_event", 3, 2)]
 
 
 def test_a_deleted_row_breaks_it(settings: Settings, dbt: WarmDbt) -> None:

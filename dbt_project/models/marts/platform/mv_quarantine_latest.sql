@@ -1,6 +1,8 @@
 with
     rejected as (select * from {{ ref("stg_quarantine") }}),
 
+    replayed as (select tenant, quarantine_file_id, quarantine_row, replayed_at from {{ ref("stg_replays") }}),
+
     ranked as (
         select
             r.*,
@@ -10,6 +12,18 @@ with
         from rejected as r
     )
 
-select tenant, source, received_at, event, field, code, message, cast(recency as bigint) as recency
-from ranked
-where recency <= 200
+select
+    q.tenant,
+    q.source,
+    q.received_at,
+    q.event,
+    q.field,
+    q.code,
+    q.message,
+    r.replayed_at,
+    q.file_id,
+    q.ingest_row,
+    cast(q.recency as bigint) as recency
+from ranked as q
+left join replayed as r on r.tenant = q.tenant and r.quarantine_file_id = q.file_id and r.quarantine_row = q.ingest_row
+where q.recency <= 200
