@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from ingestion.event_times import judge_times, start_of
-from ingestion.identity import identity, message_id, nobody, session_id
-from ingestion.scrub import NeedsScrubbing, plain, scrub
+from ingestion.identity import identity, invalid_characters, message_id, nobody, session_id
+from ingestion.scrub import NUL_IN_NAME, NeedsScrubbing, plain, scrub
 from ingestion.tracking_plan.contracts import Reason
 from ingestion.tracking_plan.judge import judge
 from ingestion.tracking_plan.model import Plan
@@ -107,6 +107,9 @@ def to_row(
     except _UNFIT:
         # Rare: text that Parquet or PostgreSQL cannot hold, bottomless nesting. Mended, and judged anew.
         mended, warnings = scrub(message)
+        unfit = invalid_characters(message, NUL_IN_NAME in warnings)
+        if unfit:
+            return _refused(tenant, source, received_at, mended, unfit)
         noted = [*arrival.warnings, *warnings]
         return _row(plan, tenant, source, arrival, mended, received_at, history_from, origin, noted)
 

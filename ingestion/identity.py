@@ -4,11 +4,12 @@ import re
 from hashlib import md5
 from typing import Any
 
-from ingestion.scrub import assert_plain
+from ingestion.scrub import assert_plain, plain
 from ingestion.tracking_plan.contracts import Reason
 
 LONGEST_ID = 256  # characters of an id of a user or visitor
 
+_IDS = ("userId", "anonymousId", "previousId", "groupId", "messageId")
 _UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 # Ids that are a client's programming mistake; as identities they would make strangers one person.
 _NO_IDS = frozenset({"", "0", "anonymous", "nan", "nil", "none", "null", "undefined", "[object object]"})
@@ -45,6 +46,18 @@ def nobody(message: dict[str, Any]) -> Reason:
             what = f"{field} {text!r} looks like a mistake of the client; send a real id, or none"
             return Reason(field, "illegal_identity", what)
     return Reason("userId", "missing_identity", "an event needs a userId or an anonymousId")
+
+
+def invalid_characters(message: dict[str, Any], in_name: bool) -> list[Reason]:
+    """Why a message with a character that no store can hold is refused: two ids or names mended alike would be one."""
+    reasons = [
+        Reason(field, "invalid_character", f"{field} holds a character that cannot be stored (NUL or half a pair)")
+        for field in _IDS
+        if isinstance(message.get(field), str) and plain(message[field]) != message[field]
+    ]
+    if in_name:
+        reasons.append(Reason("", "invalid_character", "the name of a property holds the character NUL"))
+    return reasons
 
 
 def session_id(message: dict[str, Any], context: Any, warnings: list[str]) -> str | None:

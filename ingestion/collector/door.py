@@ -15,12 +15,23 @@ from ingestion.collector.limits import (
     MAX_PROPERTIES,
     MAX_PROPERTY_NAME,
 )
-from ingestion.collector.messages import deeper_than, kind_of, redact, write
+from ingestion.collector.messages import (
+    KEY_MARK,
+    deeper_than,
+    kind_of,
+    read_odd,
+    redact,
+    repeats_names,
+    without_keys,
+    write,
+)
 from ingestion.envelope import Arrival, QuarantineRow, to_row
+from ingestion.privacy.cleaning import clean
 from ingestion.privacy.suppression import SuppressedPeople
 from ingestion.tracking_plan import Plan, Reason
 
 DEFAULT_TYPE = "track"
+DUPLICATE_KEY = "duplicate_key"  # a name stands twice in one object: the last value counts, as in every JSON parser
 PeopleOf = Callable[[str], SuppressedPeople | None]
 _decode_reasons = msgspec.json.Decoder(list[Reason]).decode
 
@@ -29,12 +40,14 @@ _decode_reasons = msgspec.json.Decoder(list[Reason]).decode
 class Verdict:
     """What becomes of one event: the bytes that the log keeps, and why it is refused (accepted if there is no reason).
 
-    `own` are the reasons that the landing cannot find again, because they are about what came and not what it means.
+    `own` are the reasons that the landing cannot find again, because they are about what came and not what it means;
+    `warnings` likewise.
     """
 
     raw: bytes
     reasons: tuple[Reason, ...] = ()
     own: tuple[Reason, ...] = ()
+    warnings: tuple[str, ...] = ()
     is_suppressed: bool = False  # nothing of it may be stored; the client is not told
 
 
@@ -74,13 +87,20 @@ class Door:
             own = (Reason("", "too_deep", f"the event is nested deeper than {MAX_DEPTH} levels"),)
             return Verdict(redact(item.raw), own, own)
         reason = _beyond_limits(item, message)
-        raw = fill.complete(item.raw, message)
+        raw = item.raw
+        warnings: tuple[str, ...] = ()
+        if KEY_MARK in raw:
+            raw = without_keys(raw)
+            message = read_odd(raw)
+        if repeats_names(raw, message):
+            raw, warnings = write(message), (DUPLICATE_KEY,)
+        raw = fill.complete(raw, message)
         if reason is not None:
             return Verdict(raw, (reason,), (reason,))
         row = to_row(self._plan, tenant, source, Arrival(received_at, message))
         if isinstance(row, QuarantineRow):
             return Verdict(raw, tuple(_decode_reasons(row.reasons)))
-        return Verdict(raw)
+        return Verdict(raw, warnings=warnings)
 
 
 _SUPPRESSED = Verdict(b"", is_suppressed=True)
@@ -138,7 +158,7 @@ class _Fill:
         self.sent_at = found.sent_at
         self.context = found.context
         if isinstance(self.context, dict):
-            self.context.pop("ip", None)
+            clean(self.context, deep=True)
         self._is_batch = found.is_batch
         self._parts: dict[str, bytes] = {}
         for name, value in (
@@ -152,8 +172,7 @@ class _Fill:
     def complete(self, raw: bytes, message: dict[str, Any]) -> bytes:
         """Clean and complete `message` in place; returns its bytes, the client's own as far as they can be kept."""
         was_empty = not message
-        # A name that stands twice is in the bytes twice, but only once in the message that can be cleaned.
-        changed = _clean(message) or b'"writeKey"' in raw or b'"ip"' in raw
+        changed = clean(message, deep=b'"ip"' in raw)
         added: list[str] = []
         if not self._is_batch:
             changed |= self._set_type(message, added)
@@ -201,13 +220,3 @@ def _merged(common: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
         if isinstance(value, dict) and isinstance(shared, dict):
             merged[name] = _merged(shared, value)
     return merged
-
-
-def _clean(message: dict[str, Any]) -> bool:
-    """Take out what the log must never hold: credentials and IP addresses. Returns whether there was any."""
-    changed = message.pop("writeKey", None) is not None
-    changed |= message.pop("ip", None) is not None
-    context = message.get("context")
-    if type(context) is dict:
-        changed |= context.pop("ip", None) is not None
-    return changed

@@ -14,10 +14,11 @@ FORMAT = 1
 
 
 class Event(msgspec.Struct, array_like=True, frozen=True):
-    """One event: its JSON, and the door's own reasons to refuse it as (field, code, message)."""
+    """One event: its JSON, the door's own reasons to refuse it as (field, code, message), and what it noted."""
 
     raw: bytes
     reasons: list[tuple[str, str, str]]
+    warnings: list[str] = []
 
 
 class Record(msgspec.Struct, array_like=True, frozen=True):
@@ -40,7 +41,7 @@ _decode = msgspec.msgpack.Decoder(Record).decode
 def encode(tenant: str, source: str, received_at: datetime, found: int, verdicts: Sequence[Verdict]) -> bytes:
     """The record of one request."""
     stored = [verdict for verdict in verdicts if not verdict.is_suppressed]
-    events = [Event(v.raw, [(r.field, r.code, r.message) for r in v.own]) for v in stored]
+    events = [Event(v.raw, [(r.field, r.code, r.message) for r in v.own], list(v.warnings)) for v in stored]
     return _encode(Record(FORMAT, tenant, source, received_at, found, events, len(verdicts) - len(stored)))
 
 
@@ -62,5 +63,6 @@ def _arrival(received_at: datetime, event: Event) -> Arrival:
     try:
         message = read(event.raw)
     except Unreadable:
-        return Arrival(received_at, event.raw, reasons)
-    return Arrival(received_at, message if isinstance(message, dict) else event.raw, reasons)
+        message = None
+    content = message if isinstance(message, dict) else event.raw
+    return Arrival(received_at, content, reasons, warnings=tuple(event.warnings))

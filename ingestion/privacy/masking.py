@@ -1,13 +1,16 @@
 """Masking what should not have been sent: applied once to every row of a landing, between log and lake.
 
+Integers beyond 64 bits, which no engine reads alike, become text on the same walk.
+
 Card numbers are always masked. E-mail addresses and phone numbers are masked, quarantined or kept as the tenant's file
 says (`privacy:`), except where an event names who it is about and where the tracking plan declares a personal property.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,7 +23,7 @@ from ingestion.tracking_plan.model import Plan
 
 WARNING = "pii_masked"
 DETECTED = "pii_detected"
-_CARDS: frozenset[Kind] = frozenset({"card"})
+_CARDS: frozenset[Kind] = frozenset({"card", "big_integer"})
 # Who the event is about, which message it is, and when: an address may be somebody's id, and digits a message's.
 _KEPT = frozenset(
     {
@@ -48,6 +51,13 @@ def _matching(texts: Sequence[str | None]) -> pa.Array:
     return pc.match_substring_regex(pa.array(texts, pa.string()), SUSPECT)
 
 
+class _Declared(NamedTuple):
+    """Properties of one event by their names, the platform's own and the canonical ones."""
+
+    personal: frozenset[str]
+    numbers: frozenset[str]  # their columns are doubles, which take any integer
+
+
 class Masker:
     """Masks the events of one tenant by its policy."""
 
@@ -60,9 +70,11 @@ class Masker:
             policy |= {"email": own.privacy.email, "phone": own.privacy.phone}
         else:
             policy |= {"email": "mask", "phone": "mask"}
-        self._kinds: frozenset[Kind] = frozenset(kind for kind, what in policy.items() if what != "keep")
+        self._kinds: frozenset[Kind] = frozenset(
+            {"big_integer", *(kind for kind, what in policy.items() if what != "keep")}
+        )
         self._refused: frozenset[Kind] = frozenset(kind for kind, what in policy.items() if what == "quarantine")
-        self._personal = lru_cache(maxsize=1024)(self._personal_properties)
+        self._declared = lru_cache(maxsize=1024)(self._declared_properties)
 
     def mask(self, arrival: Arrival, *, is_accepted: bool) -> Arrival | None:
         """The arrival as it may be stored, to be judged anew; None where there was nothing to mask.
@@ -77,7 +89,8 @@ class Masker:
         if is_accepted and refused:
             reasons = tuple(Reason(path, DETECTED, _words(kind, self._tenant)) for path, kind in refused)
             return replace(arrival, message=message, reasons=(*arrival.reasons, *reasons))
-        return replace(arrival, message=message, warnings=(*arrival.warnings, *(f"{WARNING}:{path}" for path in found)))
+        noted = (f"{kind if kind == 'big_integer' else WARNING}:{path}" for path, kind in found.items())
+        return replace(arrival, message=message, warnings=(*arrival.warnings, *noted))
 
     def _masked(self, message: dict[str, Any] | bytes, found: dict[str, Kind]) -> dict[str, Any] | bytes:
         if isinstance(message, bytes):
@@ -91,13 +104,13 @@ class Masker:
 
     def _message(self, message: dict[str, Any], found: dict[str, Kind]) -> dict[str, Any]:
         kind, name = message.get("type"), message.get("event")
-        personal = self._personal(kind if isinstance(kind, str) else "", name if isinstance(name, str) else "")
+        declared = self._declared(kind if isinstance(kind, str) else "", name if isinstance(name, str) else "")
         masked: dict[str, Any] = {}
         for key, value in message.items():
             if key in _KEPT:
                 masked[key] = value
             elif key in _KEPT_INSIDE and isinstance(value, dict):
-                masked[key] = self._object(value, key, personal, _KEPT_INSIDE[key], found)
+                masked[key] = self._object(value, key, declared, _KEPT_INSIDE[key], found)
             else:
                 self._put(masked, key, value, self._kinds, "", found)
         return masked
@@ -106,7 +119,7 @@ class Masker:
         self,
         value: dict[str, Any],
         path: str,
-        personal: frozenset[str],
+        declared: "_Declared",
         kept: frozenset[str],
         found: dict[str, Kind],
     ) -> dict[str, Any]:
@@ -116,8 +129,12 @@ class Masker:
             if key in kept:
                 masked[key] = item
             else:
-                is_declared = key in personal and path != "context"
-                self._put(masked, key, item, _CARDS if is_declared else self._kinds, path, found)
+                kinds = self._kinds
+                if path != "context" and key in declared.personal:
+                    kinds = _CARDS
+                elif path != "context" and key in declared.numbers:
+                    kinds = self._kinds - {"big_integer"}
+                self._put(masked, key, item, kinds, path, found)
         return masked
 
     def _put(
@@ -143,7 +160,12 @@ class Masker:
         if isinstance(value, list):
             return [self._value(item, kinds, key, path, found) for item in value]
         if type(value) is int:
-            text = str(value) if value.bit_length() < 64 else ""  # 19 digits; no number of a card or phone has more
+            if not -(2**63) <= value < 2**63:
+                if "big_integer" not in kinds:
+                    return value
+                found[path] = "big_integer"
+                return f"{Decimal(value):f}"
+            text = str(value)
             masked = self._text(text, kinds, key, path, found)
             return value if masked == text else masked
         return value
@@ -156,8 +178,8 @@ class Masker:
                 found[path] = kind
         return masked
 
-    def _personal_properties(self, kind: str, name: str) -> frozenset[str]:
-        """The names, the platform's own and canonical, of an event's properties that are declared as personal."""
+    def _declared_properties(self, kind: str, name: str) -> "_Declared":
+        """What the plan says of the properties of an event."""
         tenant = self._plan.tenants.get(self._tenant)
         alias = tenant.events.get(name) or tenant.events.get(name.strip()) if tenant is not None else None
         event = alias.event if alias is not None else name
@@ -165,11 +187,14 @@ class Masker:
             event = next((c.event for c in self._plan.events.values() if c.type == kind), "")
         contract = self._plan.events.get(event)
         declared = {**self._plan.common.properties, **(contract.properties if contract is not None else {})}
-        personal = {name for name, prop in declared.items() if prop.pii != "none"}
-        own = {theirs for theirs, ours in alias.properties.items() if ours in personal} if alias is not None else set()
-        return frozenset(personal | own)
+        if alias is not None:
+            declared |= {theirs: declared[ours] for theirs, ours in alias.properties.items() if ours in declared}
+        return _Declared(
+            frozenset(name for name, prop in declared.items() if prop.pii != "none"),
+            frozenset(name for name, prop in declared.items() if prop.type == "number"),
+        )
 
 
 def _words(kind: Kind, tenant: str) -> str:
-    what = {"email": "an e-mail address", "phone": "a phone number", "card": "a card number"}[kind]
+    what = {"email": "an e-mail address", "phone": "a phone number", "card": "a card number"}.get(kind, kind)
     return f"{what} stands where none belongs (privacy.{kind} of tenant {tenant} is quarantine); it was masked"

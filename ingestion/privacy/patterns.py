@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Literal
 
-Kind = Literal["card", "email", "phone"]
+Kind = Literal["card", "email", "phone", "big_integer"]  # the last one is no pattern, but part of the same walk
 MASKS: dict[Kind, str] = {"card": "[card]", "email": "[email]", "phone": "[phone]"}
 
 _SPACE = r"[ .\-\u00a0]"
@@ -35,6 +35,7 @@ _named_phone = re.compile(_PHONE_NAME).search
 SUSPECT = (
     r"@|%40|\\u0040|\+\(?[1-9]|%2[Bb][1-9]|\\u002[Bb]|[0-9]{3}(?:\) ?|[\-.])[0-9]{3}[\-.][0-9]{4}"
     r"|(?:^|[^0-9])[2-689][0-9]{12}|[0-9]{4}(?: |-|\.|\x{a0})[0-9]{3,6}(?: |-|\.|\x{a0})[0-9]{3}"
+    r"|[:\[,]\s*-?[0-9]{19}"
     rf"|{_PHONE_NAME}"
 )
 

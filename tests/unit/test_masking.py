@@ -247,6 +247,14 @@ def test_a_clean_event_is_not_touched() -> None:
     assert Masker(PLAN, "rentals").mask(Arrival(NOW, event), is_accepted=True) is None
 
 
+@pytest.mark.parametrize("number", [2**63, -(2**63) - 1, 10**30])
+def test_an_integer_that_no_engine_can_hold_is_kept_as_text(number: int) -> None:
+    (row, edge), _ = land(search(properties={"x": [number], "q": number}), search(properties={"x": 2**63 - 1}))
+    assert json.loads(row["properties"]) == {"x": [str(number)], "query": str(number)}
+    assert {"big_integer:properties.x", "big_integer:properties.q"} <= set(json.loads(row["warnings"]))
+    assert (json.loads(edge["properties"])["x"], "big_integer" in edge["warnings"]) == (2**63 - 1, False)
+
+
 def test_nesting_without_end_is_masked_as_far_as_it_is_stored() -> None:
     deep: Any = EMAIL
     for _ in range(900):

@@ -13,7 +13,7 @@ from ingestion.collector.answers import answer
 from ingestion.collector.dialects import Found, Request, segment
 from ingestion.collector.door import Door, Verdict
 from ingestion.collector.problems import Problem
-from ingestion.envelope import QuarantineRow, to_row
+from ingestion.envelope import EventRow, QuarantineRow, to_row
 from ingestion.tracking_plan import Reason, load_plan
 
 PLAN = load_plan()
@@ -85,23 +85,42 @@ def test_the_address_says_the_type(given_type: str | None, address: str | None, 
     assert json.loads(single(message, address).raw) == {**message, "type": becomes}
 
 
-def test_credentials_and_addresses_never_reach_the_log() -> None:
+def test_credentials_and_whole_addresses_never_reach_the_log() -> None:
     key = "alm_" + "k" * 43
     dirty = {"writeKey": key, "ip": IP, "context": {"ip": IP, "locale": "de"}}
+    hidden = {"properties": {"q": f"?writeKey={key}", "password": "hunter2", "clientIp": IP, "a": [{"ip": IP}]}}
     verdicts = [
         single({**SEARCH, **dirty}),
-        *batch({**SEARCH, **dirty}, SEARCH, writeKey=key, context={"ip": IP}),
+        *batch({**SEARCH, **dirty}, SEARCH, writeKey=key, context={"ip": IP, "Authorization": key}),
         *judge(read_batch(b'{"batch":[[{"writeKey":"' + key.encode() + b'","ip":"' + IP.encode() + b'"}]]}')),
         *judge(read_batch(b'{"batch":[{"writeKey":"' + key.encode() + b'","a":"\xff"}]}')),
         *judge(read_batch(b'{"batch":[{"writeKey":"' + key.encode() + b'","a":NaN}]}')),
         single({**SEARCH, **dirty, "properties": {"q": "x" * 40_000}}),
         *judge(read_batch(b'{"batch":[{"writeKey":"' + key.encode() + b'","writeKey":null}]}')),
         *judge(read_batch(b'{"batch":[{"context":{"ip":"' + IP.encode() + b'","ip":null}}]}')),
+        single({**SEARCH, **hidden}),
     ]
     kept = b"".join(verdict.raw for verdict in verdicts)
-    assert key.encode() not in kept
-    assert IP.encode() not in kept
-    assert json.loads(verdicts[0].raw) == {**SEARCH, "context": {"locale": "de"}}
+    assert not [trace for trace in (key, IP, "hunter2") if trace.encode() in kept]
+    truncated = {"ip": "203.0.113.0", "locale": "de"}
+    assert json.loads(verdicts[0].raw) == {**SEARCH, "ip": "203.0.113.0", "context": truncated}
+    assert json.loads(verdicts[2].raw)["context"] == {"ip": "203.0.113.0"}
+    properties = {"q": "?writeKey=[removed]", "clientIp": "203.0.113.0", "a": [{"ip": "203.0.113.0"}]}
+    assert json.loads(verdicts[-1].raw)["properties"] == properties
+    assert verdicts[-1].reasons == ()
+
+
+def test_a_name_that_stands_twice_counts_by_its_last_value_and_is_noted() -> None:
+    raw = b'{"type":"track","event":"Property Searched","userId":"hidden","userId":"u1","properties":{"q":"a","q":"b"}}'
+    spaced = b'{"type" : "track", "event" : "Property Searched", "userId" : "u1", "properties": {"q": "x\\":"}}'
+    twice, once = judge(read_batch(b'{"batch":[' + raw + b"," + spaced + b"]}"))
+    assert json.loads(twice.raw) == {**SEARCH, "properties": {"q": "b"}}
+    assert (twice.warnings, b"hidden" in twice.raw) == (("duplicate_key",), False)
+    assert (once.raw, once.warnings) == (spaced, ())
+    record = records.decode(records.encode("rentals", "web", NOW, 2, [twice, once]))
+    row = to_row(PLAN, "rentals", "web", records.arrivals(record)[0])
+    assert isinstance(row, EventRow)
+    assert "duplicate_key" in json.loads(row.warnings or "[]")
 
 
 @pytest.mark.parametrize(
