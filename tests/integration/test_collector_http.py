@@ -78,7 +78,7 @@ def test_an_accepted_event_is_in_the_lake_seconds_later(client: httpx.Client, ho
         "u1",
         "a1",
         "2026-05-01 10:00:00",
-        '{"locale":"de"}',
+        '{"locale":"de","ip":"203.0.113.0"}',
     )
 
 
