@@ -81,7 +81,7 @@ def _prepare(settings: Settings, lake: Lake, full_refresh: bool) -> _Work | None
     remembered = {
         "code": code_hash(settings.root, tenants),
         "definitions": definitions_hash(settings.root),
-        "lake": fingerprint((e.path, e.sha256, e.parts) for e in entries if e.kind != "history"),
+        "lake": _content(entries),
         "tenants": fingerprint([repr(t) for t in tenants]),
     }
     with open_warehouse(settings) as engine:
@@ -102,6 +102,16 @@ def _prepare(settings: Settings, lake: Lake, full_refresh: bool) -> _Work | None
         log.begin(full)
         raw_tables.fill(engine, lake, entries, pending, full)
     return _Work(uuid.uuid4().hex, full, pending, remembered)
+
+
+def _content(entries: list[Entry]) -> str:
+    """What the lake holds, whichever files it lies in: its landings and their versions.
+
+    Counters and replay marks have no version of their own: they come with a landing, and change with one.
+    """
+    return fingerprint(
+        sorted({(e.kind, i, n) for e in entries if e.kind in ("events", "quarantine") for i, n in e.parts.items()})
+    )
 
 
 def _landings(lake: Lake, entries: list[Entry]) -> list[Landing]:

@@ -1,14 +1,15 @@
 """The lake: plain Parquet files that never change, and the only writer of them.
 
-Belongs here: landing, rewriting, verifying, what readers may ask. Does not belong here: what a row holds
-(`ingestion/envelope.py`), columns (`lake_schema.py`), storage (`lake_store.py`), commit documents (`lake_manifest.py`).
+Belongs here: landing, and what readers and keepers of the lake may ask. Does not belong here: what a row holds
+(`ingestion/envelope.py`), columns (`lake_schema.py`), storage (`lake_store.py`), commit documents (`lake_manifest.py`),
+how files are rewritten, compacted and checked (`lake_rewrite.py`, `lake_compact.py`, `lake_verify.py`).
 """
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -19,9 +20,11 @@ from almanac.errors import AlmanacError
 from almanac.settings import Settings
 from ingestion.envelope import Arrival
 from ingestion.lake_commit import NewFile, commit_files, landing_files, new_file
+from ingestion.lake_compact import Compacted, compact, plan
 from ingestion.lake_manifest import Entry, Kind, Manifest
+from ingestion.lake_replaced import KEEP, delete_replaced
 from ingestion.lake_replays import Place, Replayed, ReplayResult, again_files, marks, replay_id
-from ingestion.lake_rewrite import Dropped, next_name, next_versions, split_rows
+from ingestion.lake_rewrite import rewrite
 from ingestion.lake_rows import counters_table, part_tables
 from ingestion.lake_schema import HISTORY, parquet, schema_of
 from ingestion.lake_store import LocalStore, Store
@@ -163,27 +166,39 @@ class Lake:
         """Write an events file anew without the rows for which the SQL condition `drop` is true.
 
         Landings that lose rows get their next version, the counters say how many were erased, and the former file is
-        deleted. Returns the new entry, or the standing one if no row was dropped. Raises AlmanacError for a path that
-        is no live events file or a condition that cannot be applied.
+        deleted, as are those it was compacted from. Returns the new entry, or the standing one if no row was dropped.
+        Raises AlmanacError for a path that is no live events file or a condition that cannot be applied.
         """
         with self._store.lock():
-            self._delete_replaced()
+            delete_replaced(self._store, self._manifest)  # again, if a rewrite died before it came to that
             entry = next((entry for entry in self.entries("events") if entry.path == path), None)
             if entry is None:
                 raise AlmanacError(f"{path!r} is not an events file of the lake: take a path from its entries")
-            kept, dropped = split_rows(self.read(entry), drop)
-            if not dropped:
-                return entry
-            files = _rewritten(entry, kept, dropped)
-            commit_files(self._store, self._manifest, next_name(path), files, [path])
-            self._delete_replaced()
-            return files[0].entry
+            new = rewrite(self._store, self._manifest, entry, drop)
+            delete_replaced(self._store, self._manifest)
+            return new
 
-    def _delete_replaced(self) -> None:
-        """Delete files that a commit replaced; again after a crash, because erased rows must not stay on the disk."""
-        for path in self._manifest.replaced():
-            if self._store.stat(path) is not None:
-                self._store.delete(path)
+    def compact(
+        self,
+        today: date | None = None,
+        *,
+        tenant: str | None = None,
+        keep: timedelta = KEEP,
+        advance: Callable[[int], None] = lambda files: None,
+    ) -> Compacted:
+        """Make few files of many, without changing a row or a version: no work for a build, built or pending.
+
+        `today` (a UTC date, by default the current one) is still open: it keeps at most `lake_compact.MOST` files per
+        tenant; any other day keeps one of each kind. A build may be reading what is replaced, so that is deleted by a
+        compaction `keep` later. `advance` hears how many files are done. Raises AlmanacError if a file is damaged.
+        """
+        now = datetime.now(UTC)
+        entries = [entry for entry in self.entries() if tenant is None or entry.tenant == tenant]
+        groups = plan(entries, today or now.date())
+        done = compact(self._store, self._manifest, groups, now, advance)
+        with self._store.lock():
+            delete_replaced(self._store, self._manifest, now, keep)
+        return done
 
     def verify(self, entries: Iterable[Entry] | None = None, *, deep: bool = True) -> list[Problem]:
         """Problems of these entries' files (default: of the whole lake, stray files included).
@@ -255,28 +270,3 @@ def _landed(
     if refused.num_rows:
         tables["quarantine"] = refused
     return landing_files(tenant, source, part.day, file_id, tables)
-
-
-def _rewritten(entry: Entry, kept: pa.Table, dropped: Sequence[Dropped]) -> list[NewFile]:
-    """The next version of an events file, and the counters of what it lost."""
-    parts = next_versions(entry, dropped)
-    where, name = entry.path.rsplit("/", 1)[0], next_name(entry.path)
-    counters = [
-        {
-            "tenant": entry.tenant,
-            "source": row.source,
-            "received_date": row.received_date,
-            "erased": len(row.places),
-            "file_id": row.file_id.bytes,
-        }
-        for row in dropped
-    ]
-    touched = {str(row.file_id): parts[str(row.file_id)] for row in dropped}
-    tables: list[tuple[Kind, str, pa.Table, Mapping[str, int]]] = [
-        ("events", where, kept, parts),
-        ("counters", where.replace("events/", "counters/", 1), counters_table(counters), touched),
-    ]
-    return [
-        new_file(kind, f"{place}/{name}.parquet", table, tenant=entry.tenant, source=entry.source, parts=landings)
-        for kind, place, table, landings in tables
-    ]

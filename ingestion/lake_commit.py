@@ -3,7 +3,8 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
+from pathlib import Path
 from uuid import UUID
 
 import pyarrow as pa
@@ -15,10 +16,10 @@ from ingestion.lake_store import Store
 
 @dataclass(frozen=True)
 class NewFile:
-    """A file that is not written yet, and its entry."""
+    """A file that has no name in the lake yet (its bytes, or where they lie in scratch), and its entry."""
 
     entry: Entry
-    data: memoryview
+    data: memoryview | Path
 
 
 def new_file(kind: Kind, path: str, table: pa.Table, *, tenant: str, source: str, parts: Mapping[str, int]) -> NewFile:
@@ -64,15 +65,25 @@ def folder(kind: Kind, tenant: str, received_date: date | str) -> str:
 
 
 def commit_files(
-    store: Store, manifest: Manifest, commit: str, files: Sequence[NewFile], replaces: Sequence[str] = ()
+    store: Store,
+    manifest: Manifest,
+    commit: str,
+    files: Sequence[NewFile],
+    replaces: Sequence[str] = (),
+    kept_since: datetime | None = None,
 ) -> bool:
     """Write `files`, then the commit that names them. The caller holds the store's lock.
 
-    Returns False, and writes nothing, if this commit was made already.
+    `kept_since` (UTC) says that what is replaced may still be read for a while, and from when on that counts. Returns
+    False, and writes nothing, if this commit was made already.
     """
     if manifest.has(commit):
         return False
     for file in files:
-        store.put(file.entry.path, file.data)
-    manifest.add(Commit(commit, [file.entry for file in files], list(replaces)))
+        if isinstance(file.data, Path):
+            store.put_file(file.entry.path, file.data)
+        else:
+            store.put(file.entry.path, file.data)
+    since = None if kept_since is None else kept_since.isoformat(timespec="seconds")
+    manifest.add(Commit(commit, [file.entry for file in files], list(replaces), since))
     return True

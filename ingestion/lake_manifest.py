@@ -38,11 +38,16 @@ class Entry:
 
 @dataclass(frozen=True)
 class Commit:
-    """What appears at once: its files, and the paths that they replace."""
+    """What appears at once: its files, and the paths that they replace.
+
+    What is replaced is deleted at once, because rows were dropped; or later, if they were kept: `kept_since` (UTC) is
+    when a reader could last be told to read it.
+    """
 
     commit: str
     entries: list[Entry]
     replaces: list[str] = field(default_factory=list)
+    kept_since: str | None = None
 
 
 _decode = msgspec.json.Decoder(Commit).decode

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import NamedTuple
 from uuid import UUID
@@ -12,7 +12,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from almanac.errors import AlmanacError
-from ingestion.lake_manifest import Entry
+from ingestion.lake_commit import NewFile, commit_files, new_file
+from ingestion.lake_manifest import Entry, Manifest
+from ingestion.lake_rows import counters_table
+from ingestion.lake_schema import time_range
+from ingestion.lake_store import Store
+from ingestion.lake_stream import batches_of, digest_of, schema_in, write_rows
 
 _VERSION = re.compile(r"^(?P<stem>.*?)(?:-v(?P<version>[0-9]+))?\.parquet$")
 
@@ -26,26 +31,89 @@ class Dropped(NamedTuple):
     places: tuple[int, ...]  # their `ingest_row`, in order
 
 
-def split_rows(table: pa.Table, drop: str) -> tuple[pa.Table, list[Dropped]]:
-    """The rows that stay, in their order, and how many each landing loses, by the SQL condition `drop`.
+def rewrite(store: Store, manifest: Manifest, entry: Entry, drop: str) -> Entry:
+    """Commit the next version of an events file, without the rows for which the SQL condition `drop` is true.
+
+    The caller holds the store's lock. Returns the entry of the new file, or `entry` if no row was dropped.
+    """
+    schema = schema_in(store, entry)
+    masks, dropped = _rows_to_drop(batches_of(store, entry), drop)
+    if not dropped:
+        return entry
+    parts, name = next_versions(entry, dropped), next_name(entry.path)
+    where = entry.path.rsplit("/", 1)[0]
+    times: dict[str, list[str]] = {"received_at": [], "event_at": []}
+
+    def kept() -> Iterator[pa.RecordBatch]:
+        for batch, mask in zip(batches_of(store, entry), masks, strict=True):
+            left = batch.filter(pc.invert(mask))
+            for column, found in times.items():
+                found += [time for time in time_range(pa.table(left), column) if time is not None]
+            yield left
+
+    with store.scratch() as scratch:
+        rows = write_rows(scratch, "events", schema, kept())
+        size, sha256 = digest_of(scratch)
+        new = Entry(
+            kind="events",
+            path=f"{where}/{name}.parquet",
+            tenant=entry.tenant,
+            source=entry.source,
+            rows=rows,
+            bytes=size,
+            sha256=sha256,
+            received_min=min(times["received_at"], default=None),
+            received_max=max(times["received_at"], default=None),
+            event_min=min(times["event_at"], default=None),
+            event_max=max(times["event_at"], default=None),
+            parts=dict(parts),
+        )
+        counts = _erased(entry, dropped, f"{where.replace('events/', 'counters/', 1)}/{name}.parquet", parts)
+        commit_files(store, manifest, name, [NewFile(new, scratch), counts], [entry.path])
+    return new
+
+
+def _erased(entry: Entry, dropped: Sequence[Dropped], path: str, parts: Mapping[str, int]) -> NewFile:
+    """The counters of what the landings lost."""
+    rows = [
+        {
+            "tenant": entry.tenant,
+            "source": lost.source,
+            "received_date": lost.received_date,
+            "erased": len(lost.places),
+            "file_id": lost.file_id.bytes,
+        }
+        for lost in dropped
+    ]
+    touched = {str(lost.file_id): parts[str(lost.file_id)] for lost in dropped}
+    table = counters_table(rows)
+    return new_file("counters", path, table, tenant=entry.tenant, source=entry.source, parts=touched)
+
+
+def _rows_to_drop(batches: Iterable[pa.RecordBatch], drop: str) -> tuple[list[pa.Array], list[Dropped]]:
+    """For each batch which rows the condition is true for, and what each landing loses by that.
 
     A condition that is neither true nor false for a row keeps it. Raises AlmanacError if DuckDB cannot understand it.
     """
+    masks: list[pa.Array] = []
+    lost: dict[tuple[str, date, UUID], list[int]] = {}
     with duckdb.connect(":memory:", config={"enable_external_access": "false", "threads": "1"}) as connection:
         connection.execute("set python_enable_replacements = false")
-        connection.register("rows", table)
-        try:
-            mask = connection.execute(f"select coalesce(({drop}), false) as drop_it from rows").to_arrow_table()
-            connection.register("masked", table.append_column("drop_it", mask["drop_it"]))
-            counts = connection.execute(
-                "select source, cast(received_at as date), file_id, list(ingest_row order by ingest_row)"
-                " from masked where drop_it group by 1, 2, 3 order by 1, 2, 3"
-            ).fetchall()
-        except duckdb.Error as error:
-            reason = str(error).splitlines()[0]
-            raise AlmanacError(f"the condition {drop!r} cannot be applied to events: {reason}") from error
-    keep = pc.invert(mask["drop_it"])
-    return table.filter(keep), [Dropped(source, day, file_id, tuple(places)) for source, day, file_id, places in counts]
+        for batch in batches:
+            connection.register("rows", pa.table(batch))
+            try:
+                mask = connection.execute(f"select coalesce(({drop}), false) as drop_it from rows").to_arrow_table()
+                connection.register("masked", pa.table(batch).append_column("drop_it", mask["drop_it"]))
+                found = connection.execute(
+                    "select source, cast(received_at as date), file_id, ingest_row from masked where drop_it"
+                ).fetchall()
+            except duckdb.Error as error:
+                reason = str(error).splitlines()[0]
+                raise AlmanacError(f"the condition {drop!r} cannot be applied to events: {reason}") from error
+            masks.append(mask["drop_it"].combine_chunks())
+            for *landing, place in found:
+                lost.setdefault(tuple(landing), []).append(place)
+    return masks, [Dropped(*landing, tuple(sorted(places))) for landing, places in sorted(lost.items())]
 
 
 def next_versions(entry: Entry, dropped: Sequence[Dropped]) -> Mapping[str, int]:

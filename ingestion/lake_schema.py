@@ -1,6 +1,7 @@
 """The columns of the lake's files, and how a table becomes a Parquet file."""
 
 from datetime import date, datetime
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -118,14 +119,14 @@ def events_schema(plan: Plan) -> pa.Schema:
 def parquet(kind: Kind, table: pa.Table) -> memoryview:
     """The table as the bytes of a zstd Parquet file of one kind; the same table always gives the same bytes."""
     sink = pa.BufferOutputStream()
-    pq.write_table(
-        table,
-        sink,
-        compression="zstd",
-        row_group_size=ROW_GROUP,
-        write_statistics=list(_STATISTICS[kind]),
-    )
+    with parquet_writer(kind, sink, table.schema) as writer:
+        writer.write_table(table, ROW_GROUP)
     return memoryview(sink.getvalue()).cast("B")
+
+
+def parquet_writer(kind: Kind, sink: Any, schema: pa.Schema) -> pq.ParquetWriter:
+    """A writer of a zstd Parquet file of one kind; give it row groups of at most `ROW_GROUP` rows."""
+    return pq.ParquetWriter(sink, schema, compression="zstd", write_statistics=list(_STATISTICS[kind]))
 
 
 def time_range(table: pa.Table, column: str) -> tuple[str | None, str | None]:

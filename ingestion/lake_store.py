@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import BinaryIO, Protocol
 from uuid import uuid4
 
+from almanac.durable import sync_file, sync_folder
 from almanac.errors import AlmanacError
 
 
@@ -27,8 +28,17 @@ class Store(Protocol):
     def put(self, path: str, data: memoryview | bytes) -> None:
         """Store a whole file durably; readers see the former content or the new one, never a part."""
 
+    def put_file(self, path: str, file: Path) -> None:
+        """Like `put`, for what was written in `scratch`; the file may be moved rather than copied."""
+
+    def scratch(self) -> AbstractContextManager[Path]:
+        """A new empty file on this machine, for what is too large for memory; gone when the context ends."""
+
     def read(self, path: str) -> bytes:
         """The content of a file. Raises FileNotFoundError."""
+
+    def open(self, path: str) -> BinaryIO:
+        """A file to read and seek in. Raises FileNotFoundError."""
 
     def stat(self, path: str) -> Stored | None:
         """What is stored at `path`, or None."""
@@ -65,25 +75,55 @@ class LocalStore:
 
         Raises AlmanacError if the disk refuses.
         """
-        target = self._absolute(path)
         temporary = self.temporary / f"{uuid4().hex}.part"
         try:
             _make_folder(self.temporary)
-            _make_folder(target.parent)
             try:
                 _write_new(temporary, data)
-                os.rename(temporary, target)
+                self._name(temporary, path)
             except OSError:
                 temporary.unlink(missing_ok=True)
                 raise
-            _fsync_folder(target.parent)
         except OSError as error:
-            reason = error.strerror or str(error)
-            raise AlmanacError(f"cannot write {target}: {reason}; see to the disk, then do it again") from error
+            raise self._refused(path, error) from error
+
+    def put_file(self, path: str, file: Path) -> None:
+        """Fsync, rename, fsync the folder. Raises AlmanacError if the disk refuses."""
+        try:
+            sync_file(file)
+            self._name(file, path)
+        except OSError as error:
+            raise self._refused(path, error) from error
+
+    def _name(self, temporary: Path, path: str) -> None:
+        target = self._absolute(path)
+        _make_folder(target.parent)
+        os.rename(temporary, target)
+        sync_folder(target.parent)
+
+    def _refused(self, path: str, error: OSError) -> AlmanacError:
+        reason = error.strerror or str(error)
+        return AlmanacError(f"cannot write {self._absolute(path)}: {reason}; see to the disk, then do it again")
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """A new file in the temporary folder. Its lock tells that its writer lives; `lock` removes the others."""
+        _make_folder(self.temporary)
+        path = self.temporary / f"{uuid4().hex}.scratch"
+        handle = _new_locked(path)
+        try:
+            yield path
+        finally:
+            path.unlink(missing_ok=True)
+            os.close(handle)
 
     def read(self, path: str) -> bytes:
         """The content of a file. Raises FileNotFoundError."""
         return self._absolute(path).read_bytes()
+
+    def open(self, path: str) -> BinaryIO:
+        """A file to read and seek in. Raises FileNotFoundError."""
+        return self._absolute(path).open("rb")
 
     def stat(self, path: str) -> Stored | None:
         """What is stored at `path`, or None."""
@@ -95,7 +135,7 @@ class LocalStore:
 
     def settle(self, path: str) -> None:
         """Make sure that a file which is seen now is also there after a power cut."""
-        _fsync_folder(self._absolute(path).parent)
+        sync_folder(self._absolute(path).parent)
 
     def list(self, folder: str) -> list[Stored]:
         """All files below `folder`, sorted by path."""
@@ -106,7 +146,7 @@ class LocalStore:
         target = self._absolute(path)
         target.unlink(missing_ok=True)
         if target.parent.is_dir():
-            _fsync_folder(target.parent)
+            sync_folder(target.parent)
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -118,6 +158,8 @@ class LocalStore:
             # Only a writer that holds the lock makes temporary files, so any that stand here are a dead one's.
             for left in self.temporary.glob("*.part"):
                 left.unlink(missing_ok=True)
+            for left in self.temporary.glob("*.scratch"):
+                _unlink_if_abandoned(left)
             yield
         finally:
             os.close(handle)
@@ -146,13 +188,28 @@ def _make_folder(folder: Path) -> None:
         return
     _make_folder(folder.parent)
     folder.mkdir(exist_ok=True)
-    _fsync_folder(folder.parent)
+    sync_folder(folder.parent)
 
 
-def _fsync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+def _new_locked(path: Path) -> int:
+    while True:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        if os.fstat(handle).st_nlink:
+            return handle
+        os.close(handle)  # between open and lock it was taken for an abandoned one
+
+
+def _unlink_if_abandoned(path: Path) -> None:
     try:
-        os.fsync(handle)
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        path.unlink(missing_ok=True)
+    except BlockingIOError:
+        pass  # its writer lives
     finally:
         os.close(handle)
 

@@ -1,7 +1,7 @@
 """Whether the lake's files are what its manifest says they are."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -46,11 +46,11 @@ def _check(store: Store, entry: Entry, deep: bool) -> Problem | None:
 
 
 def strays(store: Store, manifest: Manifest) -> list[Problem]:
-    """Files below the lake that no live entry names: what a crash left, or what someone put there by hand."""
+    """Files below the lake that no commit names: what a crash left, or what someone put there by hand."""
     with store.lock():
         # Under the lock no writer stands between its files and its commit.
         files = [file for kind in KINDS for file in store.list(kind)]
-        named: Sequence[Entry] = manifest.live()
-    known = {entry.path for entry in named}
+        commits = manifest.commits()
+    known = {entry.path for commit in commits for entry in commit.entries}
     text = "no commit names it, so no reader sees it; landing its content again overwrites it, or delete it"
     return [Problem(file.path, "stray", text) for file in files if file.path not in known]
