@@ -4,13 +4,13 @@ A mutation changes the parsed manifest (a model's code, its meta, a macro) or a 
 one whose history catches it; it is kept, so that the test is the same on every machine.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import pytest
 
-from almanac.load_log import LoadLog
+from almanac.load_log import Landing, LoadLog
 
 Patch = Callable[[Any], None]
 
@@ -23,7 +23,7 @@ class Mutation:
     seed: int
     patch: Patch | None = None
     replace: Callable[[pytest.MonkeyPatch], None] | None = None
-    aim: Literal["full refresh", "restore"] | None = None
+    aim: Literal["full refresh", "restore", "compaction"] | None = None
 
 
 def _macro(name: str, *changes: tuple[str, str]) -> Patch:
@@ -83,6 +83,19 @@ def _no_full_refresh_flag(monkeypatch: pytest.MonkeyPatch) -> None:
         self.engine.execute("update ctl.file set built_version = null where version is distinct from built_version")
 
     monkeypatch.setattr(LoadLog, "begin", begin)
+
+
+def _compaction_builds(monkeypatch: pytest.MonkeyPatch) -> None:
+    sync = LoadLog.sync_landings
+
+    def marks_moved_as_built(self: LoadLog, landings: Iterable[Landing]) -> None:
+        before = {str(file_id): path for file_id, path in self.engine.execute("select file_id, path from ctl.file")}
+        sync(self, landings)
+        for file_id, path in self.engine.execute("select file_id, path from ctl.file where path like '%compacted-%'"):
+            if path != before.get(str(file_id), path):
+                self.engine.execute("update ctl.file set built_version = version where file_id = ?", [file_id])
+
+    monkeypatch.setattr(LoadLog, "sync_landings", marks_moved_as_built)
 
 
 MUTATIONS = (
@@ -154,4 +167,5 @@ MUTATIONS = (
     ),
     Mutation("a failed full refresh is retried incrementally", 0, replace=_no_full_refresh_flag, aim="full refresh"),
     Mutation("pending landings are not marked dirty before a run", 2, replace=_no_dirty_mark, aim="restore"),
+    Mutation("compaction marks its landings as built", 0, replace=_compaction_builds, aim="compaction"),
 )

@@ -1,9 +1,10 @@
-"""Plays one random history: landings, erasures, restores and runs of which some fail, checked against the reference."""
+"""Plays one random history: landings, compactions, erasures, restores, runs of which some fail; with the reference."""
 
 import hashlib
+import random
 import shutil
 from collections import Counter
-from datetime import UTC
+from datetime import UTC, date, timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -17,7 +18,8 @@ from tests.replay.warehouse import differences, empty_relations, measured
 
 RUNS = 7
 LATE = ("fact_sessions", "int_bookings__movements", "kpi_values")
-Aim = Literal["full refresh", "restore"]
+Aim = Literal["full refresh", "restore", "compaction"]
+LATER = date(2100, 1, 1)  # a date on which all days of the histories are closed
 
 
 class History:
@@ -33,6 +35,9 @@ class History:
         self._restore_next = False
         self._built = False
         self._failed_full = False
+        self._failed = False
+        self._unbuilt: set[str] = set()  # landings since the last whole build
+        self._compactions = random.Random(seed)  # of its own, so that the rest of a history is as without compaction
 
     @property
     def seen(self) -> Counter[str]:
@@ -44,6 +49,8 @@ class History:
         for number in range(runs):
             self._step()
             self._run(last=number == runs - 1)
+        self._compact()
+        assert not run_build(self.settings, runner=self.dbt).built, "compaction alone was work for a build"
 
     def replay(self) -> dict[str, tuple[int, int]]:
         """Build a second warehouse from the same lake and return the relations that differ from the first."""
@@ -60,11 +67,16 @@ class History:
         rng = self.world.random
         if self._restore_next:
             self._restore()
+        if self._failed and (self.aim == "compaction" or self._compactions.random() < 0.5):
+            self._compact()
         for _ in range(rng.randint(1, 4)):
             tenant, copies = self.world.batch()
             self._land(tenant, copies)
-        if self._built and (self.aim == "restore" or rng.random() < 0.6):
-            self._erase()
+        for share in (0.4, 0.2):  # before and after an erasure
+            if self._compactions.random() < share:
+                self._compact()
+            if share == 0.4 and self._built and (self.aim == "restore" or rng.random() < 0.6):
+                self._erase()
 
     def _run(self, *, last: bool) -> None:
         rng, seen = self.world.random, self.world.seen
@@ -75,6 +87,7 @@ class History:
             result = run_build(self.settings, runner=self.dbt, full_refresh=full)
             assert not result.succeeded, "a planned failure did not fail"
             seen["failed run"] += 1
+            self._failed = True
             self._failed_full = self._failed_full or full
             seen["failed full refresh"] += full
             self._restore_next = self._saved is not None and (self.aim == "restore" or rng.random() < 0.7)
@@ -82,6 +95,7 @@ class History:
         result = run_build(self.settings, runner=self.dbt, full_refresh=full)
         assert result.succeeded, (self.world.seed, [(n.name, n.message) for n in result.failed], result.error)
         self._built, self._saved, self._restore_next, self._failed_full = True, None, False, False
+        self._failed, self._unbuilt = False, set()
         self._check()
 
     def _check(self) -> None:
@@ -109,12 +123,30 @@ class History:
         assert landed.quarantined == (rejected if landed.is_new else 0), "the plan rejected another event"
         assert len(landed.file_ids) == 1, "a landing of the generator lies on one day"
         self.world.landed(str(landed.file_ids[0]), copies)
+        self._unbuilt.add(landed.file_ids[0])
+
+    def _compact(self) -> None:
+        """Make one file of each tenant's day; what is replaced stays or goes."""
+        lake = Lake.open(self.settings)
+        before = self._places(lake)
+        lake.compact(LATER, keep=self._compactions.choice([timedelta(0), timedelta(days=1)]))
+        moved = {file_id for file_id, path in self._places(lake).items() if before[file_id] != path}
+        self.world.seen["compaction"] += bool(moved)
+        self.world.seen["compaction of a pending landing after a failed run"] += self._failed and bool(
+            moved & self._unbuilt
+        )
+
+    @staticmethod
+    def _places(lake: Lake) -> dict[str, str]:
+        """The path of the file in which each landing lies now."""
+        return {file_id: entry.path for entry in lake.entries("events") for file_id in entry.parts}
 
     def _erase(self) -> None:
         """Erase one visitor, one message or a whole landing from a file, after saving the lake."""
         rng, world = self.world.random, self.world
-        entry = rng.choice(Lake.open(self.settings).entries("events"))
-        (file_id,) = entry.parts
+        lake = Lake.open(self.settings)
+        places = self._places(lake)
+        file_id = rng.choice(sorted(places, key=lambda landing: (places[landing].rsplit("/", 1)[0], landing)))
         own = world.landings[file_id]
         if not own:
             return
@@ -138,7 +170,9 @@ class History:
         world.landings[file_id] = [c for c in own if not any(c is g for g in gone)]
         if not world.landings[file_id]:
             world.seen["landing emptied"] += 1
-        Lake.open(self.settings).rewrite(entry.path, drop)
+        lake.rewrite(places[file_id], f"file_id = '{file_id}' and {drop}")
+        self._unbuilt.add(file_id)
+        world.seen["erasure inside a compacted file"] += "/compacted-" in places[file_id]
 
     def _save(self) -> None:
         if self._saved is None:

@@ -22,6 +22,9 @@ OCCURRENCES = {
     "failed run": 4,
     "restored after a failed run": 1,
     "failed full refresh": 1,
+    "compaction": 5,
+    "compaction of a pending landing after a failed run": 2,
+    "erasure inside a compacted file": 2,
     "session over local midnight": 5,
 }
 
