@@ -24,7 +24,8 @@ with
     events as (
         select p.*
         from ({{ events_of_persons(columns, "fact_sessions__changed" if is_incremental() else none) }}) as p
-        where p.type in ('track', 'page', 'screen')
+        -- What a server answered is no visit: programs ask as well as people do.
+        where p.type in ('track', 'page', 'screen') and p.event <> 'api_request'
     ),
 
     -- Events of one person in the same half hour are never more than 30 minutes apart: they belong to one session,
