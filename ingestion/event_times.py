@@ -1,5 +1,6 @@
 """When an event happened: by the message's own times, and by how far the client's clock is off."""
 
+import re
 from datetime import date, datetime, time
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -8,6 +9,8 @@ from zoneinfo import ZoneInfo
 from ingestion.tracking_plan.model import Windows
 from ingestion.tracking_plan.values import Unfit, parse_time, to_utc
 
+SHOWN = 40  # characters of a time that is none
+_NO_TIME = re.compile(r"[^0-9A-Za-z:+. /-]")
 OLDEST_YEAR, NEWEST_YEAR = 2000, 2100
 
 
@@ -40,10 +43,12 @@ def judge_times(
     try:
         original_at = parse_time(given)
     except Unfit:
+        warnings.append(_invalid(given))
         return Times(received_at, None, sent_at, "invalid")
     event_at = _corrected(original_at, sent_at, received_at, windows)
     is_history = event_at is not None and history is not None and event_at >= history
     if event_at is None or event_at.year > NEWEST_YEAR or (event_at.year < OLDEST_YEAR and not is_history):
+        warnings.append(_invalid(given))
         return Times(received_at, original_at, sent_at, "invalid")
     age = received_at - event_at
     if -age > windows.future:
@@ -56,6 +61,11 @@ def judge_times(
                 warnings.append(quality)
             quality = "too_old"
     return Times(event_at, original_at, sent_at, quality)
+
+
+def _invalid(given: object) -> str:
+    """The warning for a time that is none; it keeps what came, as far as it could be part of one."""
+    return f"invalid_timestamp:{_NO_TIME.sub('?', str(given)[:SHOWN])}"
 
 
 def _corrected(

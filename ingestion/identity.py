@@ -86,8 +86,6 @@ def message_id(
             return bytes.fromhex(given.replace("-", "")), None
         assert_plain(given)
         return _hash(given), given
-    if type(given) is int:
-        return _hash(str(given)), str(given)
     if given is None or given == "":
         warnings.append("generated:messageId")
     else:

@@ -4,6 +4,7 @@ import csv
 from pathlib import Path
 
 from almanac.errors import AlmanacError
+from ingestion.privacy.patterns import mask
 
 SHOWN = 40  # characters of a value that a message repeats
 _LONGEST_FIELD = 100_000_000
@@ -27,8 +28,8 @@ class FileProblem(AlmanacError):
 
 
 def shown(value: object) -> str:
-    """A value as messages repeat it."""
-    text = str(value)
+    """A value as messages repeat it: cut, and without card numbers and addresses."""
+    text, _ = mask(str(value), frozenset({"card", "email", "phone"}))
     return repr(text if len(text) <= SHOWN else text[: SHOWN - 1] + "…")
 
 

@@ -26,6 +26,7 @@ ENVELOPE: dict[str, str] = {
 PLACE: dict[str, str] = {"file_id": "uuid", "ingest_row": "bigint"}
 
 CONTEXT_PREFIX = "context_"
+LONGEST_COLUMN = 60  # PostgreSQL cuts names at 63 bytes, and some get a prefix or suffix
 NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
 # Tenants and sources become folder names of the lake.
 SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
@@ -43,8 +44,10 @@ SQL_WORDS = frozenset(_SQL.split())
 
 def name_problem(name: str) -> str | None:
     """Why a declared property cannot be called `name`, or None if it can."""
+    if len(name) > LONGEST_COLUMN:
+        return f"{name!r} is too long for a column (column_name_too_long): at most {LONGEST_COLUMN} characters"
     if not NAME.fullmatch(name):
-        return f"{name!r} is not snake_case (a-z, 0-9 and _, at most 60 characters)"
+        return f"{name!r} is not snake_case (a-z, 0-9 and _)"
     if name in ENVELOPE or name in PLACE:
         return f"{name!r} is a column of the envelope"
     if name.startswith(CONTEXT_PREFIX):

@@ -103,22 +103,6 @@ def test_each_way_to_present_a_key(stranger: httpx.Client, key: str) -> None:
     assert beacon.status_code == 200
 
 
-def test_without_a_valid_key_nothing_is_accepted(stranger: httpx.Client, key: str) -> None:
-    cases: list[tuple[dict[str, str], dict[str, Any], int, str]] = [
-        ({}, signed_up(), 401, "missing_write_key"),
-        ({}, signed_up(writeKey=""), 401, "missing_write_key"),
-        ({}, signed_up(writeKey=7), 401, "missing_write_key"),
-        ({}, signed_up(writeKey="alm_nobody"), 401, "invalid_write_key"),
-        ({"authorization": "Bearer alm_nobody"}, signed_up(), 401, "invalid_write_key"),
-        ({"authorization": "Basic ???"}, signed_up(writeKey=key), 401, "invalid_write_key"),
-    ]
-    for headers, body, status, code in cases:
-        answer = stranger.post("/v1/track", headers=headers, json=body)
-        assert (answer.status_code, answer.json()["code"]) == (status, code)
-    answer = stranger.post(f"/v1/track?writeKey={key}", json=signed_up())
-    assert (answer.status_code, answer.json()["code"]) == (400, "key_in_url")
-
-
 def test_a_key_works_when_it_is_made_and_stops_within_five_seconds_of_being_revoked(
     stranger: httpx.Client, home: Path
 ) -> None:
@@ -180,46 +164,6 @@ def test_nothing_accepted_is_no_success_but_is_kept(client: httpx.Client, home: 
     where = f"message_id::varchar in ('{event['messageId']}', '{large['messageId']}')"
     rows = eventually(lambda: (r := lake_rows(home, "quarantine", "code", where)) and len(r) == 4 and r)
     assert sorted(rows) == [("event_too_large",)] * 2 + [("unknown_event",)] * 2
-
-
-@pytest.mark.parametrize(
-    ("path", "body", "headers", "status", "code"),
-    [
-        ("/v1/track", b"", {}, 400, "empty_body"),
-        ("/v1/track", b"{'a':1}", {}, 400, "invalid_json"),
-        ("/v1/batch", b'{"batch":[{}', {}, 400, "invalid_json"),
-        ("/v1/batch", b'{"batch":[]}', {}, 400, "empty_batch"),
-        ("/v1/batch", b'{"batch":7}', {}, 400, "invalid_batch"),
-        ("/v1/batch", b'{"batch":[' + b"{}," * 2500 + b"{}]}", {}, 400, "too_many_events"),
-        ("/v1/track", b"[]", {}, 400, "not_an_object"),
-        ("/v1/track", b'{"a":"\xff"}', {}, 400, "invalid_encoding"),
-        ("/v1/track", b"[" * 100_000, {}, 400, "too_deep"),
-        ("/v1/track", b"not gzip", {"content-encoding": "gzip"}, 400, "invalid_compression"),
-        ("/v1/track", gzip.compress(bytes(50_000_000)), {"content-encoding": "gzip"}, 413, "decompressed_too_large"),
-        ("/v1/track", b"{}", {"content-encoding": "br"}, 415, "unsupported_encoding"),
-        ("/v1/track", b"<a/>", {"content-type": "application/xml"}, 415, "unsupported_media_type"),
-        ("/v1/batch", b'{"batch":["' + b"x" * 600_000 + b'"]}', {}, 413, "batch_too_large"),
-        ("/v1/batch", b"x" * 10_000_000, {}, 413, "batch_too_large"),
-    ],
-)
-def test_a_request_without_events_is_refused_kept_and_counted(
-    client: httpx.Client, home: Path, path: str, body: bytes, headers: dict[str, str], status: int, code: str
-) -> None:
-    answer = client.post(path, content=body, headers=headers)
-    assert answer.status_code == status
-    problem = answer.json()
-    assert (problem["code"], problem["status"]) == (code, status)
-    assert problem["message"] == problem["detail"]
-    assert len(problem["message"]) < 300
-    lines = [json.loads(line) for line in (home / "collector" / "refused.jsonl").read_text().splitlines()]
-    (kept,) = [line for line in lines if line["request_id"] == problem["request_id"]]
-    assert (kept["code"], kept["tenant"], kept["message"]) == (code, "rentals", problem["message"])
-
-    def counted() -> bool:
-        path = home / "collector" / "refused-counts.json"
-        return path.exists() and any(name.endswith(f"/rentals/{code}") for name in json.loads(path.read_text()))
-
-    eventually(counted)
 
 
 def test_other_addresses_and_methods_are_told_what_there_is(stranger: httpx.Client) -> None:
