@@ -124,21 +124,22 @@ def _landings(lake: Lake, entries: list[Entry]) -> list[Landing]:
 
 
 def _verify(lake: Lake, entries: list[Entry], pending: list[Landing], full: bool) -> None:
-    """Hash the files that this build reads; all others must exist with their size.
+    """Hash the files that this build reads; all others must exist with their size, and none may be unknown.
 
     An erasure may make the build look for other copies in any file of the tenant, so then its files are hashed too.
     """
     tenants = {p.tenant for p in pending if p.version != 1}
     paths = {p.path for p in pending}
-    read = [
-        e for e in entries if full or e.kind != "events" or e.tenant in tenants or str(lake.absolute(e.path)) in paths
-    ]
-    hashed = {e.path for e in read}
-    unread = [e for e in entries if e.path not in hashed]
-    problems = [*lake.verify(read, deep=True), *lake.verify(unread, deep=False)]
+    problems = lake.verify(
+        hashed={
+            e.path
+            for e in entries
+            if full or e.kind != "events" or e.tenant in tenants or str(lake.absolute(e.path)) in paths
+        }
+    )
     if problems:
-        more = f" and {len(problems) - 1} more" if len(problems) > 1 else ""
-        raise AlmanacError(f"the lake is damaged: {problems[0]}{more}; restore the file, then build again")
+        more = f" and {len(problems) - 1} more (`almanac lake verify` lists them)" if len(problems) > 1 else ""
+        raise AlmanacError(f"the lake is damaged, nothing was built: {problems[0]}{more}")
 
 
 def _finish(settings: Settings, work: _Work, run: DbtRun) -> BuildResult:

@@ -39,10 +39,7 @@ def _lake(settings: Settings, deep: bool) -> Iterator[Line]:
     lake = Lake.open(settings)
     entries, problems = lake.entries(), lake.verify(deep=deep)
     for problem in problems:
-        # A stray file is what a crash left behind before its commit: no reader sees it.
-        is_stray = problem.code == "stray"
-        todo = "remove it" if is_stray else "restore the file from a backup, then almanac doctor --deep"
-        yield Line("warn" if is_stray else "fail", "lake", f"{problem.path}: {problem.message}", todo)
+        yield Line("fail", "lake", f"{problem.path} ({problem.code})", problem.message)
     if not problems:
         how = "hashed" if deep else "sizes compared; --deep hashes them"
         yield Line("ok", "lake", f"{len(entries):,} files, {sum(e.rows for e in entries):,} rows ({how})")

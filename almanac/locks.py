@@ -45,3 +45,18 @@ def holder(path: Path) -> str:
     except (OSError, ValueError):
         return "another process holds it"
     return f"{note['what']} runs in process {note['pid']} since {note['since']}"
+
+
+def is_held(path: Path) -> bool:
+    """Whether somebody holds the lock at `path` now."""
+    try:
+        fd = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False

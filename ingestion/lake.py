@@ -7,8 +7,8 @@ how files are rewritten, compacted and checked (`lake_rewrite.py`, `lake_compact
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -21,14 +21,15 @@ from almanac.settings import Settings
 from ingestion.envelope import Arrival
 from ingestion.lake_commit import NewFile, commit_files, landing_files, new_file
 from ingestion.lake_compact import Compacted, compact, plan
+from ingestion.lake_intents import clean_up
 from ingestion.lake_manifest import Entry, Kind, Manifest
-from ingestion.lake_replaced import KEEP, delete_replaced
+from ingestion.lake_replaced import KEEP, delete_replaced, waiting
 from ingestion.lake_replays import Place, Replayed, ReplayResult, again_files, marks, replay_id
 from ingestion.lake_rewrite import rewrite
 from ingestion.lake_rows import counters_table, part_tables
 from ingestion.lake_schema import HISTORY, parquet, schema_of
 from ingestion.lake_store import LocalStore, Store
-from ingestion.lake_verify import Problem, strays, verify_entries
+from ingestion.lake_verify import Problem, named, verify_entries, verify_lake
 from ingestion.tracking_plan.load import load_plan
 from ingestion.tracking_plan.model import Plan
 from ingestion.tracking_plan.names import SLUG
@@ -183,31 +184,50 @@ class Lake:
         today: date | None = None,
         *,
         tenant: str | None = None,
-        keep: timedelta = KEEP,
+        keep: timedelta | None = KEEP,
         advance: Callable[[int], None] = lambda files: None,
     ) -> Compacted:
         """Make few files of many, without changing a row or a version: no work for a build, built or pending.
 
         `today` (a UTC date, by default the current one) is still open: it keeps at most `lake_compact.MOST` files per
         tenant; any other day keeps one of each kind. A build may be reading what is replaced, so that is deleted by a
-        compaction `keep` later. `advance` hears how many files are done. Raises AlmanacError if a file is damaged.
+        compaction `keep` later (None: by none). `advance` hears how many files are done. Raises AlmanacError if a file
+        is damaged.
         """
         now = datetime.now(UTC)
-        entries = [entry for entry in self.entries() if tenant is None or entry.tenant == tenant]
-        groups = plan(entries, today or now.date())
-        done = compact(self._store, self._manifest, groups, now, advance)
+        done = compact(self._store, self._manifest, self.compactable(today, tenant), now, advance)
         with self._store.lock():
-            delete_replaced(self._store, self._manifest, now, keep)
-        return done
+            left = clean_up(self._store, named(self._manifest))
+            old = delete_replaced(
+                self._store, self._manifest, now if keep is not None else None, KEEP if keep is None else keep
+            )
+        return replace(done, deleted=len(left) + len(old))
 
-    def verify(self, entries: Iterable[Entry] | None = None, *, deep: bool = True) -> list[Problem]:
-        """Problems of these entries' files (default: of the whole lake, stray files included).
+    def compactable(self, today: date | None = None, tenant: str | None = None) -> list[list[Entry]]:
+        """The files (of one tenant) that a compaction would make one, group by group."""
+        entries = [entry for entry in self.entries() if tenant is None or entry.tenant == tenant]
+        return plan(entries, today or datetime.now(UTC).date())
 
-        Compares existence and size, and with `deep` every byte with its SHA-256.
+    def waiting(self) -> list[Entry]:
+        """The replaced files that still wait for their deletion."""
+        return waiting(self._store, self._manifest)
+
+    def verify(
+        self,
+        entries: Iterable[Entry] | None = None,
+        *,
+        deep: bool = True,
+        hashed: Collection[str] | None = None,
+        advance: Callable[[int], None] = lambda files: None,
+    ) -> list[Problem]:
+        """Problems of these entries' files, or by default of the whole lake, unmanaged files included.
+
+        Compares existence and size, and with `deep` every byte with its SHA-256; of the whole lake only of the paths in
+        `hashed`, if that is given. `advance` hears how many files of the whole lake are done.
         """
         if entries is not None:
             return verify_entries(self._store, entries, deep)
-        return [*verify_entries(self._store, self.entries(), deep), *strays(self._store, self._manifest)]
+        return verify_lake(self._store, self._manifest, hashed if deep else (), advance)
 
     def append_history(self, name: str, table: pa.Table) -> Entry:
         """Keep what a publication changed in `kpi_values` as `history/kpi/<name>.parquet`; a second time is a no-op.

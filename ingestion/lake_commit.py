@@ -1,4 +1,4 @@
-"""One commit: files first, then the document that makes them exist; a crash in between leaves only orphans."""
+"""One commit: files first, then the document that makes them exist; a crash in between leaves what was announced."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pyarrow as pa
 
+from ingestion.lake_intents import announce, conclude
 from ingestion.lake_manifest import Commit, Entry, Kind, Manifest
 from ingestion.lake_schema import parquet, time_range
 from ingestion.lake_store import Store
@@ -79,6 +80,7 @@ def commit_files(
     """
     if manifest.has(commit):
         return False
+    announce(store, commit, [file.entry.path for file in files])
     for file in files:
         if isinstance(file.data, Path):
             store.put_file(file.entry.path, file.data)
@@ -86,4 +88,5 @@ def commit_files(
             store.put(file.entry.path, file.data)
     since = None if kept_since is None else kept_since.isoformat(timespec="seconds")
     manifest.add(Commit(commit, [file.entry for file in files], list(replaces), since))
+    conclude(store, commit)
     return True

@@ -26,10 +26,11 @@ TOGETHER_FILES, TOGETHER_BYTES = 500, 256 * 2**20  # of one commit; small, so th
 
 @dataclass(frozen=True)
 class Compacted:
-    """What a compaction did: how many files it replaced, and by how many."""
+    """What a compaction did: how many files it replaced, by how many, and how many old ones it deleted."""
 
     replaced: int = 0
     written: int = 0
+    deleted: int = 0
 
 
 def plan(entries: Iterable[Entry], today: date) -> list[list[Entry]]:

@@ -25,8 +25,8 @@ class Stored:
 class Store(Protocol):
     """What the lake needs of a place for files; paths are relative and posix. An object store can do all of it."""
 
-    def put(self, path: str, data: memoryview | bytes) -> None:
-        """Store a whole file durably; readers see the former content or the new one, never a part."""
+    def put(self, path: str, data: memoryview | bytes, *, durable: bool = True) -> None:
+        """Store a whole file, durably unless it says otherwise; readers see the former content or the new one."""
 
     def put_file(self, path: str, file: Path) -> None:
         """Like `put`, for what was written in `scratch`; the file may be moved rather than copied."""
@@ -49,8 +49,8 @@ class Store(Protocol):
     def list(self, folder: str) -> list[Stored]:
         """All files below `folder`, sorted by path."""
 
-    def delete(self, path: str) -> None:
-        """Remove a file; nothing happens if it is gone."""
+    def delete(self, path: str, *, durable: bool = True) -> None:
+        """Remove a file, durably unless it says otherwise; nothing happens if it is gone."""
 
     def lock(self) -> AbstractContextManager[None]:
         """Be the only writer while the context lasts."""
@@ -70,7 +70,7 @@ class LocalStore:
         """The file's place on this machine. Raises AlmanacError if `path` leads out of the lake."""
         return str(self._absolute(path))
 
-    def put(self, path: str, data: memoryview | bytes) -> None:
+    def put(self, path: str, data: memoryview | bytes, *, durable: bool = True) -> None:
         """Write aside, fsync, rename, fsync the folder: nothing is ever half there.
 
         Raises AlmanacError if the disk refuses.
@@ -79,8 +79,8 @@ class LocalStore:
         try:
             _make_folder(self.temporary)
             try:
-                _write_new(temporary, data)
-                self._name(temporary, path)
+                _write_new(temporary, data, durable)
+                self._name(temporary, path, durable)
             except OSError:
                 temporary.unlink(missing_ok=True)
                 raise
@@ -91,15 +91,16 @@ class LocalStore:
         """Fsync, rename, fsync the folder. Raises AlmanacError if the disk refuses."""
         try:
             sync_file(file)
-            self._name(file, path)
+            self._name(file, path, True)
         except OSError as error:
             raise self._refused(path, error) from error
 
-    def _name(self, temporary: Path, path: str) -> None:
+    def _name(self, temporary: Path, path: str, durable: bool) -> None:
         target = self._absolute(path)
         _make_folder(target.parent)
         os.rename(temporary, target)
-        sync_folder(target.parent)
+        if durable:
+            sync_folder(target.parent)
 
     def _refused(self, path: str, error: OSError) -> AlmanacError:
         reason = error.strerror or str(error)
@@ -141,12 +142,17 @@ class LocalStore:
         """All files below `folder`, sorted by path."""
         return sorted(_files(self._absolute(folder), folder), key=lambda file: file.path)
 
-    def delete(self, path: str) -> None:
-        """Remove a file; nothing happens if it is gone."""
+    def delete(self, path: str, *, durable: bool = True) -> None:
+        """Remove a file; nothing happens if it is gone. Raises AlmanacError if the disk refuses."""
         target = self._absolute(path)
-        target.unlink(missing_ok=True)
-        if target.parent.is_dir():
-            sync_folder(target.parent)
+        try:
+            target.unlink(missing_ok=True)
+            if durable and target.parent.is_dir():
+                sync_folder(target.parent)
+        except OSError as error:
+            raise AlmanacError(
+                f"cannot delete {target}: {error.strerror}; see to the disk, then do it again"
+            ) from error
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -170,14 +176,15 @@ class LocalStore:
         return self.folder / path
 
 
-def _write_new(path: Path, data: memoryview | bytes) -> None:
+def _write_new(path: Path, data: memoryview | bytes, durable: bool) -> None:
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
     try:
         left = memoryview(data).cast("B")
         while left:
             # A full disk first shows as a short write.
             left = left[os.write(handle, left) :]
-        os.fsync(handle)
+        if durable:
+            os.fsync(handle)
     finally:
         os.close(handle)
 

@@ -406,19 +406,21 @@ def test_damage_is_named(lake: Lake) -> None:
     content = bytearray(flipped_file.read_bytes())
     content[len(content) // 2] ^= 1
     flipped_file.write_bytes(content)
-    stray = lake.absolute("events/tenant=rentals/stray.parquet")
+    stray_name = "events/tenant=rentals/stray.parquet"
+    stray = lake.absolute(stray_name)
     stray.write_bytes(b"?")
     found = {problem.path: problem.code for problem in lake.verify()}
     assert found == {
-        gone.path: "missing",
-        cut.path: "size",
-        flipped.path: "sha256",
-        "events/tenant=rentals/stray.parquet": "stray",
+        gone.path: "lake_file_missing",
+        cut.path: "lake_file_corrupt",
+        flipped.path: "lake_file_corrupt",
+        "events/tenant=rentals/stray.parquet": "unmanaged_file",
     }
-    assert {problem.code for problem in lake.verify(deep=False)} == {"missing", "size", "stray"}
+    assert [problem.path for problem in lake.verify(deep=False)] == [gone.path, cut.path, stray_name]
     assert lake.verify([flipped], deep=False) == []
     assert [str(problem) for problem in lake.verify([gone])] == [
-        f"{gone.path}: the manifest names it, but it is not there; restore it from a copy"
+        f"lake_file_missing: {gone.path}: a commit names it, but it is not there; restore it from a copy of the lake, "
+        "then run `almanac lake verify`"
     ]
     with pytest.raises(AlmanacError, match="not what was written"):
         lake.read(flipped)
@@ -621,7 +623,7 @@ def test_a_landing_that_dies_anywhere_leaves_all_or_nothing_of_a_part(
         seen.add(len(live))
         first_part = [entry for entry in expected if str(DAY) in entry.path]
         assert live in ([], first_part, expected), "a part is there or it is not"
-        assert {problem.code for problem in lake.verify()} <= {"stray"}
+        assert lake.verify() == [], "what a dead writer left is known"
         files = [path for path in (home / "lake").rglob("*") if path.is_file()]
         assert all(path.suffix in (".parquet", ".json") for path in files), "temporary files lie outside"
         assert land(lake, arrivals).is_new == (live != expected)
@@ -643,9 +645,9 @@ def test_each_file_is_on_the_disk_before_it_has_its_name_and_the_commit_comes_la
     monkeypatch.setattr(os, "rename", lambda old, new: (renamed.append(Path(new).parts[-4]), real(old, new)))
     with dying_at(1000, monkeypatch) as made:
         land(lake, [arrival(3), bad(4)], "is watched")
-    assert made == ["write", "fsync", "rename", "fsync"] * 4
-    assert sorted(renamed[:3]) == ["counters", "events", "quarantine"]
-    assert "manifest" not in renamed[:3]
+    whole = ["write", "fsync", "rename", "fsync"]
+    assert made == ["write", "rename", *whole * 4, "unlink"], "what is intended, three files, the commit"
+    assert sorted(renamed[1:4]) == ["counters", "events", "quarantine"]
 
 
 def test_a_landing_that_is_there_already_is_made_to_last(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -740,14 +742,17 @@ Lake.open(Settings.for_home(home)).land("rentals", "web", arrivals, content_hash
 """
 
 
-@pytest.mark.parametrize("renames", [1, 3])
+@pytest.mark.parametrize("renames", [2, 4])
 def test_a_killed_process_shows_nothing_until_its_commit(tmp_path: Path, root: Path, renames: int) -> None:
     command = [sys.executable, "-c", KILLED, str(tmp_path)]
     killed = subprocess.run([*command, str(renames)], cwd=root, check=False)
     assert killed.returncode == -signal.SIGKILL
     lake = Lake.open(Settings.for_home(tmp_path), PLAN)
     assert lake.entries() == []
-    assert len(lake.verify()) == renames, "orphans that a redo overwrites"
+    assert lake.verify() == [], "what it left is known, and a redo overwrites it"
+    left = [path for path in (tmp_path / "lake").rglob("*.parquet") if path.is_file()]
+    assert len(left) == renames - 1
+    assert lake.compact().deleted == len(left)
     message = {"type": "page", "userId": "u", "messageId": "m"}
     midnight = datetime(2026, 3, 1, tzinfo=UTC)
     land(lake, [Arrival(midnight, message), Arrival(midnight, {"type": "nonsense"})], "c")
