@@ -25,6 +25,11 @@ class Settings:
     postgres_dsn: str | None = None
     state_dsn: str | None = None
     suppression_secret: str | None = field(default=None, repr=False)
+    # Where people are: what a trusted proxy says of it, or a database of addresses (ingestion/enrichment/places.py).
+    country_header: str | None = None
+    city_header: str | None = None
+    address_header: str | None = None
+    geo_database: Path | None = None
     host: str = "127.0.0.1"
     collector_url: str = "http://127.0.0.1:8088"  # where people send events to; pages show it
 
@@ -46,6 +51,10 @@ class Settings:
             postgres_dsn=env.get("ALMANAC_POSTGRES_DSN") or None,
             state_dsn=env.get("ALMANAC_STATE_URL") or None,
             suppression_secret=env.get("ALMANAC_SUPPRESSION_SECRET") or None,
+            country_header=env.get("ALMANAC_COUNTRY_HEADER") or None,
+            city_header=env.get("ALMANAC_CITY_HEADER") or None,
+            address_header=env.get("ALMANAC_ADDRESS_HEADER") or None,
+            geo_database=Path(database).resolve() if (database := env.get("ALMANAC_GEO_DATABASE")) else None,
             host=env.get("ALMANAC_HOST") or "127.0.0.1",
             collector_url=env.get("ALMANAC_COLLECTOR_URL") or "http://127.0.0.1:8088",
         )

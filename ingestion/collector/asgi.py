@@ -53,7 +53,10 @@ class AsgiApp:
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """One request."""
-        head = Head(scope["method"], scope["path"], scope["query_string"], dict(scope["headers"]))
+        peer = scope["client"]
+        head = Head(
+            scope["method"], scope["path"], scope["query_string"], dict(scope["headers"]), peer[0] if peer else None
+        )
         answer = await self._collector.handle(head, AsgiBody(receive))
         if answer is not None:
             await _respond(send, answer)

@@ -16,6 +16,7 @@ from ingestion.collector.answers import answer
 from ingestion.collector.auth import KeyRing, key_in, missing_key
 from ingestion.collector.dialects import Document, Match, Request, Route, match, methods_at
 from ingestion.collector.door import Door
+from ingestion.collector.enrich import Enricher
 from ingestion.collector.limits import Body, ClientGone, inflate, read_body
 from ingestion.collector.problems import Problem
 from ingestion.collector.refusals import Refusals
@@ -39,12 +40,13 @@ _log = logging.getLogger("almanac.collector")
 
 
 class Head(NamedTuple):
-    """What comes before a request's body; header names are in lower case."""
+    """What comes before a request's body; header names are in lower case. `peer` is the address that it came from."""
 
     method: str
     path: str
     query: bytes
     headers: Mapping[bytes, bytes]
+    peer: str | None = None
 
 
 class Answer(NamedTuple):
@@ -68,8 +70,16 @@ class Collector:
     """Answers requests, and knows how many it has not answered yet."""
 
     def __init__(
-        self, *, door: Door, keys: KeyRing, wal: Wal, refusals: Refusals, status: Callable[[], dict[str, object]]
+        self,
+        *,
+        enricher: Enricher,
+        door: Door,
+        keys: KeyRing,
+        wal: Wal,
+        refusals: Refusals,
+        status: Callable[[], dict[str, object]],
     ) -> None:
+        self._enricher = enricher
         self._door = door
         self._keys = keys
         self._wal = wal
@@ -151,6 +161,7 @@ class Collector:
         key = attempt.key
         if key is None:
             raise missing_key()
+        read = self._enricher.enrich(read, headers, head.peer)
         verdicts = self._door.judge(read, key.tenant, key.source, received_at)
         record = records.encode(key.tenant, key.source, received_at, len(read.items), verdicts)
         await self._wal.append(record)

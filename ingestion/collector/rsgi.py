@@ -84,7 +84,9 @@ class RsgiApp:
 
     async def __rsgi__(self, scope: Scope, protocol: HTTPProtocol) -> None:
         """One request."""
-        head = Head(scope.method, scope.path, scope.query_string.encode("latin-1", "replace"), HeaderMap(scope.headers))
+        query = scope.query_string.encode("latin-1", "replace")
+        peer = scope.client.rpartition(":")[0].strip("[]")
+        head = Head(scope.method, scope.path, query, HeaderMap(scope.headers), peer)
         answer = await self._handle(head, RsgiBody(protocol))
         if answer is None:
             return

@@ -18,10 +18,12 @@ from almanac.state import StateDB, active_keys, open_state, suppressed_ids, supp
 from ingestion.collector.auth import KeyRing
 from ingestion.collector.core import Collector
 from ingestion.collector.door import Door
+from ingestion.collector.enrich import Enricher
 from ingestion.collector.flusher import FLUSH_SECONDS, Flusher
 from ingestion.collector.refusals import Refusals
 from ingestion.collector.suppression_ring import SuppressionRing
 from ingestion.collector.wal import Wal
+from ingestion.enrichment import open_places
 from ingestion.lake import Lake
 from ingestion.tracking_plan import load_plan
 
@@ -95,6 +97,7 @@ class _Life:
         self._suppressed = SuppressionRing(
             partial(suppression_version, state), partial(suppressed_ids, state, settings.suppression_secret)
         )
+        self._enricher = Enricher(open_places(settings))
         self._door = Door(lake.plan, self._suppressed.of)
         self._refusals = Refusals(folder, is_hidden=self._suppressed.mentioned_in)
         self._flusher = Flusher(self._wal, lake, flush_seconds, each_time=self._refusals.save)
@@ -106,6 +109,7 @@ class _Life:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, asked_to_end.set)
         collector = Collector(
+            enricher=self._enricher,
             door=self._door,
             keys=self._keys,
             wal=self._wal,
