@@ -1,5 +1,6 @@
 """JSON Lines: one object a line; a declared column is a key, or a path such as `buyer.id` into nested objects."""
 
+import re
 from collections.abc import Iterator
 from decimal import Decimal
 from itertools import islice
@@ -13,6 +14,7 @@ from ingestion.sources.file_rows import PART, RowReader
 from ingestion.sources.problems import FileProblem, shown
 
 _LARGEST_EXPONENT = 400  # of a number that is written out; larger ones fit no type anyway
+_HALF_PAIR = re.compile(r"\\u[dD][89a-fA-F]")
 _compact = msgspec.json.Encoder(decimal_format="number").encode
 
 
@@ -67,7 +69,16 @@ def _parsed(file: Delivered, line: int, text: str) -> dict[str, Any]:
         raise FileProblem(file.origin, str(error), line=line) from error
     if not isinstance(value, dict):
         raise FileProblem(file.origin, f"{shown(text)} is not a JSON object: each line must be one", line=line)
+    if _HALF_PAIR.search(text) and not _can_be_stored(value):
+        raise FileProblem(file.origin, "holds half of a character (a lone surrogate): send the whole", line=line)
     return value
+
+
+def _can_be_stored(value: dict[str, Any]) -> bool:
+    try:
+        return bool(_compact(value))
+    except UnicodeEncodeError:
+        return False
 
 
 def _no_constant(name: str) -> NoReturn:
