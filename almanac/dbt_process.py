@@ -4,12 +4,11 @@ A subprocess instead of `multiprocessing`: it does not import the caller's main 
 Dagster and pytest.
 """
 
-import ctypes
 import os
 import pickle
-import signal
 import sys
 
+from almanac.child_process import die_with
 from almanac.dbt_worker import DbtRun, Event, OnEvent, close, invoke, parse
 from almanac.settings import Settings
 
@@ -17,7 +16,7 @@ from almanac.settings import Settings
 def main() -> None:
     """Run one build and report it."""
     settings, full_refresh, parent = pickle.load(sys.stdin.buffer)
-    _die_with(parent)
+    die_with(parent)
     # Whatever a library prints goes to standard error: standard output carries messages only.
     with os.fdopen(os.dup(1), "wb") as out:
         os.dup2(2, 1)
@@ -36,14 +35,6 @@ def _build(settings: Settings, full_refresh: bool, on_event: OnEvent) -> DbtRun:
     except Exception as e:
         return DbtRun(error=f"{type(e).__name__}: {e}")
     return run
-
-
-def _die_with(parent: int) -> None:
-    """End this process when its parent is killed: an orphan would go on writing and hold the warehouse's lock."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-        if os.getppid() != parent:
-            os.kill(os.getpid(), signal.SIGKILL)
 
 
 if __name__ == "__main__":

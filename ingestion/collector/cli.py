@@ -1,6 +1,5 @@
 """The commands of the collector: `collect` runs it, `keys` says who may send to it."""
 
-import logging
 from typing import Literal
 
 import click
@@ -8,6 +7,7 @@ import click
 from almanac.errors import AlmanacError
 from almanac.settings import Settings
 from almanac.state import WriteKey, create_key, list_keys, open_state, revoke_key
+from ingestion.collector.log_lines import LOG_FORMATS, LogFormat, log_to_stderr
 from ingestion.tracking_plan import load_plan
 
 DEFAULT_PORT = 8088
@@ -31,7 +31,16 @@ DEFAULT_FLUSH_SECONDS = 5.0
     show_default=True,
     help="What speaks HTTP: granian (RSGI, faster) or uvicorn (ASGI).",
 )
-def collect(host: str | None, port: int, flush_seconds: float, server: Literal["granian", "uvicorn"]) -> None:
+@click.option(
+    "--log-format",
+    type=click.Choice(LOG_FORMATS),
+    default="text",
+    show_default=True,
+    help="What log lines on standard error look like: for people, or one JSON object a line.",
+)
+def collect(
+    host: str | None, port: int, flush_seconds: float, server: Literal["granian", "uvicorn"], log_format: LogFormat
+) -> None:
     """Run the collector that SDKs send events to.
 
     SDKs of the Segment family send to it when they are given its address and a write key (`almanac keys create`).
@@ -40,9 +49,7 @@ def collect(host: str | None, port: int, flush_seconds: float, server: Literal["
     # Imported here: `keys` needs neither server nor lake.
     from ingestion.collector.server import run_collector
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    for chatty in ("uvicorn", "alembic"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    log_to_stderr(log_format)
     settings = Settings.from_env()
     run_collector(
         settings,
@@ -51,6 +58,7 @@ def collect(host: str | None, port: int, flush_seconds: float, server: Literal["
         lambda address: click.echo(f"collecting on {address} (log in {settings.log_dir})"),
         flush_seconds=flush_seconds,
         server=server,
+        log_format=log_format,
     )
 
 

@@ -11,13 +11,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from almanac.errors import AlmanacError
 from ingestion.collector import records
 from ingestion.collector.log_files import damaged_files, load
 from ingestion.collector.wal import Wal
 from ingestion.envelope import Arrival
-from ingestion.lake import Lake
+
+if TYPE_CHECKING:  # the collector lands through another process and needs no Parquet
+    from ingestion.lake import Lake
 
 FLUSH_SECONDS = 5.0
 DRAIN_SECONDS = 8.0
@@ -43,7 +46,7 @@ class _Failure:
     next_at: float = 0.0
 
 
-def land_file(lake: Lake, path: Path) -> tuple[int, int]:
+def land_file(lake: "Lake", path: Path) -> tuple[int, int]:
     """Land one sealed log file, once, whatever happens in between; returns its accepted and quarantined events.
 
     Raises AlmanacError, OSError or ValueError; then nothing is lost and the same can be done again.
@@ -76,10 +79,15 @@ class Flusher:
     """Seals and lands in a thread of its own, from `start` to `stop`; `each_time` is called after every round."""
 
     def __init__(
-        self, wal: Wal, lake: Lake, seconds: float = FLUSH_SECONDS, each_time: Callable[[], None] | None = None
+        self,
+        wal: Wal,
+        land: Callable[[Path], tuple[int, int]],
+        seconds: float = FLUSH_SECONDS,
+        each_time: Callable[[], None] | None = None,
     ) -> None:
+        """`land` lands one log file (`land_file`, or the same in another process)."""
         self._wal = wal
-        self._lake = lake
+        self._land_path = land
         self._seconds = seconds
         self._each_time = each_time
         self._failures: dict[Path, _Failure] = {}
@@ -153,7 +161,7 @@ class Flusher:
 
     def _land_one(self, path: Path) -> None:
         try:
-            accepted, quarantined = land_file(self._lake, path)
+            accepted, quarantined = self._land_path(path)
             self._wal.remove(path)
         except (AlmanacError, OSError, ValueError) as error:
             self._note_failure(path, error)

@@ -5,6 +5,7 @@ import gc
 import logging
 import signal
 import socket
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Literal, Protocol, get_args
@@ -20,15 +21,17 @@ from ingestion.collector.core import Collector
 from ingestion.collector.door import Door
 from ingestion.collector.enrich import Enricher
 from ingestion.collector.flusher import FLUSH_SECONDS, Flusher
+from ingestion.collector.landing_process import LandingProcess
+from ingestion.collector.log_lines import LogFormat
 from ingestion.collector.refusals import Refusals
 from ingestion.collector.suppression_ring import SuppressionRing
 from ingestion.collector.wal import Wal
 from ingestion.enrichment import open_places
-from ingestion.lake import Lake
-from ingestion.tracking_plan import load_plan
+from ingestion.tracking_plan import Plan, load_plan
 
 LOCK = "lock"
 IN_FLIGHT_SECONDS = 1.0  # what requests get to finish when the process is asked to end
+LANDING_SECONDS = 7.0  # what landing gets then
 
 ServerName = Literal["granian", "uvicorn"]
 SERVERS: tuple[ServerName, ...] = get_args(ServerName)
@@ -56,6 +59,7 @@ def run_collector(
     *,
     flush_seconds: float = FLUSH_SECONDS,
     server: ServerName = "granian",
+    log_format: LogFormat = "text",
 ) -> None:
     """Accept events on `host` and `port` (0: any free one) until SIGTERM or SIGINT, then land what is left.
 
@@ -74,7 +78,7 @@ def run_collector(
         state = open_state(settings)
         listening = _listen(host, port)
         try:
-            life = _Life(settings, Lake.open(settings, plan), state, flush_seconds)
+            life = _Life(settings, plan, state, flush_seconds, log_format)
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 runner.run(life.run(server, listening, partial(announce, _address(listening))))
         finally:
@@ -85,7 +89,9 @@ def run_collector(
 class _Life:
     """A collector's parts, from their start to their end."""
 
-    def __init__(self, settings: Settings, lake: Lake, state: StateDB, flush_seconds: float) -> None:
+    def __init__(
+        self, settings: Settings, plan: Plan, state: StateDB, flush_seconds: float, log_format: LogFormat
+    ) -> None:
         folder = settings.log_dir
         try:
             self._wal = Wal(folder)
@@ -98,9 +104,10 @@ class _Life:
             partial(suppression_version, state), partial(suppressed_ids, state, settings.suppression_secret)
         )
         self._enricher = Enricher(open_places(settings))
-        self._door = Door(lake.plan, self._suppressed.of)
+        self._door = Door(plan, self._suppressed.of)
         self._refusals = Refusals(folder, is_hidden=self._suppressed.mentioned_in)
-        self._flusher = Flusher(self._wal, lake, flush_seconds, each_time=self._refusals.save)
+        self._landing = LandingProcess(settings, log_format)
+        self._flusher = Flusher(self._wal, self._landing.land, flush_seconds, each_time=self._refusals.save)
 
     async def run(self, server_name: ServerName, listening: socket.socket, announce: Callable[[], None]) -> None:
         """Serve until a signal asks for the end; then accept no more, finish what was begun, and land it."""
@@ -117,6 +124,7 @@ class _Life:
             status=self._flusher.status,
         )
         server = _server(server_name, collector, listening)
+        self._landing.start()
         self._flusher.start()
         await self._keys.start()
         await self._suppressed.start()
@@ -126,11 +134,13 @@ class _Life:
         await server.start()
         announce()
         await asked_to_end.wait()
+        self._landing.end_by(time.monotonic() + LANDING_SECONDS)
         # Until the very end everybody is told to come again later: a refused connection says less.
         await collector.drain(IN_FLIGHT_SECONDS)
         await self._keys.stop()
         await self._suppressed.stop()
         await asyncio.to_thread(self._flusher.stop)
+        self._landing.stop()
         await server.stop()
 
 

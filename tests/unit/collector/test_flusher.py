@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,6 @@ import pytest
 
 from almanac.errors import AlmanacError
 from almanac.settings import Settings
-from ingestion.collector import flusher as module
 from ingestion.collector import records
 from ingestion.collector.door import Verdict
 from ingestion.collector.flusher import Flusher, land_file
@@ -121,7 +121,7 @@ def test_stopping_lands_what_is_left_and_deletes_the_log(folder: Path, lake: Lak
     wal = log_of(folder, request("rentals", AFTER_MIDNIGHT, "a"))
     asyncio.run(wal.append(request("rentals", AFTER_MIDNIGHT, "b")))
     called: list[bool] = []
-    flusher = Flusher(wal, lake, 3600, each_time=lambda: called.append(True))
+    flusher = Flusher(wal, partial(land_file, lake), 3600, each_time=lambda: called.append(True))
     flusher.start()
     flusher.stop()
     assert rows(lake, "events", "original_message_id") == [("a",), ("b",)]
@@ -132,21 +132,19 @@ def test_stopping_lands_what_is_left_and_deletes_the_log(folder: Path, lake: Lak
 
 
 def test_a_file_that_cannot_be_landed_stays_and_does_not_hold_up_the_others(
-    folder: Path, lake: Lake, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    folder: Path, lake: Lake, caplog: pytest.LogCaptureFixture
 ) -> None:
     wal = log_of(folder, request("rentals", AFTER_MIDNIGHT, "first"))
     (bad,) = wal.sealed()
     asyncio.run(wal.append(request("rentals", AFTER_MIDNIGHT, "second")))
-    real = module.land_file
     errors: list[Exception] = [AlmanacError("the disk refuses"), RuntimeError("a mistake")]
 
-    def sometimes(lake: Lake, path: Path) -> tuple[int, int]:
+    def sometimes(path: Path) -> tuple[int, int]:
         if path == bad and errors:
             raise errors.pop(0)
-        return real(lake, path)
+        return land_file(lake, path)
 
-    monkeypatch.setattr(module, "land_file", sometimes)
-    flusher = Flusher(wal, lake, 0.01)
+    flusher = Flusher(wal, sometimes, 0.01)
     flusher.start()
     deadline = time.monotonic() + 30
     while flusher.accepted < 2:
@@ -162,7 +160,7 @@ def test_a_file_that_cannot_be_landed_stays_and_does_not_hold_up_the_others(
 def test_a_file_that_no_program_can_read_is_kept(folder: Path, lake: Lake) -> None:
     wal = log_of(folder, b"\x00 no record")
     (path,) = wal.sealed()
-    flusher = Flusher(wal, lake, 3600)
+    flusher = Flusher(wal, partial(land_file, lake), 3600)
     flusher.start()
     flusher.stop()
     assert path.exists()

@@ -1,0 +1,138 @@
+"""Landing in a process of its own, so that it never takes the processor from those who wait for an answer.
+
+The collector names one sealed log file after the other on the child's standard input, and reads what became of it on
+its standard output. The child may be killed at any moment: what it was landing is landed again (a landing is a no-op
+the second time), and only the collector deletes log files. The child ends with the collector.
+"""
+
+import contextlib
+import os
+import pickle
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+
+from almanac.child_process import die_with
+from almanac.errors import AlmanacError
+from almanac.settings import ROOT, Settings
+from ingestion.collector.log_lines import LogFormat, log_to_stderr
+
+NICENESS = 5
+_LOOK_SECONDS = 0.5
+
+
+class Outcome(msgspec.Struct, omit_defaults=True):
+    """What became of one log file: events that were accepted and quarantined, or why it could not be landed."""
+
+    accepted: int = 0
+    quarantined: int = 0
+    error: str = ""
+
+
+class LandingProcess:
+    """The collector's side; calls come from one thread at a time."""
+
+    def __init__(self, settings: Settings, log_format: LogFormat = "text") -> None:
+        self._settings = settings
+        self._log_format = log_format
+        self._child: subprocess.Popen[bytes] | None = None
+        self._deadline = float("inf")
+
+    def start(self) -> None:
+        """Start the child, which takes a second or two to be ready. To be called by a thread that goes on to live."""
+        # The kernel ends the child together with the thread that started it.
+        self._child = subprocess.Popen(
+            [sys.executable, "-m", "ingestion.collector.landing_process"],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        assert self._child.stdin is not None
+        pickle.dump((self._settings, self._log_format, os.getpid()), self._child.stdin)
+        self._child.stdin.flush()
+
+    def land(self, path: Path) -> tuple[int, int]:
+        """Land one sealed log file; returns its accepted and quarantined events.
+
+        Raises AlmanacError if it could not be landed, or OSError if the child ended or the time is up.
+        """
+        if time.monotonic() > self._deadline:
+            raise TimeoutError("there was no time left to land it")
+        child = self._running()
+        assert child.stdin is not None
+        child.stdin.write(msgspec.json.encode(str(path)) + b"\n")
+        child.stdin.flush()
+        outcome = msgspec.json.decode(self._answer(child), type=Outcome)
+        if outcome.error:
+            raise AlmanacError(outcome.error)
+        return outcome.accepted, outcome.quarantined
+
+    def end_by(self, deadline: float) -> None:
+        """Give up what is not landed by then (monotonic seconds); the next start lands it."""
+        self._deadline = deadline
+
+    def stop(self) -> None:
+        """End the child."""
+        if self._child is not None:
+            self._child.kill()
+            self._child.wait()
+            for pipe in (self._child.stdin, self._child.stdout):
+                # What was meant for a child that has ended is lost, as it should be.
+                with contextlib.suppress(OSError):
+                    if pipe is not None:
+                        pipe.close()
+            self._child = None
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._child is not None and self._child.poll() is not None:
+            self.stop()
+        if self._child is None:
+            self.start()
+        assert self._child is not None
+        return self._child
+
+    def _answer(self, child: subprocess.Popen[bytes]) -> bytes:
+        assert child.stdout is not None
+        while not select.select([child.stdout], [], [], _LOOK_SECONDS)[0]:
+            if time.monotonic() > self._deadline:
+                self.stop()
+                raise TimeoutError("there was no time left to land it")
+        line = child.stdout.readline()
+        if not line.endswith(b"\n"):
+            self.stop()
+            raise ChildProcessError("the landing process ended unexpectedly")
+        return line
+
+
+def main() -> None:
+    """The child: land what standard input names until it ends."""
+    settings, log_format, parent = pickle.load(sys.stdin.buffer)
+    die_with(parent)
+    os.nice(NICENESS)
+    # A terminal sends its signals to all; this process ends when the collector has nothing more to land.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    log_to_stderr(log_format)
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # whatever a library prints is no answer
+
+    from ingestion.collector.flusher import land_file
+    from ingestion.lake import Lake
+
+    lake = Lake.open(settings)
+    for line in sys.stdin.buffer:
+        try:
+            outcome = Outcome(*land_file(lake, Path(msgspec.json.decode(line, type=str))))
+        except (AlmanacError, OSError, ValueError) as error:
+            outcome = Outcome(error=str(error) or type(error).__name__)
+        answers.write(msgspec.json.encode(outcome) + b"\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    main()
