@@ -5,7 +5,17 @@ anything that can be computed from events (dbt_project). SQLite in `settings.hom
 """
 
 from almanac.state.database import StateDB, open_state
-from almanac.state.keys import KEY_MARK, WriteKey, active_keys, create_key, find_key, hash_key, list_keys, revoke_key
+from almanac.state.keys import (
+    KEY_MARK,
+    WriteKey,
+    active_keys,
+    create_key,
+    find_key,
+    hash_key,
+    limit_key,
+    list_keys,
+    revoke_key,
+)
 from almanac.state.suppressions import (
     IdKind,
     SuppressedId,
@@ -30,6 +40,7 @@ __all__ = [
     "find_key",
     "hash_id",
     "hash_key",
+    "limit_key",
     "list_keys",
     "list_suppressed",
     "open_state",

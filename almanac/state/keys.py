@@ -13,6 +13,7 @@ from hashlib import sha256
 from uuid import uuid4
 
 from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
 
 from almanac.errors import AlmanacError
 from almanac.state.database import StateDB
@@ -22,6 +23,7 @@ KEY_MARK = "alm_"
 KEY_BYTES = 32
 PREFIX_LENGTH = len(KEY_MARK) + 8  # 48 of the 256 bits: enough to recognise a key by, far too few to use it
 LONGEST_NAME = 200
+LARGEST_BODY_BYTES = 16 * 1024 * 1024
 
 # Tenants and sources become folder names of the lake.
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
@@ -29,7 +31,10 @@ _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
 @dataclass(frozen=True)
 class WriteKey:
-    """What is known of a write key (times are aware, UTC); `prefix` is how people recognise it."""
+    """What is known of a write key (times are aware, UTC); `prefix` is how people recognise it.
+
+    `events_per_second` and `body_bytes` (of one request) are what it may send; None: no limit of its own.
+    """
 
     id: str
     prefix: str
@@ -38,6 +43,8 @@ class WriteKey:
     name: str
     created_at: datetime
     revoked_at: datetime | None = None
+    events_per_second: float | None = None
+    body_bytes: int | None = None
 
 
 def hash_key(plaintext: str) -> str:
@@ -45,11 +52,21 @@ def hash_key(plaintext: str) -> str:
     return sha256(plaintext.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def create_key(state: StateDB, tenant: str, source: str, name: str = "") -> tuple[WriteKey, str]:
+def create_key(
+    state: StateDB,
+    tenant: str,
+    source: str,
+    name: str = "",
+    *,
+    events_per_second: float | None = None,
+    body_bytes: int | None = None,
+) -> tuple[WriteKey, str]:
     """Make a write key for a source of a tenant; returns it with its plain text, which nobody can read again.
 
-    Raises AlmanacError for a tenant or source that cannot be a folder of the lake, or a name that is too long.
+    Raises AlmanacError for a tenant or source that cannot be a folder of the lake, a name that is too long, or a limit
+    that is none.
     """
+    _check_limits(events_per_second, body_bytes)
     for what, slug in (("tenant", tenant), ("source", source)):
         if not _SLUG.fullmatch(slug):
             raise AlmanacError(f"{what} {slug[:80]!r} is not allowed: use a-z, 0-9, _ and -, at most 63 characters")
@@ -64,6 +81,8 @@ def create_key(state: StateDB, tenant: str, source: str, name: str = "") -> tupl
         source=source,
         name=name,
         created_at=datetime.now(UTC),
+        events_per_second=events_per_second,
+        body_bytes=body_bytes,
     )
     with state.write() as session:
         session.add(row)
@@ -101,20 +120,51 @@ def revoke_key(state: StateDB, key: str) -> WriteKey:
 
     Raises AlmanacError if there is no such key, or if the prefix is that of several.
     """
-    prefix = key[:PREFIX_LENGTH]
     with state.write() as session:
-        rows = session.scalars(
-            select(WriteKeyRow).where(or_(WriteKeyRow.id == key, WriteKeyRow.prefix == prefix))
-        ).all()
-        if not rows:
-            raise AlmanacError(f"there is no write key {prefix!r}: see `almanac keys list`")
-        if len(rows) > 1:
-            raise AlmanacError(f"several write keys begin with {prefix!r}: give the id that `almanac keys list` shows")
-        row = rows[0]
+        row = _find(session, key)
         if row.revoked_at is None:
             row.revoked_at = datetime.now(UTC)
         return _key(row)
 
 
+def limit_key(state: StateDB, key: str, *, events_per_second: float | None, body_bytes: int | None) -> WriteKey:
+    """Set both limits of the key with this id or prefix; None takes a limit away.
+
+    Raises AlmanacError if there is no such key, if the prefix is that of several, or for a limit that is none.
+    """
+    _check_limits(events_per_second, body_bytes)
+    with state.write() as session:
+        row = _find(session, key)
+        row.events_per_second, row.body_bytes = events_per_second, body_bytes
+        return _key(row)
+
+
+def _find(session: Session, key: str) -> WriteKeyRow:
+    prefix = key[:PREFIX_LENGTH]
+    rows = session.scalars(select(WriteKeyRow).where(or_(WriteKeyRow.id == key, WriteKeyRow.prefix == prefix))).all()
+    if not rows:
+        raise AlmanacError(f"there is no write key {prefix!r}: see `almanac keys list`")
+    if len(rows) > 1:
+        raise AlmanacError(f"several write keys begin with {prefix!r}: give the id that `almanac keys list` shows")
+    return rows[0]
+
+
+def _check_limits(events_per_second: float | None, body_bytes: int | None) -> None:
+    if events_per_second is not None and not 0 < events_per_second < float("inf"):
+        raise AlmanacError(f"{events_per_second} events per second is no rate: use a number above 0")
+    if body_bytes is not None and not 1 <= body_bytes <= LARGEST_BODY_BYTES:
+        raise AlmanacError(f"a request may hold 1 to {LARGEST_BODY_BYTES:,} bytes, not {body_bytes:,}")
+
+
 def _key(row: WriteKeyRow) -> WriteKey:
-    return WriteKey(row.id, row.prefix, row.tenant, row.source, row.name, row.created_at, row.revoked_at)
+    return WriteKey(
+        row.id,
+        row.prefix,
+        row.tenant,
+        row.source,
+        row.name,
+        row.created_at,
+        row.revoked_at,
+        row.events_per_second,
+        row.body_bytes,
+    )

@@ -52,6 +52,8 @@ class WriteKeyRow(Base):
     name: Mapped[str] = mapped_column(String(200))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime())
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    events_per_second: Mapped[float | None]
+    body_bytes: Mapped[int | None]
 
 
 class SuppressionRow(Base):

@@ -73,6 +73,7 @@ class KeyRing:
         self._load = load
         self._loaded_at = self._asked_at = time.monotonic()
         self._keys = load()
+        self._unknown: set[str] = set()  # asked for since the keys were read, and not among them
         self._asking = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
 
@@ -90,9 +91,13 @@ class KeyRing:
         """The key with this plain text. Raises Problem: 401 if it is not valid, 503 if nobody can tell."""
         hashed = hash_key(plaintext)
         key = self._keys.get(hashed)
-        if key is None and time.monotonic() - self._asked_at > ASK_AGAIN_SECONDS:
+        if key is None and hashed not in self._unknown:
+            # Refusing it now would lose events: clients throw away what was answered 401.
+            await asyncio.sleep(max(0.0, self._asked_at + ASK_AGAIN_SECONDS - time.monotonic()))
             await self._try_refresh()
             key = self._keys.get(hashed)
+            if key is None:
+                self._unknown.add(hashed)
         if time.monotonic() - self._loaded_at > TOLERATED_SECONDS:
             raise unavailable(
                 "state_unavailable", "Write keys cannot be checked at the moment. Send the request again."
@@ -125,3 +130,4 @@ class KeyRing:
             self._asked_at = time.monotonic()
             self._keys = await asyncio.to_thread(self._load)
             self._loaded_at = self._asked_at
+            self._unknown.clear()

@@ -17,15 +17,16 @@ from ingestion.collector.auth import KeyRing, key_in, missing_key
 from ingestion.collector.dialects import Document, Match, Request, Route, match, methods_at
 from ingestion.collector.door import Door
 from ingestion.collector.enrich import Enricher
-from ingestion.collector.limits import Body, ClientGone, inflate, read_body
+from ingestion.collector.limits import MAX_BODY_BYTES, Body, ClientGone, inflate, read_body
 from ingestion.collector.problems import Problem
+from ingestion.collector.rate_limits import RateLimits
 from ingestion.collector.refusals import Refusals
 from ingestion.collector.wal import DRAINING, Wal
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
 # Write keys are public and nothing can be read with them, so any page may send.
-_CORS = ((b"access-control-allow-origin", b"*"), (b"access-control-expose-headers", b"retry-after"))
+_CORS = ((b"access-control-allow-origin", b"*"), (b"access-control-expose-headers", b"retry-after, x-ratelimit-reset"))
 _PREFLIGHT: Headers = (
     (b"access-control-allow-origin", b"*"),
     (b"access-control-allow-headers", b"authorization, content-type, content-encoding, *"),
@@ -84,6 +85,7 @@ class Collector:
         self._keys = keys
         self._wal = wal
         self._refusals = refusals
+        self._rates = RateLimits()
         self._status = status
         self._in_flight = 0
         self._is_draining = False
@@ -146,26 +148,35 @@ class Collector:
                 _refuse_key_in_url(head.query)
         token = key_in(headers)
         if token is not None:
-            attempt.key = await self._keys.find(token)
-        data = await read_body(body, headers.get(b"content-length"))
+            attempt.key = await self._admit(token, route)
+        limit = _body_limit(attempt.key)
+        data = await read_body(body, headers.get(b"content-length"), limit)
         attempt.size = len(data)
         received_at = datetime.now(UTC)
         encoding = headers.get(b"content-encoding")
         if encoding:
-            data = inflate(data, encoding.strip().lower())
+            data = inflate(data, encoding.strip().lower(), limit)
         read = route.reader(Request(head.method, attempt.path, data, headers, found.parameters, head.query))
         if attempt.key is None and read.write_key is not None:
-            attempt.key = await self._keys.find(read.write_key)
+            attempt.key = await self._admit(read.write_key, route)
         if isinstance(read, Document):
             return read.body
         key = attempt.key
         if key is None:
             raise missing_key()
+        self._rates.spend(key, len(read.items))
         read = self._enricher.enrich(read, headers, head.peer)
         verdicts = self._door.judge(read, key.tenant, key.source, received_at)
         record = records.encode(key.tenant, key.source, received_at, len(read.items), verdicts)
         await self._wal.append(record)
         return answer(verdicts, read.is_batch)
+
+    async def _admit(self, token: str, route: Route) -> WriteKey:
+        """The key, if it is valid and may send events now. Raises Problem (401, 429, 503)."""
+        key = await self._keys.find(token)
+        if route.takes_events:
+            self._rates.check(key)
+        return key
 
     def _refuse_in_trouble(self) -> None:
         if self._is_draining:
@@ -190,6 +201,11 @@ class Collector:
         problem = trouble.problem()
         problem.extra = document
         return _problem(problem)
+
+
+def _body_limit(key: WriteKey | None) -> int:
+    """How large a body may be. A key that stands in the body itself comes too late to allow more."""
+    return MAX_BODY_BYTES if key is None or key.body_bytes is None else key.body_bytes
 
 
 def _refuse_key_in_url(query: bytes) -> None:

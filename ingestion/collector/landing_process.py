@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Self
 
 import msgspec
 
@@ -42,6 +43,13 @@ class LandingProcess:
         self._log_format = log_format
         self._child: subprocess.Popen[bytes] | None = None
         self._deadline = float("inf")
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     def start(self) -> None:
         """Start the child, which takes a second or two to be ready. To be called by a thread that goes on to live."""

@@ -22,7 +22,6 @@ from ingestion.collector.door import Door
 from ingestion.collector.enrich import Enricher
 from ingestion.collector.flusher import FLUSH_SECONDS, Flusher
 from ingestion.collector.landing_process import LandingProcess
-from ingestion.collector.log_lines import LogFormat
 from ingestion.collector.refusals import Refusals
 from ingestion.collector.suppression_ring import SuppressionRing
 from ingestion.collector.wal import Wal
@@ -56,15 +55,16 @@ def run_collector(
     host: str,
     port: int,
     announce: Callable[[str], None],
+    landing: LandingProcess,
     *,
     flush_seconds: float = FLUSH_SECONDS,
     server: ServerName = "granian",
-    log_format: LogFormat = "text",
 ) -> None:
     """Accept events on `host` and `port` (0: any free one) until SIGTERM or SIGINT, then land what is left.
 
-    `announce` is called with the address once it answers. Raises AlmanacError if another collector owns the log
-    folder, or if address, folder, tracking plan or application state cannot be used.
+    `announce` is called with the address once it answers; `landing` is started and stopped by the caller. Raises
+    AlmanacError if another collector owns the log folder, or if address, folder, tracking plan or application state
+    cannot be used.
     """
     folder = settings.log_dir
     try:
@@ -78,7 +78,7 @@ def run_collector(
         state = open_state(settings)
         listening = _listen(host, port)
         try:
-            life = _Life(settings, plan, state, flush_seconds, log_format)
+            life = _Life(settings, plan, state, landing, flush_seconds)
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 runner.run(life.run(server, listening, partial(announce, _address(listening))))
         finally:
@@ -90,7 +90,7 @@ class _Life:
     """A collector's parts, from their start to their end."""
 
     def __init__(
-        self, settings: Settings, plan: Plan, state: StateDB, flush_seconds: float, log_format: LogFormat
+        self, settings: Settings, plan: Plan, state: StateDB, landing: LandingProcess, flush_seconds: float
     ) -> None:
         folder = settings.log_dir
         try:
@@ -106,7 +106,7 @@ class _Life:
         self._enricher = Enricher(open_places(settings))
         self._door = Door(plan, self._suppressed.of)
         self._refusals = Refusals(folder, is_hidden=self._suppressed.mentioned_in)
-        self._landing = LandingProcess(settings, log_format)
+        self._landing = landing
         self._flusher = Flusher(self._wal, self._landing.land, flush_seconds, each_time=self._refusals.save)
 
     async def run(self, server_name: ServerName, listening: socket.socket, announce: Callable[[], None]) -> None:
@@ -124,7 +124,6 @@ class _Life:
             status=self._flusher.status,
         )
         server = _server(server_name, collector, listening)
-        self._landing.start()
         self._flusher.start()
         await self._keys.start()
         await self._suppressed.start()
@@ -140,7 +139,6 @@ class _Life:
         await self._keys.stop()
         await self._suppressed.stop()
         await asyncio.to_thread(self._flusher.stop)
-        self._landing.stop()
         await server.stop()
 
 

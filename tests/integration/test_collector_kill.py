@@ -17,11 +17,11 @@ import pytest
 
 from almanac.settings import Settings
 from ingestion.lake import Lake
-from tests.integration.collector_process import CollectorProcess, lake_rows, new_key
+from tests.integration.collector_process import CollectorProcess, lake_rows, land_what_is_left, new_key
 
 CLIENTS = 4
 FLUSH_SECONDS = 0.15  # so that most kills hit a landing or the sealing of a log file
-LONGEST_LIFE_SECONDS = 0.9
+LONGEST_LIFE_SECONDS = 1.2
 
 
 class Load:
@@ -122,8 +122,8 @@ def kill_again_and_again(home: Path, kills: int) -> Load:
                 threading.Event().wait(0.005)
             collector.kill()
             load.aim(None)
-    last = CollectorProcess(home, FLUSH_SECONDS).wait()
-    assert last.stop() == 0
+    assert CollectorProcess(home, FLUSH_SECONDS).wait().stop() == 0
+    land_what_is_left(home)
     return load
 
 

@@ -13,7 +13,7 @@ from alembic.runtime.migration import MigrationContext
 
 from almanac.errors import AlmanacError
 from almanac.settings import Settings
-from almanac.state import active_keys, create_key, find_key, hash_key, list_keys, open_state, revoke_key
+from almanac.state import active_keys, create_key, find_key, hash_key, limit_key, list_keys, open_state, revoke_key
 from almanac.state.migrate import VERSION_TABLE
 from almanac.state.models import Base
 
@@ -161,3 +161,21 @@ def test_an_unreachable_server_is_named_without_its_password(settings: Settings)
     ) as caught:
         open_state(replace(settings, state_dsn="postgresql://almanac:geheim@127.0.0.1:1/state"))
     assert "geheim" not in str(caught.value)
+
+
+def test_the_limits_of_a_key_are_set_and_taken_away(settings: Settings) -> None:
+    state = open_state(settings)
+    key, plaintext = create_key(state, "rentals", "web", events_per_second=2.5, body_bytes=4_000_000)
+    assert (key.events_per_second, key.body_bytes) == (2.5, 4_000_000)
+    assert find_key(state, plaintext) == key
+    limited = limit_key(state, key.prefix, events_per_second=100, body_bytes=None)
+    assert (limited.events_per_second, limited.body_bytes) == (100, None)
+    assert active_keys(state) == {hash_key(plaintext): limited}
+    with pytest.raises(AlmanacError, match="no write key"):
+        limit_key(state, "alm_nobody", events_per_second=1, body_bytes=None)
+
+
+@pytest.mark.parametrize("limits", [{"events_per_second": 0}, {"events_per_second": float("nan")}, {"body_bytes": 0}])
+def test_a_limit_that_is_none_is_refused(settings: Settings, limits: dict[str, int]) -> None:
+    with pytest.raises(AlmanacError):
+        create_key(open_state(settings), "rentals", "web", **limits)
