@@ -95,8 +95,8 @@ def _prepare(settings: Settings, lake: Lake, full_refresh: bool) -> _Work | None
         _verify(lake, entries, pending, full)
         log.replace_tenants(tenants)
         log.replace_lake_files(
-            [(e.kind, str(lake.absolute(e.path))) for e in entries if e.kind in LAKE_FILE_KINDS],
-            [(kind, str(lake.schema_file(kind))) for kind in KINDS],
+            [(e.kind, lake.locate(e.path)) for e in entries if e.kind in LAKE_FILE_KINDS],
+            [(kind, lake.schema_file(kind)) for kind in KINDS],
         )
         # First the mark that these landings are not built: raw rows that a crash leaves behind are then filled again.
         log.begin(full)
@@ -116,7 +116,7 @@ def _content(entries: list[Entry]) -> str:
 
 def _landings(lake: Lake, entries: list[Entry]) -> list[Landing]:
     return [
-        Landing(file_id, e.tenant, str(lake.absolute(e.path)), version)
+        Landing(file_id, e.tenant, lake.locate(e.path), version)
         for e in entries
         if e.kind == "events"
         for file_id, version in e.parts.items()
@@ -132,9 +132,7 @@ def _verify(lake: Lake, entries: list[Entry], pending: list[Landing], full: bool
     paths = {p.path for p in pending}
     problems = lake.verify(
         hashed={
-            e.path
-            for e in entries
-            if full or e.kind != "events" or e.tenant in tenants or str(lake.absolute(e.path)) in paths
+            e.path for e in entries if full or e.kind != "events" or e.tenant in tenants or lake.locate(e.path) in paths
         }
     )
     if problems:

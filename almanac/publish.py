@@ -148,11 +148,10 @@ def _content(settings: Settings, engine: Engine, state: dict[str, str], checks: 
 
 def _append_history(settings: Settings, lake: Lake, content: Content) -> Content:
     """Append what this publication changes to the lake; an attempt that died after this keeps its first time."""
-    path = f"history/kpi/{content.publication_id}.parquet"
-    known = [e for e in lake.entries("history") if e.path == path]
+    known = lake.history(content.publication_id)
     if known:
         with duckdb.connect() as con:
-            found = con.execute("select min(published_at) from read_parquet(?)", [str(lake.absolute(path))]).fetchone()
+            found = con.execute("select min(published_at) from read_parquet(?)", [lake.locate(known.path)]).fetchone()
         return content.at(found[0]) if found and found[0] else content
     with duckdb.connect() as con:
         con.execute("set TimeZone = 'UTC'")
@@ -171,7 +170,7 @@ def _append_history(settings: Settings, lake: Lake, content: Content) -> Content
 
 
 def _history_files(lake: Lake) -> list[str]:
-    return [str(lake.schema_file("history")), *(str(lake.absolute(e.path)) for e in lake.entries("history"))]
+    return [lake.schema_file("history"), *(lake.locate(e.path) for e in lake.entries("history"))]
 
 
 def _record_success(settings: Settings) -> None:

@@ -51,7 +51,7 @@ def _fill_events(engine: Engine, lake: "Lake", entries: "list[Entry]", pending: 
 def _columns(lake: "Lake", kind: "Kind") -> list[tuple[str, str]]:
     """Names and PostgreSQL types of a kind's columns, in the lake's order."""
     with duckdb.connect() as con:
-        rows = con.execute("describe select * from read_parquet(?)", [str(lake.schema_file(kind))]).fetchall()
+        rows = con.execute("describe select * from read_parquet(?)", [lake.schema_file(kind)]).fetchall()
     return [(r[0], "double precision" if r[1] == "DOUBLE" else str(r[1]).lower()) for r in rows]
 
 
@@ -86,7 +86,7 @@ def _lines(lake: "Lake", kind: "Kind", entries: "Sequence[Entry]", file_ids: set
 
     DuckDB writes the lines: a Python object for every value of sixty columns would take minutes per million rows.
     """
-    paths = [str(lake.schema_file(kind)), *(str(lake.absolute(e.path)) for e in entries)]
+    paths = [lake.schema_file(kind), *(lake.locate(e.path) for e in entries)]
     fields = ", ".join(_field(name, type_) for name, type_ in _columns(lake, kind))
     with duckdb.connect() as con:
         con.execute("set threads = 1; set TimeZone = 'UTC'")

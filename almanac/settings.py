@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Self
 
 from almanac.errors import AlmanacError
+from almanac.object_store import SCHEME, ObjectStore
 
 ROOT = Path(__file__).resolve().parents[1]
 TARGETS = ("duckdb", "postgres")
@@ -19,7 +20,7 @@ class Settings:
 
     root: Path  # the repository
     home: Path  # everything Almanac writes, unless a line below says otherwise
-    lake: Path
+    lake: Path  # the lake's folder, unless it lies in `object_store`
     target: str = "duckdb"
     environment: str = "development"
     postgres_dsn: str | None = None
@@ -32,6 +33,7 @@ class Settings:
     geo_database: Path | None = None
     host: str = "127.0.0.1"
     collector_url: str = "http://127.0.0.1:8088"  # where people send events to; pages show it
+    object_store: ObjectStore | None = None
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Self:
@@ -42,10 +44,14 @@ class Settings:
         env = os.environ if env is None else env
         root = Path(env.get("ALMANAC_ROOT") or ROOT).resolve()
         home = Path(env.get("ALMANAC_HOME") or root / ".almanac").resolve()
+        lake = env.get("ALMANAC_LAKE") or ""
+        in_store = lake.startswith(SCHEME)
+        if "://" in lake and not in_store:
+            raise AlmanacError(f"ALMANAC_LAKE is {lake!r}: use a folder or s3://bucket/prefix")
         settings = cls(
             root=root,
             home=home,
-            lake=Path(env.get("ALMANAC_LAKE") or home / "lake").resolve(),
+            lake=Path((not in_store and lake) or home / "lake").resolve(),
             target=env.get("ALMANAC_TARGET") or "duckdb",
             environment=env.get("ALMANAC_ENV") or "development",
             postgres_dsn=env.get("ALMANAC_POSTGRES_DSN") or None,
@@ -57,6 +63,7 @@ class Settings:
             geo_database=Path(database).resolve() if (database := env.get("ALMANAC_GEO_DATABASE")) else None,
             host=env.get("ALMANAC_HOST") or "127.0.0.1",
             collector_url=env.get("ALMANAC_COLLECTOR_URL") or "http://127.0.0.1:8088",
+            object_store=_object_store(lake, env) if in_store else None,
         )
         _one_of("ALMANAC_TARGET", settings.target, TARGETS)
         _one_of("ALMANAC_ENV", settings.environment, ENVIRONMENTS)
@@ -106,6 +113,23 @@ class Settings:
     def state_url(self) -> str:
         """SQLAlchemy URL of the application state."""
         return self.state_dsn or f"sqlite:///{self.home / 'state.db'}"
+
+
+def _object_store(address: str, env: Mapping[str, str]) -> ObjectStore:
+    """Almanac's own variables, and where they are not set the ones that tools for S3 share."""
+    own = (env.get("ALMANAC_LAKE_KEY_ID"), env.get("ALMANAC_LAKE_SECRET"), env.get("ALMANAC_LAKE_SESSION_TOKEN"))
+    shared = (env.get("AWS_ACCESS_KEY_ID"), env.get("AWS_SECRET_ACCESS_KEY"), env.get("AWS_SESSION_TOKEN"))
+    # All of one kind: the key id of one account never goes with the secret of another.
+    key_id, secret, token = own if own[0] or own[1] else shared
+    endpoint = env.get("ALMANAC_LAKE_ENDPOINT") or env.get("AWS_ENDPOINT_URL_S3") or env.get("AWS_ENDPOINT_URL")
+    return ObjectStore.at(
+        address,
+        keys=(key_id or "", secret or "", token or ""),
+        endpoint=endpoint,
+        region=env.get("ALMANAC_LAKE_REGION") or env.get("AWS_REGION") or env.get("AWS_DEFAULT_REGION"),
+        path_style=env.get("ALMANAC_LAKE_PATH_STYLE"),
+        timeout=env.get("ALMANAC_LAKE_TIMEOUT"),
+    )
 
 
 def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:

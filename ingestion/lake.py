@@ -5,13 +5,13 @@ Belongs here: landing, and what readers and keepers of the lake may ask. Does no
 how files are rewritten, compacted and checked (`lake_rewrite.py`, `lake_compact.py`, `lake_verify.py`).
 """
 
-import hashlib
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
-from uuid import UUID
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,13 +22,14 @@ from ingestion.envelope import Arrival
 from ingestion.lake_commit import NewFile, commit_files, landing_files, new_file
 from ingestion.lake_compact import Compacted, compact, plan
 from ingestion.lake_intents import clean_up
-from ingestion.lake_manifest import Entry, Kind, Manifest
+from ingestion.lake_manifest import Entry, Kind, Manifest, Superseded
+from ingestion.lake_parts import Part, split
 from ingestion.lake_replaced import KEEP, delete_replaced, waiting
 from ingestion.lake_replays import Place, Replayed, ReplayResult, again_files, marks, replay_id
 from ingestion.lake_rewrite import rewrite
 from ingestion.lake_rows import counters_table, part_tables
 from ingestion.lake_schema import HISTORY, parquet, schema_of
-from ingestion.lake_store import LocalStore, Store
+from ingestion.lake_store import Store, open_store
 from ingestion.lake_verify import Problem, named, verify_entries, verify_lake
 from ingestion.tracking_plan.load import load_plan
 from ingestion.tracking_plan.model import Plan
@@ -48,15 +49,6 @@ class LandResult:
     is_new: bool = False
 
 
-@dataclass
-class _Part:
-    """The share of a landing that arrived on one UTC day."""
-
-    day: date
-    file_id: UUID
-    arrivals: list[Arrival] = field(default_factory=list)
-
-
 class Lake:
     """The lake of one installation; make it with `open`. Safe to use from several processes at once."""
 
@@ -68,8 +60,8 @@ class Lake:
 
     @classmethod
     def open(cls, settings: Settings, plan: Plan | None = None) -> "Lake":
-        """The lake below `settings.lake`; the tracking plan is loaded when first needed unless it is given."""
-        return cls(LocalStore(settings.lake), settings.root, plan)
+        """The lake in the bucket or folder of the settings; the plan is loaded when first needed unless it is given."""
+        return cls(open_store(settings), settings.root, plan)
 
     @property
     def plan(self) -> Plan:
@@ -100,7 +92,7 @@ class Lake:
             if not SLUG.fullmatch(name):
                 raise AlmanacError(f"{what} {name!r} cannot be landed: use a-z, 0-9, _ and -, at most 63 characters")
         suppressed = suppressed or {}
-        parts = _split(tenant, source, content_hash, arrivals, {*received, *suppressed})
+        parts = split(tenant, source, content_hash, arrivals, {*received, *suppressed})
         accepted = quarantined = 0
         is_new = False
         for part in parts:
@@ -143,10 +135,13 @@ class Lake:
             if not places:
                 return ReplayResult(None, frozenset(), reasons)
             files = again_files(tenant, source, moment, file_id, events, places)
-            with self._store.lock():
-                if self.replayed(tenant).keys().isdisjoint(places.values()):
-                    commit_files(self._store, self._manifest, str(file_id), files)
+            with suppress(Superseded), self._store.lock():
+                still_open = partial(self._still_open, tenant, places.values())
+                if commit_files(self._store, self._manifest, str(file_id), files, only_if=still_open):
                     return ReplayResult(file_id, frozenset(places.values()), reasons)
+
+    def _still_open(self, tenant: str, places: Iterable[Place]) -> bool:
+        return self.replayed(tenant).keys().isdisjoint(places)
 
     def replayed(self, tenant: str | None = None) -> dict[Place, Replayed]:
         """The refused events (of one tenant) that were replayed, by where they lie in quarantine."""
@@ -229,6 +224,10 @@ class Lake:
             return verify_entries(self._store, entries, deep)
         return verify_lake(self._store, self._manifest, hashed if deep else (), advance)
 
+    def history(self, name: str) -> Entry | None:
+        """What `append_history` kept for this publication, or None."""
+        return next(iter(self._manifest.entries_of(f"history-kpi-{name}")), None)
+
     def append_history(self, name: str, table: pa.Table) -> Entry:
         """Keep what a publication changed in `kpi_values` as `history/kpi/<name>.parquet`; a second time is a no-op.
 
@@ -237,50 +236,36 @@ class Lake:
         """
         if not _HISTORY_NAME.fullmatch(name):
             raise AlmanacError(f"{name!r} cannot name a publication's history: use letters, digits, _, . and -")
-        commit, path = f"history-kpi-{name}", f"history/kpi/{name}.parquet"
         try:
             rows = table.select(HISTORY.names).cast(HISTORY)
         except (KeyError, pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
             raise AlmanacError(f"the history of {name!r} does not fit the lake's columns: {error}") from error
-        file = new_file("history", path, rows, tenant="", source="", parts={})
+        commit = f"history-kpi-{name}"
+        file = new_file("history", f"history/kpi/{name}.parquet", rows, tenant="", source="", parts={})
         with self._store.lock():
-            if commit_files(self._store, self._manifest, commit, [file]):
-                return file.entry
-        return next(entry for entry in self.entries("history") if entry.path == path)
+            commit_files(self._store, self._manifest, commit, [file])
+        return self._manifest.entries_of(commit)[0]
 
-    def schema_file(self, kind: Kind) -> Path:
-        """A file without rows that has all columns of one kind under the current tracking plan; written when absent."""
+    def schema_file(self, kind: Kind) -> str:
+        """The address of a file without rows with all columns of one kind under the current plan; made when absent."""
         path = f"schema/{kind}-{self.plan.version}.parquet"
         data = parquet(kind, schema_of(kind, self.plan).empty_table())
         with self._store.lock():
             stored = self._store.stat(path)
             if stored is None or self._store.read(path) != data:
                 self._store.put(path, data)
-        return self.absolute(path)
+        return self.locate(path)
 
-    def absolute(self, path: str) -> Path:
-        """Where a file of the lake lies on this machine. Raises AlmanacError if `path` leads out of the lake."""
-        return Path(self._store.locate(path))
+    def locate(self, path: str) -> str:
+        """What an engine is given to read a file: its path on this machine, or its address in the object store.
 
-
-def _split(
-    tenant: str, source: str, content_hash: str, arrivals: Sequence[Arrival], days: Iterable[date]
-) -> list[_Part]:
-    """The parts of a landing, one per UTC day of arrival or of a count, in the order of the days."""
-    by_day: dict[date, list[Arrival]] = {day: [] for day in days}
-    for arrival in arrivals:
-        by_day.setdefault(to_utc(arrival.received_at).date(), []).append(arrival)
-    return [_Part(day, file_id(tenant, source, content_hash, day), by_day[day]) for day in sorted(by_day)]
-
-
-def file_id(tenant: str, source: str, content_hash: str, day: date) -> UUID:
-    """The id of a landing: the same for the same tenant, source, content and UTC day of arrival."""
-    identity = "\n".join((tenant, source, content_hash, day.isoformat()))
-    return UUID(bytes=hashlib.sha256(identity.encode()).digest()[:16])
+        Raises AlmanacError if `path` leads out of the lake.
+        """
+        return self._store.locate(path)
 
 
 def _landed(
-    tenant: str, source: str, part: _Part, events: pa.Table, refused: pa.Table, counts: Mapping[str, int]
+    tenant: str, source: str, part: Part, events: pa.Table, refused: pa.Table, counts: Mapping[str, int]
 ) -> list[NewFile]:
     """The files of a landing part."""
     file_id = part.file_id

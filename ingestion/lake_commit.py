@@ -1,16 +1,18 @@
 """One commit: files first, then the document that makes them exist; a crash in between leaves what was announced."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
 import pyarrow as pa
 
-from ingestion.lake_intents import announce, conclude
-from ingestion.lake_manifest import Commit, Entry, Kind, Manifest
+from ingestion.lake_intents import announce, conclude, refuse_if_late
+from ingestion.lake_manifest import Commit, Entry, Kind, Manifest, Superseded
+from ingestion.lake_parallel import at_once
 from ingestion.lake_schema import parquet, time_range
 from ingestion.lake_store import Store
 
@@ -72,21 +74,27 @@ def commit_files(
     files: Sequence[NewFile],
     replaces: Sequence[str] = (),
     kept_since: datetime | None = None,
+    only_if: Callable[[], bool] | None = None,
 ) -> bool:
     """Write `files`, then the commit that names them. The caller holds the store's lock.
 
     `kept_since` (UTC) says that what is replaced may still be read for a while, and from when on that counts. Returns
-    False, and writes nothing, if this commit was made already.
+    False if this commit was made already. The entries that it makes (`manifest.entries_of`) may lie under other paths
+    than `files` say, where the lock holds nobody back. Raises `lake_manifest.Superseded` if another process was
+    quicker: a file of `replaces` is live no more, or `only_if`, asked when no other commit can come between, says no.
     """
-    if manifest.has(commit):
+    if manifest.has(commit, numbered=bool(replaces) or only_if is not None):
         return False
-    announce(store, commit, [file.entry.path for file in files])
-    for file in files:
-        if isinstance(file.data, Path):
-            store.put_file(file.entry.path, file.data)
-        else:
-            store.put(file.entry.path, file.data)
+    if only_if is not None and not only_if():
+        raise Superseded("another process of the lake was quicker: do it again")
+    started = announce(store, commit, [(file.entry.path, file.entry.sha256) for file in files])
     since = None if kept_since is None else kept_since.isoformat(timespec="seconds")
-    manifest.add(Commit(commit, [file.entry for file in files], list(replaces), since))
+    entries = at_once(store, partial(_put, store), files)
+    refuse_if_late(store, started)
+    was_first = manifest.add(Commit(commit, entries, list(replaces), since), only_if)
     conclude(store, commit)
-    return True
+    return was_first
+
+
+def _put(store: Store, file: NewFile) -> Entry:
+    return replace(file.entry, path=store.put_new(file.entry.path, file.data))

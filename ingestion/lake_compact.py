@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from almanac.errors import AlmanacError
 from ingestion.lake_commit import NewFile, commit_files
-from ingestion.lake_manifest import Entry, Kind, Manifest
+from ingestion.lake_manifest import Entry, Kind, Manifest, Superseded
 from ingestion.lake_store import Store
 from ingestion.lake_stream import batches_of, digest_of, schema_in, write_rows
 from ingestion.tracking_plan.names import PLACE
@@ -196,7 +196,10 @@ def _commit(
             return []
         replaced = [entry for files, _ in valid for entry in files]
         commit = f"compacted-{_name(replaced)}"
-        commit_files(store, manifest, commit, [new for _, new in valid], [entry.path for entry in replaced], now)
+        try:
+            commit_files(store, manifest, commit, [new for _, new in valid], [entry.path for entry in replaced], now)
+        except Superseded:
+            return []  # only where the lock keeps nobody away
         return valid
 
 

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from almanac.errors import AlmanacError
 from ingestion.lake_commit import NewFile, commit_files, new_file
-from ingestion.lake_manifest import Entry, Manifest
+from ingestion.lake_manifest import Entry, Manifest, Superseded
 from ingestion.lake_rows import counters_table
 from ingestion.lake_schema import time_range
 from ingestion.lake_store import Store
@@ -69,8 +69,9 @@ def rewrite(store: Store, manifest: Manifest, entry: Entry, drop: str) -> Entry:
             parts=dict(parts),
         )
         counts = _erased(entry, dropped, f"{where.replace('events/', 'counters/', 1)}/{name}.parquet", parts)
-        commit_files(store, manifest, name, [NewFile(new, scratch), counts], [entry.path])
-    return new
+        if not commit_files(store, manifest, name, [NewFile(new, scratch), counts], [entry.path]):
+            raise Superseded(f"{entry.path} of the lake was rewritten by another process meanwhile: do it again")
+    return next(made for made in manifest.entries_of(name) if made.kind == "events")
 
 
 def _erased(entry: Entry, dropped: Sequence[Dropped], path: str, parts: Mapping[str, int]) -> NewFile:

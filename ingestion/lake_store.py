@@ -1,4 +1,7 @@
-"""Where the lake's files lie: whole files put atomically, read, listed and deleted; a local folder for now."""
+"""Where the lake's files lie: whole files put atomically, read, listed and deleted. Here the protocol and the folder.
+
+`lake_store_s3.py` is the other place. `open_store` takes the one that the settings name.
+"""
 
 import fcntl
 import os
@@ -11,6 +14,7 @@ from uuid import uuid4
 
 from almanac.durable import sync_file, sync_folder
 from almanac.errors import AlmanacError
+from almanac.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -19,17 +23,34 @@ class Stored:
 
     path: str
     bytes: int
-    stamp: int
+    stamp: int | str
+
+
+class Taken(AlmanacError):
+    """A path that was to be made holds something else."""
 
 
 class Store(Protocol):
-    """What the lake needs of a place for files; paths are relative and posix. An object store can do all of it."""
+    """What the lake needs of a place for files; paths are relative and posix."""
+
+    parallel: int  # how many calls at once pay: 1 where a call is short, more where each one travels
+    excludes: bool  # whether `lock` keeps all other writers away
 
     def put(self, path: str, data: memoryview | bytes, *, durable: bool = True) -> None:
         """Store a whole file, durably unless it says otherwise; readers see the former content or the new one."""
 
-    def put_file(self, path: str, file: Path) -> None:
-        """Like `put`, for what was written in `scratch`; the file may be moved rather than copied."""
+    def create(self, path: str, data: bytes) -> bool:
+        """Store a whole file where none is, durably and against any other writer.
+
+        Returns False if the same content is there already. Raises Taken if it is another one.
+        """
+
+    def put_new(self, path: str, data: memoryview | Path) -> str:
+        """Store a whole file that no commit names yet, and return its path.
+
+        `data` is its content, or where in `scratch` it was written (it may be moved rather than copied). The path is
+        another one only where a writer that no lock keeps away may have put other content under this name.
+        """
 
     def scratch(self) -> AbstractContextManager[Path]:
         """A new empty file on this machine, for what is too large for memory; gone when the context ends."""
@@ -53,14 +74,35 @@ class Store(Protocol):
         """Remove a file, durably unless it says otherwise; nothing happens if it is gone."""
 
     def lock(self) -> AbstractContextManager[None]:
-        """Be the only writer while the context lasts."""
+        """Be the only writer while the context lasts, where that can be had (`excludes`).
+
+        No commit may depend on it: an object store holds nobody back. What makes commits safe is `create`.
+        """
 
     def locate(self, path: str) -> str:
         """What an engine is given to read the file: a path on this machine, or an address."""
 
 
+def open_store(settings: Settings) -> Store:
+    """The place that the settings name: a bucket, or a folder."""
+    if settings.object_store is not None:
+        from ingestion.lake_store_s3 import S3Store
+
+        return S3Store(settings.object_store)
+    return LocalStore(settings.lake)
+
+
+def other_name(path: str, sha256: str) -> str:
+    """Where content goes whose name is taken: a name that follows from it can be written by anyone, again and again."""
+    stem, _, suffix = path.rpartition(".")
+    return f"{stem}-{sha256[:16]}.{suffix}"
+
+
 class LocalStore:
     """A folder. Temporary files lie beside it in `<folder>.tmp`: the same file system, under no reader's glob."""
+
+    parallel = 1
+    excludes = True
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -87,13 +129,17 @@ class LocalStore:
         except OSError as error:
             raise self._refused(path, error) from error
 
-    def put_file(self, path: str, file: Path) -> None:
-        """Fsync, rename, fsync the folder. Raises AlmanacError if the disk refuses."""
-        try:
-            sync_file(file)
-            self._name(file, path, True)
-        except OSError as error:
-            raise self._refused(path, error) from error
+    def put_new(self, path: str, data: memoryview | Path) -> str:
+        """Store a file that no commit names yet, over what a dead writer left; the caller holds the lock."""
+        if isinstance(data, Path):
+            try:
+                sync_file(data)
+                self._name(data, path, True)
+            except OSError as error:
+                raise self._refused(path, error) from error
+        else:
+            self.put(path, data)
+        return path
 
     def _name(self, temporary: Path, path: str, durable: bool) -> None:
         target = self._absolute(path)
@@ -117,6 +163,17 @@ class LocalStore:
         finally:
             path.unlink(missing_ok=True)
             os.close(handle)
+
+    def create(self, path: str, data: bytes) -> bool:
+        """Store a file where none is; the caller holds the lock."""
+        if self.stat(path) is None:
+            self.put(path, data)
+            return True
+        if self.read(path) != data:
+            raise Taken(f"{path} of the lake holds something else: leave it, and take another name")
+        # Its writer may have died between the rename and the fsync that makes the name durable.
+        self.settle(path)
+        return False
 
     def read(self, path: str) -> bytes:
         """The content of a file. Raises FileNotFoundError."""

@@ -7,6 +7,7 @@ from typing import Literal
 
 from ingestion.lake_intents import announced
 from ingestion.lake_manifest import KINDS, Entry, Manifest
+from ingestion.lake_parallel import at_once
 from ingestion.lake_store import Store, Stored
 
 Code = Literal["lake_file_missing", "lake_file_corrupt", "unmanaged_file"]
@@ -26,8 +27,11 @@ class Problem:
 
 def verify_entries(store: Store, entries: Iterable[Entry], deep: bool) -> list[Problem]:
     """Problems of these entries' files: existence and size, and every byte if `deep`."""
-    found = (_check(store, entry, store.stat(entry.path), deep) for entry in entries)
-    return [problem for problem in found if problem is not None]
+
+    def check(entry: Entry) -> Problem | None:
+        return _check(store, entry, store.stat(entry.path), deep)
+
+    return [problem for problem in at_once(store, check, list(entries)) if problem is not None]
 
 
 def verify_lake(
@@ -44,13 +48,15 @@ def verify_lake(
     # The manifest first: what is replaced after that is missing only if it is deleted at once, for an erasure.
     entries = manifest.live()
     listed = {file.path: file for kind in KINDS for file in store.list(kind)}
+
+    def check(entry: Entry) -> Problem | None:
+        return _check(store, entry, listed.get(entry.path), hashed is None or entry.path in hashed)
+
     problems: list[Problem] = []
-    for entry in entries:
-        deep = hashed is None or entry.path in hashed
-        problem = _check(store, entry, listed.get(entry.path), deep)
-        if problem is not None:
-            problems.append(problem)
-        advance(1)
+    for first in range(0, len(entries), 10 * store.parallel):
+        some = entries[first : first + 10 * store.parallel]
+        problems += [problem for problem in at_once(store, check, some) if problem is not None]
+        advance(len(some))
     if problems:
         live = {entry.path for entry in manifest.live()}
         problems = [problem for problem in problems if problem.path in live]
@@ -77,8 +83,8 @@ def _unmanaged(store: Store, manifest: Manifest, listed: Iterable[str]) -> list[
     if not suspects:
         return []
     with store.lock():
-        # Under the lock no living writer stands between its files and its commit.
-        suspects -= named(manifest) | announced(store)
+        # What was announced first: a writer that no lock holds back may make its commit between the two.
+        suspects -= announced(store) | named(manifest)
         suspects = {path for path in suspects if store.stat(path) is not None}
     return [Problem(path, "unmanaged_file", _UNMANAGED) for path in sorted(suspects)]
 

@@ -5,6 +5,8 @@ Environment: `ALMANAC_TEST_DATA` names the folder of real data sets (default: `.
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -82,3 +84,16 @@ def data_folder() -> Path:
             pytest.fail(f"ALMANAC_TEST_DATA names {named}, which is no folder")
         pytest.skip(NO_DATA)
     return folder
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[str]:
+    """The address of a real S3 server on loopback, started when a test first asks for it; `tests/s3.py` has buckets."""
+    from tests import s3
+
+    with ExitStack() as running:
+        try:
+            address = running.enter_context(s3.server())
+        except s3.NoServer as error:
+            pytest.skip(str(error))
+        yield address

@@ -128,7 +128,7 @@ def new_key(home: Path, tenant: str = "rentals", **limits: Any) -> str:
 def lake_rows(home: Path, kind: str, columns: str, where: str = "true") -> list[tuple[Any, ...]]:
     """Rows of all files of one kind that exist for readers of the lake."""
     lake = Lake.open(Settings.for_home(home))
-    files = [str(lake.absolute(entry.path)) for entry in lake.entries() if entry.kind == kind]
+    files = [lake.locate(entry.path) for entry in lake.entries() if entry.kind == kind]
     if not files:
         return []
     with duckdb.connect() as connection:

@@ -37,7 +37,7 @@ class Landed:
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """Rows of a query over `events`, read as any reader of the lake reads them."""
         lake = Lake.open(self.settings)
-        paths = [str(lake.absolute(entry.path)) for entry in lake.entries("events")]
+        paths = [lake.locate(entry.path) for entry in lake.entries("events")]
         events = "read_parquet($paths, union_by_name = true, hive_partitioning = false)"
         return duckdb.execute(f"with events as (from {events}) {sql}", {"paths": paths}).fetchall()
 

@@ -264,7 +264,7 @@ class TestFailures:
         lake = Lake.open(settings)
         land(settings, 2)
         entry = next(e for e in lake.entries("events") if str(START.date() + timedelta(days=2)) in e.path)
-        lake.absolute(entry.path).write_bytes(b"not parquet")
+        Path(lake.locate(entry.path)).write_bytes(b"not parquet")
         status = self.kept(settings, run(settings, dbt), before)
         assert entry.path in status.reason
 

@@ -105,7 +105,7 @@ def landed(tmp_path: Path, kind: str = "events") -> list[dict[str, Any]]:
     rows = [
         row
         for entry in lake.entries(kind)  # type: ignore[arg-type]
-        for row in pq.ParquetFile(lake.absolute(entry.path)).read().to_pylist()
+        for row in pq.ParquetFile(lake.locate(entry.path)).read().to_pylist()
     ]
     return sorted(rows, key=lambda row: (row["received_at"], row["ingest_row"])) if kind == "events" else rows
 

@@ -9,13 +9,13 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -30,9 +30,9 @@ from ingestion.lake_commit import commit_files, new_file
 from ingestion.lake_manifest import Manifest
 from ingestion.lake_rewrite import next_version
 from ingestion.lake_schema import HISTORY, TYPES
-from ingestion.lake_store import LocalStore
 from ingestion.tracking_plan import load_plan
 from ingestion.tracking_plan.names import ENVELOPE
+from tests.lake_place import Place, engine
 
 PLAN = load_plan()
 DAY = date(2026, 3, 1)
@@ -40,8 +40,14 @@ NEXT = date(2026, 3, 2)
 
 
 @pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return Lake.open(Settings.for_home(tmp_path), PLAN)
+def place(tmp_path: Path) -> Place:
+    """Where the lake lies; `tests/integration/test_lake_s3.py` runs the same tests in a bucket."""
+    return Place.at(tmp_path)
+
+
+@pytest.fixture
+def lake(place: Place) -> Lake:
+    return Lake.open(place.settings, PLAN)
 
 
 def arrival(n: int, day: date = DAY, **fields: Any) -> Arrival:
@@ -80,8 +86,8 @@ def land(
 
 def rows_of(lake: Lake, kind: Any = "events") -> list[dict[str, Any]]:
     """All rows of one kind, as engines see them."""
-    files = [str(lake.schema_file(kind)), *(str(lake.absolute(entry.path)) for entry in lake.entries(kind))]
-    with duckdb.connect() as connection:
+    files = [lake.schema_file(kind), *(lake.locate(entry.path) for entry in lake.entries(kind))]
+    with engine(lake) as connection:
         relation = connection.execute(
             "select * from read_parquet(?, union_by_name = true, hive_partitioning = false)", [files]
         )
@@ -137,24 +143,24 @@ def test_columns_are_the_envelope_the_plans_columns_and_the_place_with_their_typ
     expected = [(name, names[kind]) for name, kind in ENVELOPE.items()]
     expected += [(column.name, names[column.type]) for column in PLAN.columns]
     expected += [("file_id", "UUID"), ("ingest_row", "BIGINT")]
-    assert describe([lake.absolute(lake.entries("events")[0].path)]) == expected
-    assert describe([lake.schema_file("events")]) == expected
-    assert describe([lake.absolute(lake.entries("quarantine")[0].path)]) == [
+    assert describe(lake, lake.locate(lake.entries("events")[0].path)) == expected
+    assert describe(lake, lake.schema_file("events")) == expected
+    assert describe(lake, lake.locate(lake.entries("quarantine")[0].path)) == [
         ("tenant", "VARCHAR"), ("source", "VARCHAR"), ("received_at", "TIMESTAMP"), ("message_id", "UUID"),
         ("event", "VARCHAR"), ("reasons", "VARCHAR"), ("field", "VARCHAR"), ("code", "VARCHAR"),
         ("message", "VARCHAR"), ("payload", "VARCHAR"), ("file_id", "UUID"), ("ingest_row", "BIGINT"),
     ]  # fmt: skip
-    assert describe([lake.absolute(lake.entries("counters")[0].path)]) == [
+    assert describe(lake, lake.locate(lake.entries("counters")[0].path)) == [
         ("tenant", "VARCHAR"), ("source", "VARCHAR"), ("received_date", "DATE"), ("received", "BIGINT"),
         ("suppressed", "BIGINT"), ("erased", "BIGINT"), ("file_id", "UUID"),
     ]  # fmt: skip
     assert set(TYPES) == {*names}, "every type of the plan has a column type"
 
 
-def describe(files: Sequence[Path]) -> list[tuple[str, str]]:
-    with duckdb.connect() as connection:
+def describe(lake: Lake, file: str) -> list[tuple[str, str]]:
+    with engine(lake) as connection:
         query = "describe select * from read_parquet(?, union_by_name = true, hive_partitioning = false)"
-        return [(row[0], row[1]) for row in connection.execute(query, [[str(file) for file in files]]).fetchall()]
+        return [(row[0], row[1]) for row in connection.execute(query, [[file]]).fetchall()]
 
 
 def test_a_landing_is_split_by_the_utc_day_of_arrival(lake: Lake) -> None:
@@ -170,17 +176,16 @@ def test_a_landing_is_split_by_the_utc_day_of_arrival(lake: Lake) -> None:
     assert places == {(DAY, 0), (DAY, 1), (DAY, 2), (NEXT, 0), (NEXT, 1)}
 
 
-def test_an_entry_says_what_its_file_holds(lake: Lake) -> None:
+def test_an_entry_says_what_its_file_holds(lake: Lake, place: Place) -> None:
     result = land(lake, [arrival(1), arrival(9)])
     (entry,) = lake.entries("events")
-    path = lake.absolute(entry.path)
     assert entry == Entry(
         kind="events",
         path=entry.path,
         tenant="rentals",
         source="web",
         rows=2,
-        bytes=path.stat().st_size,
+        bytes=len(place.store.read(entry.path)),
         sha256=entry.sha256,
         received_min="2026-03-01T12:00:01.000000",
         received_max="2026-03-01T12:00:09.000000",
@@ -197,12 +202,12 @@ def test_counts_are_the_doors_own_and_never_the_rows(lake: Lake) -> None:
     assert [f"received_date={NEXT}" in entry.path for entry in empty] == [True], "a landing without rows is listed"
 
 
-def test_landing_twice_is_a_no_op(lake: Lake, tmp_path: Path) -> None:
+def test_landing_twice_is_a_no_op(lake: Lake, place: Place) -> None:
     first = land(lake, [arrival(1), bad(2)])
-    before = tree(tmp_path)
-    again = land(Lake.open(Settings.for_home(tmp_path), PLAN), [arrival(1), bad(2)])
+    before = place.files()
+    again = land(Lake.open(place.settings, PLAN), [arrival(1), bad(2)])
     assert again == LandResult(first.file_ids, accepted=0, quarantined=0, is_new=False)
-    assert tree(tmp_path) == before
+    assert place.files() == before
 
 
 def test_other_content_other_source_other_tenant_are_other_landings(lake: Lake) -> None:
@@ -231,20 +236,21 @@ def test_an_unknown_tenant_is_kept_in_quarantine(lake: Lake) -> None:
 
 
 @pytest.mark.parametrize("name", ["../evil", "a/b", "", "A", ".", "a b", "x" * 64, "tenant=1", "ä"])
-def test_a_name_that_is_no_folder_lands_nothing(lake: Lake, tmp_path: Path, name: str) -> None:
+def test_a_name_that_is_no_folder_lands_nothing(lake: Lake, place: Place, name: str) -> None:
     with pytest.raises(AlmanacError, match="cannot be landed"):
         lake.land(name, "web", [arrival(1)], content_hash="c", received={DAY: 1})
     with pytest.raises(AlmanacError, match="cannot be landed"):
         lake.land("rentals", name, [arrival(1)], content_hash="c", received={DAY: 1})
-    assert tree(tmp_path) == {}
+    assert place.files() == {}
 
 
-def test_a_message_without_an_id_keeps_the_one_it_was_given(lake: Lake, tmp_path: Path) -> None:
+def test_a_message_without_an_id_keeps_the_one_it_was_given(lake: Lake, place: Place) -> None:
     events = [arrival(n, messageId=None) for n in range(3)]
     land(lake, events)
     ids = [row["message_id"] for row in rows_of(lake)]
     assert len(set(ids)) == 3
-    shutil.rmtree(tmp_path / "lake")
+    for path in place.files():
+        place.store.delete(path)
     land(lake, events)
     assert [row["message_id"] for row in rows_of(lake)] == ids
 
@@ -259,31 +265,33 @@ def test_many_rows_keep_their_places_across_batches(lake: Lake) -> None:
     assert {row["ingest_row"] for row in rows_of(lake, "quarantine")} == set(range(0, 9000, 7))
 
 
-def test_files_written_before_a_property_was_declared_read_as_if_it_was(lake: Lake, tmp_path: Path, root: Path) -> None:
+def test_files_written_before_a_property_was_declared_read_as_if_it_was(
+    lake: Lake, place: Place, tmp_path_factory: pytest.TempPathFactory, root: Path
+) -> None:
     land(lake, [arrival(1)])
-    copy = tmp_path / "repository"
+    copy = tmp_path_factory.mktemp("repository")
     shutil.copytree(root / "ingestion/tracking_plan", copy / "ingestion/tracking_plan")
     path = copy / "ingestion/tracking_plan/search_performed.yml"
     added = "properties:\n  mood: {type: string, required: false, pii: none, description: Mood., example: good}"
     path.write_text(path.read_text().replace("properties:", added, 1))
-    later = Lake.open(Settings.for_home(tmp_path, root=copy))
+    later = Lake.open(replace(place.settings, root=copy))
     land(later, [arrival(2, properties={"mood": "good"})], content="c2")
     assert sorted((row["user_id"], row["mood"]) for row in rows_of(later)) == [("user-1", None), ("user-2", "good")]
 
 
-def test_footers_hold_no_values_of_people(lake: Lake) -> None:
+def test_footers_hold_no_values_of_people(lake: Lake, place: Place) -> None:
     """Footers are in clear text and outlive their rows in caches."""
     mail = "ada@mail.example"
     identify = arrival(1, type="identify", userId="ada-id", traits={"email": mail, "name": "Ada"})
     land(lake, [identify, arrival(2, event=mail)])
     for entry in lake.entries():
-        metadata = pq.read_metadata(lake.absolute(entry.path))
+        metadata = pq.read_metadata(pa.BufferReader(place.store.read(entry.path)))
         for column in range(metadata.num_columns):
             chunk = metadata.row_group(0).column(column)
             if chunk.statistics is not None and chunk.statistics.has_min_max:
                 assert not {"ada-id", mail, "Ada"} & {chunk.statistics.min, chunk.statistics.max}
     (events,) = lake.entries("events")
-    group = pq.read_metadata(lake.absolute(events.path)).row_group(0)
+    group = pq.read_metadata(pa.BufferReader(place.store.read(events.path))).row_group(0)
     pruned = {group.column(i).path_in_schema for i in range(group.num_columns) if group.column(i).is_stats_set}
     assert {"event_at", "received_at", "tenant"} <= pruned
 
@@ -291,7 +299,7 @@ def test_footers_hold_no_values_of_people(lake: Lake) -> None:
 # Rewriting
 
 
-def test_dropped_rows_are_gone_and_counted(lake: Lake, tmp_path: Path) -> None:
+def test_dropped_rows_are_gone_and_counted(lake: Lake, place: Place) -> None:
     result = land(lake, [arrival(n) for n in range(5)])
     (before,) = lake.entries("events")
     entry = lake.rewrite(before.path, "user_id in ('user-1', 'user-3')")
@@ -301,8 +309,8 @@ def test_dropped_rows_are_gone_and_counted(lake: Lake, tmp_path: Path) -> None:
     assert [row["ingest_row"] for row in rows_of(lake)] == [0, 2, 4], "places stay what they were"
     assert sums(lake) == {"received": 5, "suppressed": 0, "erased": 2, "accepted": 3, "quarantined": 0}
     assert lake.verify() == []
-    assert not lake.absolute(before.path).exists(), "erased rows must not stay on the disk"
-    assert not any(b"user-3" in path.read_bytes() for path in (tmp_path / "lake").rglob("*") if path.is_file())
+    assert before.path not in place.files(), "erased rows must not stay on the disk"
+    assert not any(b"user-3" in content for content in place.files().values())
 
 
 def test_rewriting_again_gives_the_next_version(lake: Lake) -> None:
@@ -333,13 +341,13 @@ def test_a_restored_lake_that_is_erased_differently_comes_to_another_version(lak
     assert versions[1] == versions[2], "the same content is the same version: nothing to do"
 
 
-def test_a_condition_that_no_row_meets_changes_nothing(lake: Lake, tmp_path: Path) -> None:
+def test_a_condition_that_no_row_meets_changes_nothing(lake: Lake, place: Place) -> None:
     land(lake, [arrival(1)])
-    before = tree(tmp_path)
+    before = place.files()
     (entry,) = lake.entries("events")
     assert lake.rewrite(entry.path, "user_id = 'nobody'") == entry
     assert lake.rewrite(entry.path, "anonymous_id = 'x'") == entry, "neither true nor false keeps the row"
-    assert tree(tmp_path) == before
+    assert place.files() == before
 
 
 def test_erased_rows_do_not_come_back_with_their_landing(lake: Lake) -> None:
@@ -349,7 +357,7 @@ def test_erased_rows_do_not_come_back_with_their_landing(lake: Lake) -> None:
     assert [row["user_id"] for row in rows_of(lake)] == ["user-2"]
 
 
-def test_only_landings_that_lose_rows_get_a_new_version(lake: Lake, tmp_path: Path) -> None:
+def test_only_landings_that_lose_rows_get_a_new_version(lake: Lake, place: Place) -> None:
     """A file may hold several landings, as a compacted one does."""
     (a,) = land(lake, [arrival(1), arrival(2)], content="a").file_ids
     (b,) = land(lake, [arrival(3)], content="b").file_ids
@@ -357,7 +365,7 @@ def test_only_landings_that_lose_rows_get_a_new_version(lake: Lake, tmp_path: Pa
     table = pa.concat_tables([lake.read(entry) for entry in entries])
     path = entries[0].path.rsplit("/", 1)[0] + "/compacted.parquet"
     file = new_file("events", path, table, tenant="rentals", source="web", parts={a: 1, b: 1})
-    store = LocalStore(tmp_path / "lake")
+    store = place.store
     assert commit_files(store, Manifest(store), "compacted", [file], [entry.path for entry in entries])
     entry = lake.rewrite(path, "user_id = 'user-3'")
     assert entry.parts == {a: 1, b: next_version(1, [0])}
@@ -368,12 +376,12 @@ def test_only_landings_that_lose_rows_get_a_new_version(lake: Lake, tmp_path: Pa
 @pytest.mark.parametrize(
     "drop", ["user_id =", "no_such_column = 1", "1; select 2", "(select count(*) from '/etc/passwd') > 0"]
 )
-def test_a_condition_that_cannot_be_applied_changes_nothing(lake: Lake, tmp_path: Path, drop: str) -> None:
+def test_a_condition_that_cannot_be_applied_changes_nothing(lake: Lake, place: Place, drop: str) -> None:
     land(lake, [arrival(1)])
-    before = tree(tmp_path)
+    before = place.files()
     with pytest.raises(AlmanacError, match="cannot be applied"):
         lake.rewrite(lake.entries("events")[0].path, drop)
-    assert tree(tmp_path) == before
+    assert place.files() == before
 
 
 def test_only_a_live_events_file_can_be_rewritten(lake: Lake) -> None:
@@ -395,20 +403,19 @@ def test_a_whole_lake_has_no_problems(lake: Lake) -> None:
     assert lake.verify() == []
 
 
-def test_damage_is_named(lake: Lake) -> None:
+def test_damage_is_named(lake: Lake, place: Place) -> None:
     land(lake, [arrival(1)], content="a")
     land(lake, [arrival(2)], content="b")
     land(lake, [arrival(3)], content="c")
     gone, cut, flipped = lake.entries("events")
-    lake.absolute(gone.path).unlink()
-    cut_file, flipped_file = lake.absolute(cut.path), lake.absolute(flipped.path)
-    cut_file.write_bytes(cut_file.read_bytes()[:-1])
-    content = bytearray(flipped_file.read_bytes())
+    store = place.store
+    store.delete(gone.path)
+    store.put(cut.path, store.read(cut.path)[:-1])
+    content = bytearray(store.read(flipped.path))
     content[len(content) // 2] ^= 1
-    flipped_file.write_bytes(content)
+    store.put(flipped.path, bytes(content))
     stray_name = "events/tenant=rentals/stray.parquet"
-    stray = lake.absolute(stray_name)
-    stray.write_bytes(b"?")
+    store.put(stray_name, b"?")
     found = {problem.path: problem.code for problem in lake.verify()}
     assert found == {
         gone.path: "lake_file_missing",
@@ -426,18 +433,18 @@ def test_damage_is_named(lake: Lake) -> None:
         lake.read(flipped)
 
 
-def test_a_damaged_commit_is_an_error_not_a_missing_landing(lake: Lake, tmp_path: Path) -> None:
+def test_a_damaged_commit_is_an_error_not_a_missing_landing(lake: Lake, place: Place) -> None:
     (file_id,) = land(lake, [arrival(1)]).file_ids
-    (tmp_path / f"lake/manifest/{file_id}.json").write_text('{"commit": "x", "entr')
+    place.store.put(f"manifest/{file_id}.json", b'{"commit": "x", "entr')
     with pytest.raises(AlmanacError, match=rf"manifest/{file_id}.json of the lake is damaged"):
         lake.entries()
 
 
-def test_a_commit_that_was_changed_is_read_again(lake: Lake, tmp_path: Path) -> None:
+def test_a_commit_that_was_changed_is_read_again(lake: Lake, place: Place) -> None:
     (file_id,) = land(lake, [arrival(1)]).file_ids
     assert lake.entries("events")[0].rows == 1
-    path = tmp_path / f"lake/manifest/{file_id}.json"
-    path.write_text(path.read_text().replace('"rows": 1', '"rows": 77'))
+    path = f"manifest/{file_id}.json"
+    place.store.put(path, place.store.read(path).replace(b'"rows": 1', b'"rows": 77'))
     assert lake.entries("events")[0].rows == 77
 
 
@@ -486,14 +493,17 @@ def test_history_that_does_not_fit_is_refused(lake: Lake) -> None:
     assert lake.entries() == []
 
 
-def test_the_schema_file_is_made_once_and_mended(lake: Lake) -> None:
-    path = lake.schema_file("events")
-    made = path.stat().st_mtime_ns
-    assert lake.schema_file("events").stat().st_mtime_ns == made
-    content = path.read_bytes()
-    path.write_bytes(content[:-1] + b"x")
-    assert lake.schema_file("events").read_bytes() == content
-    assert {kind: describe([lake.schema_file(kind)])[0][0] for kind in ("quarantine", "counters", "history")} == {
+def test_the_schema_file_is_made_once_and_mended(lake: Lake, place: Place) -> None:
+    address = lake.schema_file("events")
+    ((path, content),) = place.files("schema").items()
+    assert address.endswith(path)
+    made = place.store.stat(path)
+    assert lake.schema_file("events") == address
+    assert place.store.stat(path) == made
+    place.store.put(path, content[:-1] + b"x")
+    assert lake.schema_file("events") == address
+    assert place.files("schema") == {path: content}
+    assert {kind: describe(lake, lake.schema_file(kind))[0][0] for kind in ("quarantine", "counters", "history")} == {
         "quarantine": "tenant",
         "counters": "tenant",
         "history": "publication_id",
@@ -503,7 +513,7 @@ def test_the_schema_file_is_made_once_and_mended(lake: Lake) -> None:
 def test_a_path_out_of_the_lake_is_refused(lake: Lake) -> None:
     for path in ("/etc/passwd", "../state.db", "events/../../x"):
         with pytest.raises(AlmanacError, match="leads out of the lake"):
-            lake.absolute(path)
+            lake.locate(path)
 
 
 # Any order, any repetition
@@ -539,12 +549,11 @@ def test_any_order_and_repetition_of_landings_gives_the_same_lake(
     assert counted["received"] == counted["accepted"] + counted["quarantined"] == total
 
 
-def test_writers_at_once_land_each_content_once(tmp_path: Path) -> None:
-    settings_ = Settings.for_home(tmp_path)
+def test_writers_at_once_land_each_content_once(place: Place) -> None:
     results: list[LandResult] = []
 
     def write(mine: int) -> None:
-        own = Lake.open(settings_, PLAN)
+        own = Lake.open(place.settings, PLAN)
         results.append(land(own, [arrival(1), bad(2)], "shared"))
         results.append(land(own, [arrival(mine)], f"own {mine}"))
 
@@ -553,7 +562,7 @@ def test_writers_at_once_land_each_content_once(tmp_path: Path) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    lake = Lake.open(settings_, PLAN)
+    lake = Lake.open(place.settings, PLAN)
     assert sum(result.is_new for result in results) == 7
     assert sums(lake) == {"received": 8, "suppressed": 0, "erased": 0, "accepted": 7, "quarantined": 1}
     assert lake.verify() == []
@@ -758,12 +767,3 @@ def test_a_killed_process_shows_nothing_until_its_commit(tmp_path: Path, root: P
     land(lake, [Arrival(midnight, message), Arrival(midnight, {"type": "nonsense"})], "c")
     assert sums(lake) == {"received": 2, "suppressed": 0, "erased": 0, "accepted": 1, "quarantined": 1}
     assert lake.verify() == []
-
-
-def tree(folder: Path) -> dict[str, bytes]:
-    """Every file below a folder with its content, apart from the lock."""
-    return {
-        str(path.relative_to(folder)): path.read_bytes()
-        for path in folder.rglob("*")
-        if path.is_file() and path.name != "lock"
-    }

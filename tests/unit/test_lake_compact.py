@@ -94,10 +94,10 @@ def test_columns_stay_in_their_order_and_the_place_comes_last(lake: Lake) -> Non
     land(lake, 2)
     lake.compact()
     (entry,) = lake.entries("events")
-    names = pq.read_schema(lake.absolute(entry.path)).names
+    names = pq.read_schema(lake.locate(entry.path)).names
     assert names[:3] == ["tenant", "source", "message_id"]
     assert names[-2:] == ["file_id", "ingest_row"]
-    group = pq.read_metadata(lake.absolute(entry.path)).row_group(0)
+    group = pq.read_metadata(lake.locate(entry.path)).row_group(0)
     with_bounds = {group.column(i).path_in_schema for i in range(group.num_columns) if group.column(i).is_stats_set}
     assert {"event_at", "received_at"} <= with_bounds
     assert not {"user_id", "properties"} & with_bounds, "nothing of a person in a footer"
@@ -159,20 +159,20 @@ def test_erasure_inside_a_compacted_file_leaves_no_trace_of_the_rows(lake: Lake,
 def test_replaced_files_stay_for_builds_that_read_their_paths_before(lake: Lake) -> None:
     land(lake, 1, -1)
     land(lake, 2)
-    paths = [lake.absolute(entry.path) for entry in lake.entries()]
+    paths = [Path(lake.locate(entry.path)) for entry in lake.entries()]
     lake.compact()
     lake.compact()
     assert all(path.exists() for path in paths)
     assert lake.verify() == [], "they are no strays"
     lake.compact(keep=NONE)
-    assert [path for path in paths if path.exists()] == [lake.absolute(lake.entries("quarantine")[0].path)]
+    assert [path for path in paths if path.exists()] == [Path(lake.locate(lake.entries("quarantine")[0].path))]
 
 
 def test_a_damaged_file_is_refused_by_name_and_nothing_changes(lake: Lake) -> None:
     land(lake, 1)
     land(lake, 2)
     before = lake.entries()
-    damaged = lake.absolute(lake.entries("events")[1].path)
+    damaged = Path(lake.locate(lake.entries("events")[1].path))
     whole = damaged.read_bytes()
     for broken in (whole[:-1], b"", bytes(len(whole)), whole[:100] + bytes([whole[100] ^ 1]) + whole[101:]):
         damaged.write_bytes(broken)

@@ -109,16 +109,16 @@ def test_a_file_that_is_not_what_was_written_stops_the_build(
 ) -> None:
     lake = Lake.open(settings)
     entry = lake.entries(kind)[0]  # type: ignore[arg-type]
-    damage(lake.absolute(entry.path))
+    damage(Path(lake.locate(entry.path)))
     stops(settings, "lake_file_corrupt", entry.path, "restore it from a copy of the lake")
 
 
 def test_a_file_that_is_gone_stops_the_build(settings: Settings) -> None:
     lake = Lake.open(settings)
     for entry in lake.entries():
-        lake.absolute(entry.path).rename(settings.home / "away")
+        Path(lake.locate(entry.path)).rename(settings.home / "away")
         stops(settings, "lake_file_missing", entry.path, "restore it from a copy of the lake")
-        (settings.home / "away").rename(lake.absolute(entry.path))
+        (settings.home / "away").rename(Path(lake.locate(entry.path)))
     with pytest.raises(Reached):
         run_build(settings, runner=NoDbt())  # type: ignore[arg-type]
 
@@ -130,9 +130,9 @@ def test_a_file_that_nobody_knows_stops_the_build(settings: Settings, name: str)
     lake = Lake.open(settings)
     known = lake.entries("events")[0].path
     path = f"{known.rsplit('/', 1)[0]}/{name}"
-    shutil.copy(lake.absolute(known), lake.absolute(path))
+    shutil.copy(Path(lake.locate(known)), Path(lake.locate(path)))
     stops(settings, "unmanaged_file", path, "move the file out of the lake")
-    lake.absolute(path).unlink()
+    Path(lake.locate(path)).unlink()
     with pytest.raises(Reached):
         run_build(settings, runner=NoDbt())  # type: ignore[arg-type]
 

@@ -362,7 +362,7 @@ def small(settings: Settings, **given: Any) -> Simulation:
 def landed(settings: Settings) -> list[dict[str, Any]]:
     lake = Lake.open(settings, the_plan())
     entries = [e for kind in ("events", "quarantine") for e in lake.entries(kind) if e.rows]
-    return [row for e in entries for row in pq.ParquetFile(lake.absolute(e.path)).read().to_pylist()]
+    return [row for e in entries for row in pq.ParquetFile(lake.locate(e.path)).read().to_pylist()]
 
 
 def test_a_landing_holds_what_the_truth_counts_and_a_second_one_nothing(settings: Settings) -> None:

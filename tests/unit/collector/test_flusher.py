@@ -64,7 +64,7 @@ def log_of(folder: Path, *requests: bytes) -> Wal:
 
 
 def rows(lake: Lake, kind: str, columns: str) -> list[tuple[Any, ...]]:
-    files = [str(lake.absolute(entry.path)) for entry in lake.entries() if entry.kind == kind]
+    files = [lake.locate(entry.path) for entry in lake.entries() if entry.kind == kind]
     if not files:
         return []
     return duckdb.execute(f"select {columns} from read_parquet(?) order by all", [files]).fetchall()
