@@ -3,13 +3,13 @@
 import re
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from zoneinfo import available_timezones
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from almanac.errors import AlmanacError
+from almanac.yaml_files import ConfigError, read_yaml
 from ingestion.sources.column_types import ColumnType, column_type
 from ingestion.tracking_plan import Plan
 
@@ -149,15 +149,11 @@ def load_mapping(root: Path, name: str, plan: Plan) -> Mapping:
             f"there is no file source {name!r}: choose from {', '.join(mapping_names(root)) or 'none yet'}"
         )
     where = path.relative_to(root).as_posix()
+    file = read_yaml(path, where)
     try:
-        given: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
-        mapping = Mapping.model_validate(given)
-    except yaml.YAMLError as error:
-        raise AlmanacError(f"{where} is not YAML: {' '.join(str(error).split())}") from error
+        mapping = Mapping.model_validate(file.content)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "the mapping"
-        raise AlmanacError(f"{where}: {field}: {first['msg'].removeprefix('Value error, ')}") from error
+        raise ConfigError(file.problems(error, Mapping)[0]) from error
     _agree(where, name, mapping, plan)
     return mapping
 

@@ -1,14 +1,13 @@
 """Reading the tracking plan from its YAML files, with every problem named by file and field."""
 
 import hashlib
-import re
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from almanac.errors import AlmanacError
+from almanac.yaml_files import ConfigError, read_yaml
 from ingestion.tracking_plan.model import Column, Common, EventContract, Plan, Tenant
 from ingestion.tracking_plan.names import CONTEXT_PREFIX
 from ingestion.tracking_plan.rules import example_problems, plan_problems
@@ -17,31 +16,6 @@ FOLDER = Path("ingestion") / "tracking_plan"
 COMMON = "common.yml"
 
 _M = TypeVar("_M", bound=BaseModel)
-
-
-class _Loader(yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader):  # type: ignore[misc]
-    """YAML without the two surprises: a key twice is an error, and only true and false are booleans."""
-
-
-def _mapping(loader: Any, node: yaml.MappingNode) -> dict[Any, Any]:
-    loader.flatten_mapping(node)
-    mapping: dict[Any, Any] = {}
-    for key_node, value_node in node.value:
-        key = loader.construct_object(key_node, deep=True)
-        if key in mapping:
-            raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} stands twice", key_node.start_mark)
-        mapping[key] = loader.construct_object(value_node, deep=True)
-    return mapping
-
-
-_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
-# `no` is Norway and `on` a word; dates and times stay text, as they are in JSON.
-_BOOLEAN, _TIMESTAMP = "tag:yaml.org,2002:bool", "tag:yaml.org,2002:timestamp"
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag not in (_BOOLEAN, _TIMESTAMP)]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-_Loader.add_implicit_resolver(_BOOLEAN, re.compile(r"^(?:true|false)$"), ["t", "f"])
 
 
 def load_plan(root: Path | None = None) -> Plan:
@@ -87,22 +61,20 @@ def read_plan(root: Path | None = None) -> tuple[Plan | None, list[str]]:
 def _read(folder: Path, path: Path, shape: type[_M], problems: list[str]) -> _M | None:
     name = (FOLDER / path.relative_to(folder)).as_posix()
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+        file = read_yaml(path, name)
     except FileNotFoundError:
         problems.append(f"{name} is missing")
         return None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        problems.append(f"{name} is not valid YAML: {' '.join(str(error).split())}")
+    except ConfigError as error:
+        problems.append(str(error))
         return None
-    if not isinstance(content, dict):
+    if not isinstance(file.content, dict):
         problems.append(f"{name} must hold a mapping")
         return None
     try:
-        return shape.model_validate(content)
+        return shape.model_validate(file.content)
     except ValidationError as error:
-        for item in error.errors(include_url=False):
-            where = ".".join(str(step) for step in item["loc"])
-            problems.append(f"{name}: {where}: {item['msg'][0].lower()}{item['msg'][1:]}")
+        problems += file.problems(error, shape)
         return None
 
 
