@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from traceback import format_tb
 from typing import NamedTuple
 from urllib.parse import parse_qs
 
@@ -18,10 +19,11 @@ from ingestion.collector.dialects import Document, Match, Request, Route, match,
 from ingestion.collector.door import Door
 from ingestion.collector.enrich import Enricher
 from ingestion.collector.limits import MAX_BODY_BYTES, Body, ClientGone, inflate, read_body
+from ingestion.collector.metrics import CONTENT_TYPE, Metrics
 from ingestion.collector.problems import Problem
 from ingestion.collector.rate_limits import RateLimits
 from ingestion.collector.refusals import Refusals
-from ingestion.collector.wal import DRAINING, Wal
+from ingestion.collector.wal import DRAINING, Trouble, Wal
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -79,6 +81,7 @@ class Collector:
         wal: Wal,
         refusals: Refusals,
         status: Callable[[], dict[str, object]],
+        metrics: Metrics,
     ) -> None:
         self._enricher = enricher
         self._door = door
@@ -87,6 +90,7 @@ class Collector:
         self._refusals = refusals
         self._rates = RateLimits()
         self._status = status
+        self._metrics = metrics
         self._in_flight = 0
         self._is_draining = False
         self._idle = asyncio.Event()
@@ -95,7 +99,12 @@ class Collector:
         """The answer to a request; None if the client has gone. Never raises."""
         self._in_flight += 1
         try:
-            return await self._handle(head, body)
+            path = head.path.rstrip("/")
+            found = match(path)
+            answer = self._other(path) if found is None else await self._handle(path, found, head, body)
+            route = "other" if found is None else _route_name(path, found)
+            self._metrics.requests[route, 0 if answer is None else answer.status] += 1
+            return answer
         finally:
             self._in_flight -= 1
             if self._is_draining and not self._in_flight:
@@ -110,11 +119,7 @@ class Collector:
             except TimeoutError:
                 _log.warning("%d requests were not complete after %.0f s", self._in_flight, seconds)
 
-    async def _handle(self, head: Head, body: Body) -> Answer | None:
-        path = head.path.rstrip("/")
-        found = match(path)
-        if found is None:
-            return self._other(path)
+    async def _handle(self, path: str, found: Match, head: Head, body: Body) -> Answer | None:
         route = found.routes.get(head.method)
         if route is not None:
             return await self._collect(route, found, _Attempt(path), head, body)
@@ -129,14 +134,21 @@ class Collector:
             return Answer(200, _SUCCESS, await self._accept(route, found, attempt, head, body))
         except Problem as problem:
             if not problem.kept:
-                self._refusals.note(problem, attempt.path, attempt.key, attempt.size)
+                self._refuse(problem, attempt)
             return _problem(problem)
         except ClientGone:
             gone = Problem(400, "truncated_body", "The client closed the connection before its body was complete.")
-            self._refusals.note(gone, attempt.path, attempt.key, attempt.size)
+            self._refuse(gone, attempt)
             return None
-        except Exception:
-            _log.exception("a request to %s failed because of a mistake in this program", attempt.path)
+        except Exception as error:
+            # Without the error's own words: they may quote what was sent.
+            place = "".join(format_tb(error.__traceback__))
+            _log.error(
+                "a request to %s failed because of a mistake in this program: %s\n%s",
+                _route_name(attempt.path, found),
+                type(error).__name__,
+                place,
+            )
             return _problem(Problem(500, "internal_error", "The collector made a mistake. Send it again."))
 
     async def _accept(self, route: Route, found: Match, attempt: _Attempt, head: Head, body: Body) -> bytes:
@@ -169,7 +181,12 @@ class Collector:
         verdicts = self._door.judge(read, key.tenant, key.source, received_at)
         record = records.encode(key.tenant, key.source, received_at, len(read.items), verdicts)
         await self._wal.append(record)
+        self._metrics.judged(verdicts)
         return answer(verdicts, read.is_batch)
+
+    def _refuse(self, problem: Problem, attempt: _Attempt) -> None:
+        self._metrics.refused_requests[problem.code] += 1
+        self._refusals.note(problem, attempt.path, attempt.key, attempt.size)
 
     async def _admit(self, token: str, route: Route) -> WriteKey:
         """The key, if it is valid and may send events now. Raises Problem (401, 429, 503)."""
@@ -179,9 +196,7 @@ class Collector:
         return key
 
     def _refuse_in_trouble(self) -> None:
-        if self._is_draining:
-            raise DRAINING.problem()
-        trouble = self._wal.trouble
+        trouble = self._trouble
         if trouble is not None:
             raise trouble.problem()
 
@@ -190,11 +205,23 @@ class Collector:
             return Answer(200, _JSON, b'{"status":"alive"}')
         if path == "/health/ready":
             return self._ready()
+        if path == "/metrics":
+            return self._counts()
         message = "There is nothing at this address. Events go to POST /v1/batch, /v1/track or /api/analytics/track."
         return _problem(Problem(404, "not_found", message))
 
+    @property
+    def _trouble(self) -> Trouble | None:
+        return DRAINING if self._is_draining else self._wal.trouble
+
+    def _counts(self) -> Answer:
+        trouble = self._trouble
+        code = None if trouble is None else trouble.code
+        text = self._metrics.text(self._status(), self._keys.age, code, self._in_flight)
+        return Answer(200, ((b"content-type", CONTENT_TYPE.encode()),), text)
+
     def _ready(self) -> Answer:
-        trouble = DRAINING if self._is_draining else self._wal.trouble
+        trouble = self._trouble
         document: dict[str, object] = {"keys_age_seconds": round(self._keys.age, 1), **self._status()}
         if trouble is None:
             return Answer(200, _JSON, msgspec.json.encode({"status": "ready", **document}))
@@ -206,6 +233,12 @@ class Collector:
 def _body_limit(key: WriteKey | None) -> int:
     """How large a body may be. A key that stands in the body itself comes too late to allow more."""
     return MAX_BODY_BYTES if key is None or key.body_bytes is None else key.body_bytes
+
+
+def _route_name(path: str, found: Match) -> str:
+    """The address as it is declared: what stands in its named parts may be a key."""
+    values = {value: f"{{{name}}}" for name, value in found.parameters.items()}
+    return "/".join(values.get(part, part) for part in path.split("/")) if values else path
 
 
 def _refuse_key_in_url(query: bytes) -> None:

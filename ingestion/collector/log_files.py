@@ -47,12 +47,16 @@ class LogFile:
         """Whether it holds no record."""
         return self.durable == frames.HEADER_SIZE
 
-    def append(self, records: Sequence[bytes]) -> None:
-        """Append records as one frame; when this returns they are on the disk. Raises OSError; then call `trim`."""
+    def append(self, records: Sequence[bytes]) -> int:
+        """Append records as one frame; when this returns they are on the disk, in so many bytes.
+
+        Raises OSError; then call `trim`.
+        """
         data = frames.frame(self._id, records)
         self._write(data)
         self._sync(self._fd)
         self.durable += len(data)
+        return len(data)
 
     def trim(self) -> None:
         """Cut off what a failed append may have left: nobody was told that it is there. Raises OSError."""

@@ -22,6 +22,7 @@ from ingestion.collector.door import Door
 from ingestion.collector.enrich import Enricher
 from ingestion.collector.flusher import FLUSH_SECONDS, Flusher
 from ingestion.collector.landing_process import LandingProcess
+from ingestion.collector.metrics import Metrics
 from ingestion.collector.refusals import Refusals
 from ingestion.collector.suppression_ring import SuppressionRing
 from ingestion.collector.wal import Wal
@@ -99,6 +100,8 @@ class _Life:
             raise AlmanacError(
                 f"the log folder {folder} cannot be written: {error.strerror or error}; see to it"
             ) from error
+        self._metrics = Metrics()
+        self._wal.on_committed = self._metrics.committed
         self._keys = KeyRing(partial(active_keys, state))
         self._suppressed = SuppressionRing(
             partial(suppression_version, state), partial(suppressed_ids, state, settings.suppression_secret)
@@ -122,6 +125,7 @@ class _Life:
             wal=self._wal,
             refusals=self._refusals,
             status=self._flusher.status,
+            metrics=self._metrics,
         )
         server = _server(server_name, collector, listening)
         self._flusher.start()

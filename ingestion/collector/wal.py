@@ -55,6 +55,7 @@ class Wal:
         """Mend what an earlier process left, and begin a new file. Raises OSError if the folder cannot be written."""
         self.folder = folder
         self.on_sealed: Callable[[], None] = lambda: None
+        self.on_committed: Callable[[int, int, float], None] = lambda _requests, _bytes, _seconds: None
         self._sync = sync
         self._file_bytes = file_bytes
         self._run = time.time_ns() // 1000
@@ -153,14 +154,16 @@ class Wal:
     def _write(self, group: list[bytes]) -> None:
         if self._trouble is not None:
             raise OSError(self._trouble.message)
+        began = time.perf_counter()
         try:
-            self._file.append(group)
+            size = self._file.append(group)
         except OSError as error:
             # The system reports a failed write of a page once and then calls the page clean: to sync again would
             # "succeed" without the data. So nothing is accepted until a new file can be written.
             self._trouble = STORAGE_ERROR
             _log.error("%s cannot be written: %s; answering 503 until it can", self._file.path, error.strerror or error)
             raise
+        self.on_committed(len(group), size, time.perf_counter() - began)
         if self._file.durable >= self._file_bytes:
             self._rotate()
 
