@@ -18,7 +18,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev demo dagster test test-fast test-deep check check-python check-types check-imports check-sql \
-        check-models check-almanac format parse lock docs bench bench-collector clean distclean
+        check-models check-almanac format parse lock docs bench bench-collector bench-landing clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -136,6 +136,9 @@ bench-collector: $(VENV)/.ready-dev ## Compare the collector with nginx and a Fa
 
 bench: $(VENV)/.ready-dev ## Compare a full build with hand-written SQL (1 million events)
 	@$(PY) -m benchmarks.build $(ARGS)
+
+bench-landing: $(VENV)/.ready-dev ## Landing: events per CPU second from the log to Parquet, and of DuckDB's JSON reader
+	@$(PY) -m benchmarks.landing $(ARGS)
 
 clean: ## Remove caches and what tools left behind; keep .venv and data
 	@rm -rf target logs build almanac.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

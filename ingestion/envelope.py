@@ -8,7 +8,7 @@ raises for what a message holds.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -40,6 +40,18 @@ class Arrival:
     reasons: tuple[Reason, ...] = ()
     identity_required: bool = True
     warnings: tuple[str, ...] = ()
+
+
+class Unread(Protocol):
+    """One event as the log keeps it: its JSON text, not decoded yet."""
+
+    received_at: datetime
+    raw: bytes
+    reasons: tuple[Reason, ...]
+    warnings: tuple[str, ...]
+
+    def arrival(self) -> Arrival:
+        """The event, decoded as far as that is possible."""
 
 
 class EventRow(NamedTuple):
@@ -158,14 +170,14 @@ def _row(
         times.sent_at,
         received_at,
         times.quality,
-        _text(warnings) if warnings else None,
-        _text(context) if context else None,
-        _text(judged.properties),
+        json_text(warnings) if warnings else None,
+        json_text(context) if context else None,
+        json_text(judged.properties),
         judged.typed,
     )
 
 
-def _text(value: Any) -> str:
+def json_text(value: Any) -> str:
     """JSON text of a value, which must not hold the character NUL."""
     encoded = _encode(value)
     if _NUL in encoded:

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from almanac.errors import AlmanacError
 from almanac.settings import Settings
-from ingestion.envelope import Arrival
+from ingestion.envelope import Arrival, Unread
 from ingestion.lake_commit import NewFile, commit_files, landing_files, new_file
 from ingestion.lake_compact import Compacted, compact, plan
 from ingestion.lake_intents import clean_up
@@ -74,7 +74,7 @@ class Lake:
         self,
         tenant: str,
         source: str,
-        arrivals: Sequence[Arrival],
+        arrivals: Sequence[Arrival | Unread],
         *,
         content_hash: str,
         received: Mapping[date, int],

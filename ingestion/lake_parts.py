@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from uuid import UUID
 
-from ingestion.envelope import Arrival
+from ingestion.envelope import Arrival, Unread
 from ingestion.tracking_plan.values import to_utc
 
 
@@ -16,12 +16,14 @@ class Part:
 
     day: date
     file_id: UUID
-    arrivals: list[Arrival] = field(default_factory=list)
+    arrivals: list[Arrival | Unread] = field(default_factory=list)
 
 
-def split(tenant: str, source: str, content_hash: str, arrivals: Sequence[Arrival], days: Iterable[date]) -> list[Part]:
+def split(
+    tenant: str, source: str, content_hash: str, arrivals: Sequence[Arrival | Unread], days: Iterable[date]
+) -> list[Part]:
     """The parts of a landing, one per UTC day of arrival or of a count, in the order of the days."""
-    by_day: dict[date, list[Arrival]] = {day: [] for day in days}
+    by_day: dict[date, list[Arrival | Unread]] = {day: [] for day in days}
     for arrival in arrivals:
         by_day.setdefault(to_utc(arrival.received_at).date(), []).append(arrival)
     return [Part(day, file_id(tenant, source, content_hash, day), by_day[day]) for day in sorted(by_day)]

@@ -17,7 +17,6 @@ from almanac.errors import AlmanacError
 from ingestion.collector import records
 from ingestion.collector.log_files import damaged_files, load
 from ingestion.collector.wal import Wal
-from ingestion.envelope import Arrival
 
 if TYPE_CHECKING:  # the collector lands through another process and needs no Parquet
     from ingestion.lake import Lake
@@ -33,7 +32,7 @@ _log = logging.getLogger("almanac.collector")
 class _Group:
     """What one source of one tenant sent, and how many events were counted and dropped at the door per UTC day."""
 
-    arrivals: list[Arrival] = field(default_factory=list)
+    arrivals: list[records.Logged] = field(default_factory=list)
     received: dict[date, int] = field(default_factory=lambda: defaultdict(int))
     suppressed: dict[date, int] = field(default_factory=lambda: defaultdict(int))
 
@@ -56,7 +55,7 @@ def land_file(lake: "Lake", path: Path) -> tuple[int, int]:
     for data in content.records:
         record = records.decode(data)
         group = groups[record.tenant, record.source]
-        group.arrivals += records.arrivals(record)
+        group.arrivals += records.logged(record)
         day = record.received_at.astimezone(UTC).date()
         group.received[day] += record.found
         group.suppressed[day] += record.suppressed

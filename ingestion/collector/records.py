@@ -1,6 +1,7 @@
 """What the log keeps of one request: whose it was, when it came, how many events it held, and each of them."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
@@ -13,7 +14,7 @@ from ingestion.tracking_plan import Reason
 FORMAT = 1
 
 
-class Event(msgspec.Struct, array_like=True, frozen=True):
+class Event(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """One event: its JSON, the door's own reasons to refuse it as (field, code, message), and what it noted."""
 
     raw: bytes
@@ -53,16 +54,34 @@ def decode(data: bytes) -> Record:
     return record
 
 
-def arrivals(record: Record) -> list[Arrival]:
-    """The events of a record as they are landed."""
-    return [_arrival(record.received_at, event) for event in record.events]
+@dataclass(slots=True)
+class Logged:
+    """One event of the log, to be read when it is landed."""
+
+    received_at: datetime
+    raw: bytes
+    reasons: tuple[Reason, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    def arrival(self) -> Arrival:
+        """The event as it is landed: bytes that are no JSON object are landed as they are."""
+        try:
+            message = read(self.raw)
+        except Unreadable:
+            message = None
+        content = message if isinstance(message, dict) else self.raw
+        return Arrival(self.received_at, content, self.reasons, warnings=self.warnings)
 
 
-def _arrival(received_at: datetime, event: Event) -> Arrival:
-    reasons = tuple(Reason(*reason) for reason in event.reasons)
-    try:
-        message = read(event.raw)
-    except Unreadable:
-        message = None
-    content = message if isinstance(message, dict) else event.raw
-    return Arrival(received_at, content, reasons, warnings=tuple(event.warnings))
+def logged(record: Record) -> list[Logged]:
+    """The events of a record, not decoded yet."""
+    received_at = record.received_at
+    return [
+        Logged(
+            received_at,
+            event.raw,
+            tuple(Reason(*reason) for reason in event.reasons) if event.reasons else (),
+            tuple(event.warnings),
+        )
+        for event in record.events
+    ]

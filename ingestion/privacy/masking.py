@@ -43,11 +43,12 @@ def suspects(rows: Mapping[int, EventRow | QuarantineRow]) -> Iterator[int]:
     places = list(rows)
     texts = [row.properties if isinstance(row, EventRow) else row.payload for row in rows.values()]
     contexts = [row.context if isinstance(row, EventRow) else row.event for row in rows.values()]
-    found = pc.or_kleene(_matching(texts), _matching(contexts))
+    found = pc.or_kleene(suspicious(texts), suspicious(contexts))
     yield from (places[at] for at in pc.indices_nonzero(found).to_pylist())
 
 
-def _matching(texts: Sequence[str | None]) -> pa.Array:
+def suspicious(texts: Sequence[str | bytes | None]) -> pa.Array:
+    """For each stored text, whether something in it may have to be masked."""
     return pc.match_substring_regex(pa.array(texts, pa.string()), SUSPECT)
 
 

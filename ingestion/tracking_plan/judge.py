@@ -48,7 +48,7 @@ def judge(plan: Plan, tenant: str, message: dict[str, Any]) -> Judged:
     if known is None:
         return Judged(None, None, properties, typed, tuple(reasons), tuple(warnings))
     if known.rename:
-        properties = _renamed(properties, known.rename)
+        properties = renamed(properties, known.rename)
     known.check(properties, typed, reasons, warnings)
     return Judged(known.event, known.original, properties, typed, tuple(reasons), tuple(warnings))
 
@@ -84,7 +84,7 @@ def _properties(kind: object, message: dict[str, Any], reasons: list[Reason]) ->
     elif type(given) is not dict:
         reasons.append(Reason(where, "wrong_type", f"{where} must be an object"))
         given = {}
-    beside = _BESIDE.get(kind) if type(kind) is str else None
+    beside = BESIDE.get(kind) if type(kind) is str else None
     if beside is None:
         return given
     properties = dict(given)
@@ -96,7 +96,7 @@ def _properties(kind: object, message: dict[str, Any], reasons: list[Reason]) ->
 
 
 # Type -> (field of the message, property it becomes): what belongs to the event but stands beside its properties.
-_BESIDE: dict[str, tuple[tuple[str, str], ...]] = {
+BESIDE: dict[str, tuple[tuple[str, str], ...]] = {
     "page": (("name", "name"), ("category", "category")),
     "screen": (("name", "name"), ("category", "category")),
     "group": (("groupId", "group_id"),),
@@ -104,8 +104,11 @@ _BESIDE: dict[str, tuple[tuple[str, str], ...]] = {
 }
 
 
-def _renamed(properties: dict[str, Any], rename: Mapping[str, str]) -> dict[str, Any]:
+def renamed(properties: dict[str, Any], rename: Mapping[str, str]) -> dict[str, Any]:
     """Properties under canonical names. Where a message has both names, the canonical one keeps its value."""
+    simply = {rename.get(name, name): value for name, value in properties.items()}
+    if len(simply) == len(properties):
+        return simply
     renamed: dict[str, Any] = {}
     for name, value in properties.items():
         canonical = rename.get(name, name)

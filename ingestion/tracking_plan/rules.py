@@ -120,7 +120,7 @@ def _message_problems(plan: Plan) -> Iterator[str]:
     for event, contract in plan.events.items():
         reasons: list[Reason] = []
         warnings: list[str] = []
-        plan.judges.events[event](contract.example, {}, reasons, warnings)
+        plan.judges.events[event].check(contract.example, {}, reasons, warnings)
         for reason in reasons:
             yield f"{_WHERE}/{event}.yml: example.{reason.field}: {reason.message}"
         for warning in warnings:

@@ -118,7 +118,7 @@ def test_a_name_that_stands_twice_counts_by_its_last_value_and_is_noted() -> Non
     assert (twice.warnings, b"hidden" in twice.raw) == (("duplicate_key",), False)
     assert (once.raw, once.warnings) == (spaced, ())
     record = records.decode(records.encode("rentals", "web", NOW, 2, [twice, once]))
-    row = to_row(PLAN, "rentals", "web", records.arrivals(record)[0])
+    row = to_row(PLAN, "rentals", "web", records.logged(record)[0].arrival())
     assert isinstance(row, EventRow)
     assert "duplicate_key" in json.loads(row.warnings or "[]")
 
@@ -194,7 +194,7 @@ def test_the_landing_accepts_what_the_door_accepted_and_refuses_what_it_refused(
     verdicts = batch(*events, sentAt=sent_at, context=context)
     record = records.decode(records.encode("rentals", "web", NOW, len(events), verdicts))
     assert (record.tenant, record.source, record.received_at, record.found) == ("rentals", "web", NOW, len(events))
-    for verdict, arrival in zip(verdicts, records.arrivals(record), strict=True):
+    for verdict, arrival in zip(verdicts, (event.arrival() for event in records.logged(record)), strict=True):
         row = to_row(PLAN, "rentals", "web", arrival)
         assert isinstance(row, QuarantineRow) is bool(verdict.reasons)
         if isinstance(row, QuarantineRow):

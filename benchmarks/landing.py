@@ -1,0 +1,143 @@
+"""From the log to typed Parquet, against the fastest thing we know: `python -m benchmarks.landing`.
+
+Three sides take turns on the same events in one process: the landing as the collector does it; the same with every
+event judged the careful way; and DuckDB, which reads the events as JSON with the same typed columns and writes them as
+Parquet on one thread, judging nothing. The last is the limit.
+"""
+
+import argparse
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
+from pathlib import Path
+
+import duckdb
+
+from almanac.settings import Settings
+from almanac.tables import text_table
+from benchmarks.clock import Clock, Took
+from benchmarks.web_traffic import raw_events
+from ingestion.collector import records
+from ingestion.collector.door import Verdict
+from ingestion.collector.flusher import land_file
+from ingestion.collector.log_files import LogFile, load
+from ingestion.lake import Lake
+from ingestion.tracking_plan import load_plan
+
+GOAL = 200_000
+BATCH = 50  # events of one request
+
+PLAN = load_plan()
+Work = Callable[[Path], int]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the comparison and print it; 1 if a side landed another number of events."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.landing", description=__doc__)
+    parser.add_argument("--events", type=int, default=100_000, help="events in the log (default: 100,000)")
+    parser.add_argument("--odd", type=float, default=0.03, help="share of events that are late (default: 0.03)")
+    parser.add_argument("--runs", type=int, default=3, help="times each side runs; the best one counts (default: 3)")
+    options = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        log, lines, size = _log(place, raw_events(options.events, options.odd))
+        sides: dict[str, Work] = {
+            "landing": lambda home: _land(log, home),
+            "landing, every event the careful way": lambda home: _land_carefully(log, home),
+            "DuckDB, JSON to Parquet (the limit)": lambda home: _duckdb(lines, home),
+        }
+        took: dict[str, list[Took]] = {name: [] for name in sides}
+        for run in range(options.runs):
+            for number, (name, work) in enumerate(sides.items()):
+                home = place / f"{run}-{number}"
+                home.mkdir()
+                clock = Clock()
+                landed = work(home)
+                took[name].append(clock.took())
+                if landed != options.events:
+                    sys.stderr.write(f"{name} landed {landed:,} of {options.events:,} events\n")
+                    return 1
+                shutil.rmtree(home)
+    best = {name: min(times, key=lambda t: t.cpu) for name, times in took.items()}
+    rows = [(name, f"{options.events / t.cpu:,.0f}", f"{t.wall:.2f}") for name, t in best.items()]
+    head = ["", "events per CPU second", "wall s"]
+    say = sys.stdout.write
+    say(f"{options.events:,} events of {size:.0f} bytes, {options.odd:.0%} of them late, best of {options.runs}\n\n")
+    say(text_table(head, rows, right=head[1:]) + "\n\n")
+    ours, careful, limit = (best[name].cpu for name in sides)
+    say(f"of the limit         {limit / ours:.0%}\n")
+    say(f"of the careful way   {careful / ours:.1f} times as fast\n")
+    say(f"goal                 {GOAL:,} events per CPU second: {options.events / ours / GOAL:.0%} of it\n")
+    return 0
+
+
+def _log(place: Path, events: Iterable[tuple[object, bytes]]) -> tuple[Path, Path, float]:
+    """A sealed log file with these events, the same as lines of JSON, and the bytes of one event on average."""
+    log, lines = place / "wal-1-000001.log", place / "events.jsonl"
+    file = LogFile(log, sync=lambda _: None)
+    total = count = 0
+    source = iter(events)
+    with lines.open("wb") as out:
+        while batch := list(islice(source, BATCH)):
+            received_at = batch[0][0]
+            verdicts = [Verdict(raw) for _, raw in batch]
+            file.append([records.encode("rentals", "web", received_at, len(batch), verdicts)])  # type: ignore[arg-type]
+            for _, raw in batch:
+                out.write(raw + b"\n")
+                total, count = total + len(raw), count + 1
+    file.close()
+    return log, lines, total / count
+
+
+def _land(log: Path, home: Path) -> int:
+    accepted, _ = land_file(Lake.open(Settings.for_home(home), PLAN), log)
+    return accepted
+
+
+def _land_carefully(log: Path, home: Path) -> int:
+    """As `land_file`, with each event decoded before it is landed."""
+    content = load(log)
+    decoded = [records.decode(data) for data in content.records]
+    arrivals = [event.arrival() for record in decoded for event in records.logged(record)]
+    lake = Lake.open(Settings.for_home(home), PLAN)
+    received = {decoded[0].received_at.date(): len(arrivals)}
+    return lake.land("rentals", "web", arrivals, content_hash=content.sha256, received=received).accepted
+
+
+def _duckdb(lines: Path, home: Path) -> int:
+    """What a reader of JSON would write: typed columns for what the plan declares, text for context and properties."""
+    known = ["type", "event", "name", "messageId", "userId", "anonymousId", "timestamp", "sentAt"]
+    columns = dict.fromkeys(known, "varchar") | {"timestamp": "timestamp", "sentAt": "timestamp", "messageId": "uuid"}
+    texts = "property_id property_type city q path title booking_id currency"
+    properties = dict.fromkeys(texts.split(), "varchar") | {
+        "price_per_night": "decimal(18,4)",
+        "total": "decimal(18,4)",
+    }
+    properties |= {"hits": "bigint", "nights": "bigint"}
+    context = {
+        "library": "struct(name varchar, version varchar)",
+        "device": "struct(type varchar)",
+        "os": "struct(name varchar)",
+        "campaign": "struct(source varchar, medium varchar, name varchar)",
+        "page": "struct(path varchar, url varchar, title varchar, referrer varchar)",
+        "locale": "varchar",
+    }
+    for name, fields in (("properties", properties), ("context", context)):
+        columns[name] = f"struct({', '.join(f'{field} {kind}' for field, kind in fields.items())})"
+    spec = "{" + ", ".join(f"'{name}': '{kind}'" for name, kind in columns.items()) + "}"
+    target = home / "events.parquet"
+    with duckdb.connect(config={"threads": "1"}) as connection:
+        connection.execute(
+            f"copy (select * exclude (context, properties), properties, context"
+            f" from read_json('{lines}', format = 'newline_delimited', columns = {spec}))"
+            f" to '{target}' (format parquet, compression zstd)"
+        )
+        row = connection.execute("select count(*) from read_parquet(?)", [str(target)]).fetchone()
+    assert row
+    return int(row[0])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
