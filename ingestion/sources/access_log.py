@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from itertools import islice
 
+from ingestion.privacy.cleaning import truncated
 from ingestion.sources.delivered import Delivered
 from ingestion.sources.file_rows import PART, RowReader
 from ingestion.sources.problems import FileProblem, shown
@@ -16,7 +17,10 @@ WORDS = "no line of an access log in combined format"
 
 
 class AccessLogReader(RowReader):
-    """Rows of an access log. Anyone can write into a log, so a line that does not fit is kept and quarantined."""
+    """Rows of an access log. Anyone can write into a log, so a line that does not fit is kept and quarantined.
+
+    A host given as its address loses the last part of it, as at the collector's door.
+    """
 
     def line_of(self, file: Delivered, row: int) -> int | None:
         """The line on which a row stands: empty lines are no rows."""
@@ -40,7 +44,8 @@ class AccessLogReader(RowReader):
         for _, row, text in _lines(file):
             values = parse(text)
             if values is None:
-                unreadable[row] = text
+                address, space, rest = text.partition(" ")
+                unreadable[row] = f"{truncated(address) or address}{space}{rest}"
             else:
                 yield [row, *(values[name] for name in self._types)]
 
@@ -69,7 +74,7 @@ def parse(line: str) -> dict[str, str | None] | None:
     asked = _REQUEST.fullmatch(request)  # what is no request (a scanner's bytes) is kept as it is
     method, path, query, protocol = asked.groups() if asked else (None, None, None, None)
     values = {
-        "host": host,
+        "host": truncated(host) or host,
         "ident": ident,
         "remote_user": user,
         "requested_at": requested_at,

@@ -5,10 +5,11 @@ name, compressed otherwise or on another day lands nothing. An event is known by
 declares one, else by that hash and its row number; two equal rows of one file are two events.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Mapping as Map
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import partial
 from hashlib import md5
 from heapq import merge
 from itertools import islice
@@ -62,12 +63,15 @@ class Ingested:
 class FileSource:
     """One file source. Use it as a context manager: it holds databases in memory."""
 
-    def __init__(self, mapping: Mapping, plan: Plan, lake: Lake, suppression: Suppression | None = None) -> None:
-        """Raises AlmanacError for an expression that does not fit the columns."""
+    def __init__(
+        self, mapping: Mapping, plan: Plan, lake: Lake, suppression: Callable[[], Suppression] = Suppression
+    ) -> None:
+        """`suppression` tells who is suppressed now. Raises AlmanacError for an expression that does not fit."""
         self._mapping = mapping
         self._plan = plan
         self._lake = lake
-        self._suppression = suppression or Suppression()
+        self._suppressed_now = suppression
+        self._suppression = suppression()
         self._clock = Clock(mapping.time_zone)
         self._expressions = Expressions(mapping, plan)
         self._reader = reader_of(mapping)
@@ -78,7 +82,7 @@ class FileSource:
         """The file source `ingestion/sources/files/<name>.yml`. Raises AlmanacError if its mapping is wrong."""
         plan = plan or load_plan(settings.root)
         mapping = load_mapping(settings.root, name, plan)
-        return cls(mapping, plan, lake or Lake.open(settings, plan), load_suppression(settings))
+        return cls(mapping, plan, lake or Lake.open(settings, plan), partial(load_suppression, settings))
 
     @property
     def format(self) -> Format:
@@ -98,7 +102,7 @@ class FileSource:
         """Land every file; one that is malformed is named among the failures and the others land all the same."""
         files = list(paths)
         results, failures = [], []
-        self._landed = self._landings()
+        self._landed, self._suppression = self._landings(), self._suppressed_now()
         with progress(f"Ingesting {self._mapping.source}", len(files), "files") as said:
             for path in files:
                 try:
@@ -110,7 +114,8 @@ class FileSource:
 
     def ingest_file(self, path: Path, received_at: datetime | None = None) -> FileResult:
         """Land one file, received at `received_at` (aware; by default now). Raises FileProblem; nothing landed then."""
-        self._landed = self._landings()  # others may have landed meanwhile
+        # Others may have landed, and asked to be forgotten, meanwhile.
+        self._landed, self._suppression = self._landings(), self._suppressed_now()
         return self._ingest(path, (received_at or datetime.now(UTC)).astimezone(UTC))
 
     def _ingest(self, path: Path, received_at: datetime) -> FileResult:

@@ -187,7 +187,7 @@ def test_what_is_no_parquet_file_is_named(ingest: Ingest, content: bytes) -> Non
 def test_a_line_of_a_log_is_read_whole() -> None:
     found = access_log.parse(SEEN)
     assert found is not None
-    assert (found["host"], found["ident"], found["remote_user"]) == ("10.0.0.1", None, "ann")
+    assert (found["host"], found["ident"], found["remote_user"]) == ("10.0.0.0", None, "ann")
     assert (found["requested_at"], found["status"], found["bytes"]) == ("2026-05-17T10:05:03+02:00", "200", "203")
     assert (found["method"], found["path"], found["query"], found["protocol"]) == ("GET", "/a", "b=1", "HTTP/1.1")
     assert (found["referrer"], found["user_agent"]) == ("http://x.example/", 'Firefox \\"5\\"')
