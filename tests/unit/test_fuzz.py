@@ -137,7 +137,7 @@ def test_a_damaged_record_is_refused_or_has_the_shape_of_one(seconds: float) -> 
         except (ValueError, msgspec.MsgspecError):
             continue
         assert (record.format, type(record.tenant), type(record.found)) == (records.FORMAT, str, int)
-        assert len(records.arrivals(record)) == len(record.events)
+        assert len(records.logged(record)) == len(record.events)
 
 
 # --- JSON bodies ------------------------------------------------------------------------------------------------------
@@ -189,8 +189,8 @@ def test_a_damaged_body_is_a_problem_or_events_that_the_landing_judges_as_the_do
         verdicts = door.judge(found, "rentals", "web", NOW)
         record = records.decode(records.encode("rentals", "web", NOW, len(found.items), verdicts))
         assert len(verdicts) == record.found == len(record.events)
-        for verdict, arrival in zip(verdicts, records.arrivals(record), strict=True):
-            row = to_row(PLAN, "rentals", "web", arrival, origin="f/0")
+        for verdict, logged in zip(verdicts, records.logged(record), strict=True):
+            row = to_row(PLAN, "rentals", "web", logged.arrival(), origin="f/0")
             assert isinstance(row, EventRow) is not bool(verdict.reasons)
             json.dumps(row, default=str).encode()  # nothing in it that cannot be stored
             if isinstance(row, EventRow):
