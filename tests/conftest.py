@@ -13,8 +13,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 NO_DATA = "the folder of real data sets is absent"
+NO_DISK = "a small disk cannot be mounted by this user"  # tests/disks.py
 # The reasons for which a test may be skipped even in CI. Everything else must run there.
-EXPECTED_SKIPS = (NO_DATA,)
+EXPECTED_SKIPS = (NO_DATA, NO_DISK)
 
 _KEPT = frozenset({"ALMANAC_TEST_DATA", "ALMANAC_TEST_POSTGRES"})
 

@@ -5,6 +5,7 @@ runs in a thread of its own, and what arrives meanwhile forms the next group.
 """
 
 import asyncio
+import errno
 import logging
 import os
 import time
@@ -17,11 +18,13 @@ from typing import NamedTuple
 
 from ingestion.collector.log_files import LogFile, Sync, has_room, mend
 from ingestion.collector.problems import Problem, unavailable
+from ingestion.collector.reserve import Reserve
 
 FILE_BYTES = 16 * 1024 * 1024  # a file of this size is sealed at once; about 20,000 events
 GROUP_BYTES = 16 * 1024 * 1024
 WAITING_BYTES = 64 * 1024 * 1024
 BACKLOG_BYTES = 4 * 1024 * 1024 * 1024
+LOOK_BYTES = 1024 * 1024  # after so much was written, look again how full the disk is
 
 _log = logging.getLogger("almanac.collector")
 
@@ -65,6 +68,10 @@ class Wal:
         self._waiting_bytes = 0
         self._is_committing = False
         self._trouble: Trouble | None = None
+        self._unwatched_bytes = 0
+        self._reserve = Reserve(folder)
+        if not self._reserve.take():
+            _log.warning("there is no room for a reserve in %s: free some disk space", folder)
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="wal")
         self._file = self._new_file()
 
@@ -162,10 +169,15 @@ class Wal:
             # "succeed" without the data. So nothing is accepted until a new file can be written.
             self._trouble = STORAGE_ERROR
             _log.error("%s cannot be written: %s; answering 503 until it can", self._file.path, error.strerror or error)
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                self._reserve.give_up()
             raise
         self.on_committed(len(group), size, time.perf_counter() - began)
+        self._unwatched_bytes += size
         if self._file.durable >= self._file_bytes:
             self._rotate()
+        elif self._unwatched_bytes > LOOK_BYTES:
+            self._watch_room()
 
     def _rotate(self) -> None:
         if self._trouble is not None:
@@ -183,8 +195,10 @@ class Wal:
 
     def _watch_room(self) -> None:
         """Refuse before the disk is full, while there is room to land what was accepted."""
+        self._unwatched_bytes = 0
         if not self._has_room():
             self._trouble = STORAGE_FULL
+            self._reserve.give_up()
             _log.error("%s bytes wait to be landed, or the disk is nearly full: answering 503", self.backlog_bytes)
 
     def _has_room(self) -> bool:
@@ -192,7 +206,10 @@ class Wal:
 
     def _recover(self) -> None:
         try:
-            if not self._has_room():
+            if not (self._has_room() and self._reserve.take()):
+                return
+            if not self._has_room():  # with the reserve
+                self._reserve.give_up()
                 return
             self._file.trim()
             fresh = self._new_file()
@@ -206,6 +223,7 @@ class Wal:
     def _finish(self) -> None:
         failed = self._trouble is STORAGE_ERROR
         self._trouble = DRAINING
+        self._reserve.give_up()  # for the last landings; the next start takes it again
         try:
             if failed:
                 self._file.trim()

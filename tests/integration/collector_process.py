@@ -28,7 +28,12 @@ class CollectorProcess:
     """`almanac collect` on a home folder. `url` is where it answers."""
 
     def __init__(
-        self, home: Path, flush_seconds: float = 0.2, wrapper: tuple[str, ...] = (), options: tuple[str, ...] = ()
+        self,
+        home: Path,
+        flush_seconds: float = 0.2,
+        wrapper: tuple[str, ...] = (),
+        options: tuple[str, ...] = (),
+        **environment: str,
     ) -> None:
         """Start it, as a child of the program `wrapper` if there is one; `wait` returns once it answers."""
         self._lock = home / "collector" / "lock"
@@ -36,7 +41,7 @@ class CollectorProcess:
         self.process = subprocess.Popen(
             [*command, "--flush-seconds", str(flush_seconds), *options],
             cwd=ROOT,
-            env={**os.environ, "ALMANAC_HOME": str(home)},
+            env={**os.environ, "ALMANAC_HOME": str(home), **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -97,10 +102,14 @@ class CollectorProcess:
 
 @contextmanager
 def running(
-    home: Path, flush_seconds: float = 0.2, wrapper: tuple[str, ...] = (), options: tuple[str, ...] = ()
+    home: Path,
+    flush_seconds: float = 0.2,
+    wrapper: tuple[str, ...] = (),
+    options: tuple[str, ...] = (),
+    **environment: str,
 ) -> Iterator[CollectorProcess]:
     """A collector that answers, for as long as the context lasts."""
-    collector = CollectorProcess(home, flush_seconds, wrapper, options)
+    collector = CollectorProcess(home, flush_seconds, wrapper, options, **environment)
     try:
         yield collector.wait()
     finally:
@@ -108,12 +117,12 @@ def running(
             collector.kill()
 
 
-def land_what_is_left(home: Path) -> None:
+def land_what_is_left(home: Path, **environment: str) -> None:
     """What one collector has no time to land before its end the next one lands: start and end some until all is."""
     for _ in range(5):
         if not list((home / "collector").glob("wal-*")):
             return
-        with running(home) as collector:
+        with running(home, **environment) as collector:
             assert collector.stop() == 0
 
 
