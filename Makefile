@@ -17,7 +17,7 @@ export DAGSTER_DISABLE_TELEMETRY := 1
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo dagster test test-fast test-deep check check-python check-types check-imports check-sql \
+.PHONY: help setup setup-dev demo dagster test test-fast test-deep clients check check-python check-types check-imports check-sql \
         check-models check-almanac format parse lock docs bench bench-collector bench-landing clean distclean
 
 help: ## Show this list
@@ -70,13 +70,26 @@ dagster: $(VENV)/.ready ## Dagster's page: the graph from the lake to the publis
 
 # --- test ------------------------------------------------------------------------------------------------------------
 
-test: $(VENV)/.ready-dev ## Run the ordinary tests (ARGS="-k name" chooses some)
+# Client libraries of other languages, which the tests send with. Without Node, or without a way to get them, those tests
+# are skipped and say so.
+CLIENTS := tests/clients/node_modules/.ready
+
+$(CLIENTS): tests/clients/package-lock.json
+	@if command -v npm >/dev/null; then \
+	  echo "Client libraries for the tests: tests/clients/node_modules, about 70 MB"; \
+	  (cd tests/clients && npm ci --silent --no-audit --no-fund --ignore-scripts && touch node_modules/.ready) \
+	    || echo "npm could not install them: tests that send with them will be skipped" >&2; \
+	fi
+
+clients: $(CLIENTS) ## Install the client libraries that the tests send with (needs Node)
+
+test: $(VENV)/.ready-dev $(CLIENTS) ## Run the ordinary tests (ARGS="-k name" chooses some)
 	@$(PY) -m pytest -n $(WORKERS) --dist loadgroup -m "not deep" $(ARGS)
 
 test-fast: $(VENV)/.ready-dev ## Run the unit tests alone
 	@$(PY) -m pytest -n $(WORKERS) --dist loadgroup -m "not deep" tests/unit $(ARGS)
 
-test-deep: $(VENV)/.ready-dev ## Run the long tests (hours) and write their result to tests/DEEP.md
+test-deep: $(VENV)/.ready-dev $(CLIENTS) ## Run the long tests (hours) and write their result to tests/DEEP.md
 	@$(PY) -m tests.deep -n $(WORKERS) --dist loadgroup $(ARGS)
 
 # --- check -----------------------------------------------------------------------------------------------------------
@@ -145,4 +158,4 @@ clean: ## Remove caches and what tools left behind; keep .venv and data
 	@find . -path ./$(VENV) -prune -o -name __pycache__ -type d -exec rm -rf {} +
 
 distclean: clean ## Remove .venv and .almanac too (the local lake with all its events)
-	@rm -rf $(VENV) .almanac
+	@rm -rf $(VENV) .almanac tests/clients/node_modules

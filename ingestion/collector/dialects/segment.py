@@ -48,7 +48,7 @@ def read_single(request: Request, type_: str | None = None) -> Found:
         value, fault = json_value(body, content_type), error
     if not isinstance(value, dict):
         raise not_an_object(value, body)
-    return Found([Item(body, value, fault)], type=type_, write_key=text(value.get("writeKey")))
+    return Found([_with_traits(Item(body, value, fault), type_)], type=type_, write_key=text(value.get("writeKey")))
 
 
 def read_batch(request: Request) -> Found:
@@ -60,7 +60,7 @@ def read_batch(request: Request) -> Found:
         found = _read_odd_batch(body, content_type)
     else:
         found = Found(
-            [_item(bytes(raw)) for raw in batch.batch[: MAX_EVENTS + 1]],
+            [_with_traits(_item(bytes(raw))) for raw in batch.batch[: MAX_EVENTS + 1]],
             is_batch=True,
             context=_beside("context", batch.context, body),
             sent_at=_beside("sentAt", batch.sentAt, body),
@@ -91,6 +91,20 @@ def _item(raw: bytes) -> Item:
         if error.code == "invalid_json_number":
             return Item(raw, _value_or_none(raw), error)
         return Item(raw, None, error)
+
+
+def _with_traits(item: Item, type_: str | None = None) -> Item:
+    """An `identify` whose traits stand in its context alone, where RudderStack's libraries put them, with traits."""
+    raw, value, fault = item
+    if (type_ != "identify" and b'"identify"' not in raw) or fault is not None or not isinstance(value, dict):
+        return item
+    context = value.get("context")
+    traits = context.get("traits") if isinstance(context, dict) else None
+    if (type_ or value.get("type")) != "identify" or not isinstance(traits, dict) or not traits:
+        return item
+    if value.get("traits") is not None or value.get("properties") is not None:
+        return item
+    return item_of({**value, "traits": traits})
 
 
 def _value_or_none(raw: bytes) -> Any:

@@ -90,6 +90,23 @@ def test_a_question_about_flags_is_answered_with_none(path: str) -> None:
     assert document(path)[1] is None
 
 
+# --- Segment and Rudder ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("path", "type_"), [("/v1/identify", None), ("/v1/i", "identify"), ("/v1/batch", "identify")])
+def test_traits_that_stand_in_the_context_alone_are_traits(path: str, type_: str | None) -> None:
+    def sent(**fields: Any) -> dict[str, Any]:
+        message = {"type": type_, "userId": "u1", **fields}
+        return only(path, {"batch": [message]} if path == "/v1/batch" else message)
+
+    assert sent(context={"traits": {"plan": "gold"}})["traits"] == {"plan": "gold"}
+    assert sent(context={"traits": {"plan": "gold"}}, traits={"plan": "own"})["traits"] == {"plan": "own"}
+    for context in ({"traits": "gold"}, {"traits": {}}, {}, None):
+        assert "traits" not in sent(context=context)
+    track = only("/v1/track", {"event": "identify", "context": {"traits": {"plan": "gold"}}})
+    assert "traits" not in track
+
+
 # --- Jitsu -----------------------------------------------------------------------------------------------------------
 
 
