@@ -175,7 +175,13 @@ def base_arguments(settings: Settings) -> list[str]:
 
 def environment(settings: Settings) -> dict[str, str]:
     """The variables that `profiles.yml` reads."""
-    variables = {"ALMANAC_DBT_WAREHOUSE": str(settings.warehouse), "DO_NOT_TRACK": "1"}
+    from almanac.dbt_object_store import VARIABLE, encoded
+
+    variables = {
+        "ALMANAC_DBT_WAREHOUSE": str(settings.warehouse),
+        VARIABLE: encoded(settings.object_store),
+        "DO_NOT_TRACK": "1",
+    }
     if settings.postgres_dsn:
         dsn = urlparse(settings.postgres_dsn)
         variables |= {

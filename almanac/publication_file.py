@@ -14,6 +14,7 @@ from almanac import durable
 from almanac.checks import CheckResult
 from almanac.kpis import Catalogue, Kpi
 from almanac.load_log import fingerprint
+from almanac.object_store import let_read
 from almanac.settings import Settings
 from almanac.versions import Version
 
@@ -53,6 +54,7 @@ def write(settings: Settings, content: Content, history_files: list[str]) -> Ver
         leftover.unlink(missing_ok=True)
     with duckdb.connect(str(temporary)) as con:
         con.execute("set TimeZone = 'UTC'")
+        let_read(con, settings.object_store)
         con.execute(f"attach '{settings.warehouse}' as build (read_only)")
         con.begin()  # one commit and one fsync instead of one a statement
         for relation, descriptions in content.relations.items():

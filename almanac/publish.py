@@ -8,8 +8,6 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-import duckdb
-
 import expectations
 from almanac import durable, history, publication_file
 from almanac.checks import CheckResult
@@ -150,10 +148,10 @@ def _append_history(settings: Settings, lake: Lake, content: Content) -> Content
     """Append what this publication changes to the lake; an attempt that died after this keeps its first time."""
     known = lake.history(content.publication_id)
     if known:
-        with duckdb.connect() as con:
+        with lake.engine() as con:
             found = con.execute("select min(published_at) from read_parquet(?)", [lake.locate(known.path)]).fetchone()
         return content.at(found[0]) if found and found[0] else content
-    with duckdb.connect() as con:
+    with lake.engine() as con:
         con.execute("set TimeZone = 'UTC'")
         con.execute(f"attach '{settings.warehouse}' as build (read_only)")
         table = history.changes(

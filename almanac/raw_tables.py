@@ -4,8 +4,6 @@ import io
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-import duckdb
-
 from almanac.engines import Engine
 from almanac.load_log import Landing
 
@@ -50,7 +48,7 @@ def _fill_events(engine: Engine, lake: "Lake", entries: "list[Entry]", pending: 
 
 def _columns(lake: "Lake", kind: "Kind") -> list[tuple[str, str]]:
     """Names and PostgreSQL types of a kind's columns, in the lake's order."""
-    with duckdb.connect() as con:
+    with lake.engine() as con:
         rows = con.execute("describe select * from read_parquet(?)", [lake.schema_file(kind)]).fetchall()
     return [(r[0], "double precision" if r[1] == "DOUBLE" else str(r[1]).lower()) for r in rows]
 
@@ -88,7 +86,7 @@ def _lines(lake: "Lake", kind: "Kind", entries: "Sequence[Entry]", file_ids: set
     """
     paths = [lake.schema_file(kind), *(lake.locate(e.path) for e in entries)]
     fields = ", ".join(_field(name, type_) for name, type_ in _columns(lake, kind))
-    with duckdb.connect() as con:
+    with lake.engine() as con:
         con.execute("set threads = 1; set TimeZone = 'UTC'")
         con.execute(
             f"select concat_ws(chr(9), {fields}) || chr(10) "

@@ -13,10 +13,12 @@ from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from almanac.errors import AlmanacError
+from almanac.object_store import ObjectStore, let_read
 from almanac.settings import Settings
 from ingestion.envelope import Arrival, Unread
 from ingestion.lake_commit import NewFile, commit_files, landing_files, new_file
@@ -52,16 +54,19 @@ class LandResult:
 class Lake:
     """The lake of one installation; make it with `open`. Safe to use from several processes at once."""
 
-    def __init__(self, store: Store, root: Path, plan: Plan | None = None) -> None:
+    def __init__(
+        self, store: Store, root: Path, plan: Plan | None = None, object_store: ObjectStore | None = None
+    ) -> None:
         self._store = store
         self._manifest = Manifest(store)
         self._root = root
+        self._object_store = object_store
         self._plan = plan
 
     @classmethod
     def open(cls, settings: Settings, plan: Plan | None = None) -> "Lake":
         """The lake in the bucket or folder of the settings; the plan is loaded when first needed unless it is given."""
-        return cls(open_store(settings), settings.root, plan)
+        return cls(open_store(settings), settings.root, plan, settings.object_store)
 
     @property
     def plan(self) -> Plan:
@@ -255,6 +260,12 @@ class Lake:
             if stored is None or self._store.read(path) != data:
                 self._store.put(path, data)
         return self.locate(path)
+
+    def engine(self) -> duckdb.DuckDBPyConnection:
+        """A new DuckDB connection, in memory, that can read what `locate` gives; the caller closes it."""
+        connection = duckdb.connect()
+        let_read(connection, self._object_store)
+        return connection
 
     def locate(self, path: str) -> str:
         """What an engine is given to read a file: its path on this machine, or its address in the object store.

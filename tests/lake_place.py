@@ -1,15 +1,10 @@
 """A lake as a test sees it from below: its files as they are stored, in a folder or in a bucket."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import duckdb
-
-from almanac.object_store import ObjectStore, let_read
+from almanac.object_store import ObjectStore
 from almanac.settings import Settings
-from ingestion.lake import Lake
 from ingestion.lake_store import Store, open_store
 
 
@@ -33,11 +28,3 @@ class Place:
         """Every file of the lake, or below one of its folders, with its content."""
         folders = [folder] if folder else ["events", "quarantine", "counters", "history", "schema", "manifest"]
         return {file.path: self.store.read(file.path) for name in folders for file in self.store.list(name)}
-
-
-@contextmanager
-def engine(lake: Lake) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A DuckDB connection that can read this lake's files, as a build has it."""
-    with duckdb.connect() as connection:
-        let_read(connection, getattr(lake._store, "place", None))
-        yield connection

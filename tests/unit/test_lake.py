@@ -32,7 +32,7 @@ from ingestion.lake_rewrite import next_version
 from ingestion.lake_schema import HISTORY, TYPES
 from ingestion.tracking_plan import load_plan
 from ingestion.tracking_plan.names import ENVELOPE
-from tests.lake_place import Place, engine
+from tests.lake_place import Place
 
 PLAN = load_plan()
 DAY = date(2026, 3, 1)
@@ -87,7 +87,7 @@ def land(
 def rows_of(lake: Lake, kind: Any = "events") -> list[dict[str, Any]]:
     """All rows of one kind, as engines see them."""
     files = [lake.schema_file(kind), *(lake.locate(entry.path) for entry in lake.entries(kind))]
-    with engine(lake) as connection:
+    with lake.engine() as connection:
         relation = connection.execute(
             "select * from read_parquet(?, union_by_name = true, hive_partitioning = false)", [files]
         )
@@ -158,7 +158,7 @@ def test_columns_are_the_envelope_the_plans_columns_and_the_place_with_their_typ
 
 
 def describe(lake: Lake, file: str) -> list[tuple[str, str]]:
-    with engine(lake) as connection:
+    with lake.engine() as connection:
         query = "describe select * from read_parquet(?, union_by_name = true, hive_partitioning = false)"
         return [(row[0], row[1]) for row in connection.execute(query, [[file]]).fetchall()]
 
