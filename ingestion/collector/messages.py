@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from ingestion.collector.problems import Problem
+from ingestion.privacy.cleaning import NAMES
 
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
@@ -23,7 +24,7 @@ _JSON_LIKE = (
     b"application/octet-stream",
 )
 # What a client should not have sent, in bytes that cannot be read as JSON and so cannot be cleaned as an object.
-_SECRET = re.compile(rb'("(?:writeKey|ip)"\s*:\s*)"[^"]*"')
+_SECRET = re.compile(rb'("(?:%s)"\s*:\s*)"[^"]*"' % b"|".join(re.escape(name).encode() for name in sorted(NAMES)))
 _NAME_END = b'":'
 _KEY = re.compile(rb"alm_[A-Za-z0-9_-]{20,}")
 _REDACTED = b"[removed]"

@@ -16,6 +16,7 @@ from almanac.durable import write_text
 from almanac.state import WriteKey
 from ingestion.collector.messages import redact
 from ingestion.collector.problems import Problem
+from ingestion.privacy.patterns import Kind, mask
 
 FILE = "refused.jsonl"
 FORMER_FILE = "refused.1.jsonl"
@@ -23,6 +24,8 @@ COUNTS_FILE = "refused-counts.json"
 FILE_BYTES = 10 * 1024 * 1024  # two files of this size at most
 EXCERPT_BYTES = 2_000
 PATH_LENGTH = 200
+LONGEST_PERSONAL = 100  # characters at the end of a cut excerpt that may be half an e-mail address
+_PERSONAL: frozenset[Kind] = frozenset({"card", "email", "phone"})
 
 IsHidden = Callable[[str, bytes], bool]
 _log = logging.getLogger("almanac.collector")
@@ -64,7 +67,7 @@ class Refusals:
         if key is not None:
             # Cleaned before it is cut: half a key would no longer look like one.
             is_hidden = self._is_hidden(key.tenant, problem.excerpt)
-            excerpt = "" if is_hidden else redact(problem.excerpt)[:EXCERPT_BYTES].decode("utf-8", "replace")
+            excerpt = "" if is_hidden else _excerpt(problem.excerpt)
             line |= {"tenant": key.tenant, "source": key.source, "key": key.prefix, "excerpt": excerpt}
         self._append(json.dumps(line, ensure_ascii=False) + "\n")
 
@@ -89,6 +92,13 @@ class Refusals:
         except OSError as error:
             # The request is answered and counted all the same.
             _log.warning("a refused request was not kept in %s: %s", path, error.strerror or error)
+
+
+def _excerpt(body: bytes) -> str:
+    """The beginning of a body without credentials, addresses, card numbers and the like; half of one is cut off."""
+    clean = redact(body)
+    masked, _ = mask(clean[:EXCERPT_BYTES].decode("utf-8", "replace"), _PERSONAL)
+    return masked if len(clean) <= EXCERPT_BYTES else masked[:-LONGEST_PERSONAL]
 
 
 def _private(path: str, flags: int) -> int:

@@ -26,7 +26,7 @@ SECRET_NAMES = frozenset(
         *("client_secret", "clientSecret", "cookie", "Cookie", "set-cookie"),
     }
 )
-_NAMES = ADDRESS_NAMES | SECRET_NAMES
+NAMES = ADDRESS_NAMES | SECRET_NAMES
 _PLACES = ("context", "properties", "traits")
 
 
@@ -34,10 +34,10 @@ def clean(message: dict[str, Any], *, deep: bool = False) -> bool:
     """Take credentials out of an event and truncate addresses, in place; returns whether anything changed."""
     if deep:
         return _clean_all(message)
-    changed = not _NAMES.isdisjoint(message) and _clean_names(message)
+    changed = not NAMES.isdisjoint(message) and _clean_names(message)
     for place in _PLACES:
         inside = message.get(place)
-        if type(inside) is dict and not _NAMES.isdisjoint(inside):
+        if type(inside) is dict and not NAMES.isdisjoint(inside):
             changed |= _clean_names(inside)
     return changed
 
@@ -58,7 +58,7 @@ def truncated(text: str) -> str | None:
 
 def _clean_names(inside: dict[str, Any]) -> bool:
     changed = False
-    for name in _NAMES.intersection(inside):
+    for name in NAMES.intersection(inside):
         value = inside[name]
         kept = truncated(value) if name in ADDRESS_NAMES and isinstance(value, str) else None
         if kept is None:
@@ -74,7 +74,7 @@ def _clean_names(inside: dict[str, Any]) -> bool:
 def _clean_all(value: Any) -> bool:
     if not isinstance(value, dict | list):
         return False
-    changed = isinstance(value, dict) and not _NAMES.isdisjoint(value) and _clean_names(value)
+    changed = isinstance(value, dict) and not NAMES.isdisjoint(value) and _clean_names(value)
     for item in value.values() if isinstance(value, dict) else value:
         changed |= _clean_all(item)
     return changed

@@ -46,6 +46,19 @@ def test_no_secret_is_kept_not_even_half_of_one(tmp_path: Path) -> None:
     assert "203.0.113" not in kept
 
 
+def test_no_personal_data_is_kept_either(tmp_path: Path) -> None:
+    refusals = Refusals(tmp_path, is_hidden=lambda tenant, body: tenant == "rentals" and b'"u7"' in body)
+    personal = (
+        b'"note":"4111 1111 1111 1111 ada@mail.example +49 30 1234567","clientIp":"203.0.113.77","password":"geheim"'
+    )
+    for start in (0, *range(1800, 2000, 7)):
+        refusals.note(Problem(400, "invalid_json", "", excerpt=b" " * start + personal), "/v1/track", KEY, 1)
+    refusals.note(Problem(400, "invalid_json", "", excerpt=b'{"userId":"u7"'), "/v1/track", KEY, 1)
+    kept = (tmp_path / FILE).read_text()
+    assert not [trace for trace in ("4111", "ada@", "30 12", "203.0.113", "geheim", "u7") if trace in kept]
+    assert "[card] [email] [phone]" in kept
+
+
 def test_what_strangers_send_is_counted_but_not_kept(tmp_path: Path) -> None:
     Refusals(tmp_path).note(Problem(401, "missing_write_key", "", excerpt=b"their words"), "/v1/track", None, 3)
     assert "their words" not in (tmp_path / FILE).read_text()
