@@ -31,7 +31,9 @@ MOUNTS = {
     "serve": Mount("serving.cli", "Run the portal on the published version."),
     "check": Mount("almanac.cli_check", "Check the tracking plan, KPIs, dashboards and SQL for mistakes."),
     "kpis": Mount("almanac.cli_kpis", "List the KPIs, or show one: its definition and its latest values."),
-    "events": Mount("ingestion.events_cli", "List the events of the tracking plan, or write their dictionary."),
+    "events": Mount(
+        "ingestion.events_cli", "Events of the tracking plan: list them, write their dictionary, see them arrive."
+    ),
     "keys": Mount("ingestion.collector.cli", "Create, list and revoke write keys."),
     "suppress": Mount(
         "ingestion.privacy.cli",

@@ -6,6 +6,7 @@ import click
 
 from almanac.errors import AlmanacError
 from almanac.settings import Settings
+from ingestion.tail_cli import tail
 from ingestion.terminal import print_table
 from ingestion.tracking_plan.docs import dictionary
 from ingestion.tracking_plan.load import load_plan
@@ -14,7 +15,7 @@ from ingestion.tracking_plan.model import Plan
 
 @click.group("events")
 def events() -> None:
-    """List the events of the tracking plan, or write their dictionary."""
+    """Events of the tracking plan: list them, write their dictionary, see them arrive."""
 
 
 @events.command("list")
@@ -67,4 +68,5 @@ def _own_names(plan: Plan, tenant: str) -> dict[str, str]:
     return {event: ", ".join(own) for event, own in names.items()}
 
 
+events.add_command(tail)
 COMMANDS: dict[str, click.Command] = {"events": events}

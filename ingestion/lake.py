@@ -85,9 +85,11 @@ class Lake:
         received: Mapping[date, int],
         suppressed: Mapping[date, int] | None = None,
         history_from: date | None = None,
+        most_rows: int | None = None,
     ) -> LandResult:
         """Land what arrived: accepted events, quarantined ones and counters, one commit per UTC day of arrival.
 
+        With `most_rows`, a day with more arrivals is landed in parts of so many, one after the other.
         `content_hash` identifies the content (a log segment's or file's hash): landing it again is a no-op.
         `received` and `suppressed` are the door's own counts per UTC day of arrival. `history_from` is the tenant's
         local date from which nothing is too old. Raises AlmanacError for a name that cannot be a folder, or if the
@@ -97,14 +99,16 @@ class Lake:
             if not SLUG.fullmatch(name):
                 raise AlmanacError(f"{what} {name!r} cannot be landed: use a-z, 0-9, _ and -, at most 63 characters")
         suppressed = suppressed or {}
-        parts = split(tenant, source, content_hash, arrivals, {*received, *suppressed})
+        parts = split(tenant, source, content_hash, arrivals, {*received, *suppressed}, most_rows)
         accepted = quarantined = 0
         is_new = False
         for part in parts:
             if self._manifest.has(str(part.file_id)):
                 continue
             events, refused = part_tables(self.plan, tenant, source, part.arrivals, part.file_id, history_from)
-            counts = {"received": received.get(part.day, 0), "suppressed": suppressed.get(part.day, 0)}
+            counts = {"received": 0, "suppressed": 0}
+            if part.is_first:
+                counts = {"received": received.get(part.day, 0), "suppressed": suppressed.get(part.day, 0)}
             files = _landed(tenant, source, part, events, refused, counts)
             with self._store.lock():
                 was_first = commit_files(self._store, self._manifest, str(part.file_id), files)

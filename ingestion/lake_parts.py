@@ -1,4 +1,4 @@
-"""The parts of a landing: one per UTC day of arrival, each with the id that makes landing it again a no-op."""
+"""The parts of a landing: per UTC day of arrival at least one, each with the id that makes landing it again a no-op."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -12,24 +12,39 @@ from ingestion.tracking_plan.values import to_utc
 
 @dataclass
 class Part:
-    """The share of a landing that arrived on one UTC day."""
+    """The share of a landing that arrived on one UTC day, or a piece of it; the first piece brings the day's counts."""
 
     day: date
     file_id: UUID
+    is_first: bool
     arrivals: list[Arrival | Unread] = field(default_factory=list)
 
 
 def split(
-    tenant: str, source: str, content_hash: str, arrivals: Sequence[Arrival | Unread], days: Iterable[date]
+    tenant: str,
+    source: str,
+    content_hash: str,
+    arrivals: Sequence[Arrival | Unread],
+    days: Iterable[date],
+    most_rows: int | None = None,
 ) -> list[Part]:
-    """The parts of a landing, one per UTC day of arrival or of a count, in the order of the days."""
+    """The parts of a landing, one per UTC day of arrival or of a count, in the order of the days.
+
+    A day with more than `most_rows` arrivals has several, in their order.
+    """
     by_day: dict[date, list[Arrival | Unread]] = {day: [] for day in days}
     for arrival in arrivals:
         by_day.setdefault(to_utc(arrival.received_at).date(), []).append(arrival)
-    return [Part(day, file_id(tenant, source, content_hash, day), by_day[day]) for day in sorted(by_day)]
+    parts = []
+    for day, arrived in sorted(by_day.items()):
+        step = most_rows or max(len(arrived), 1)
+        for number, start in enumerate(range(0, max(len(arrived), 1), step)):
+            name = file_id(tenant, source, content_hash, day, number)
+            parts.append(Part(day, name, number == 0, arrived[start : start + step]))
+    return parts
 
 
-def file_id(tenant: str, source: str, content_hash: str, day: date) -> UUID:
-    """The id of a landing: the same for the same tenant, source, content and UTC day of arrival."""
-    identity = "\n".join((tenant, source, content_hash, day.isoformat()))
+def file_id(tenant: str, source: str, content_hash: str, day: date, number: int = 0) -> UUID:
+    """The id of a landing: the same for the same tenant, source, content, UTC day of arrival and number of the part."""
+    identity = "\n".join((tenant, source, content_hash, day.isoformat(), *([str(number)] if number else ())))
     return UUID(bytes=hashlib.sha256(identity.encode()).digest()[:16])

@@ -27,8 +27,10 @@ def part_tables(
     arrivals: Sequence[Arrival | Unread],
     file_id: UUID,
     history_from: date | None,
+    *,
+    first: int = 0,
 ) -> tuple[pa.Table, pa.Table]:
-    """The accepted and the refused events of one landing part; `ingest_row` is an arrival's place in `arrivals`.
+    """The accepted and the refused events of one landing part; `ingest_row` is an arrival's place, from `first` on.
 
     Events that are not decoded yet take the quick way if they are plainly right; every other one is judged by `to_row`.
     """
@@ -40,11 +42,11 @@ def part_tables(
     for start in _without_garbage_collection(range(0, len(arrivals), BATCH)):
         chunk = arrivals[start : start + BATCH]
         unread = [item for item in chunk if not isinstance(item, Arrival)]
-        places: Iterable[int] = range(start, start + len(chunk))
+        places: Iterable[int] = range(first + start, first + start + len(chunk))
         if len(unread) == len(chunk):
-            batches, places = plain_rows.rows(unread, start)
+            batches, places = plain_rows.rows(unread, first + start)
             accepted += batches
-        odd = {place: _decoded(arrivals[place]) for place in places}
+        odd = {place: _decoded(arrivals[place - first]) for place in places}
         rows = {
             place: to_row(plan, tenant, source, arrival, history_from, origin=f"{file_id}/{place}")
             for place, arrival in odd.items()

@@ -10,7 +10,7 @@ from ingestion.collector.landing_process import LandingProcess
 from ingestion.collector.log_lines import LOG_FORMATS, LogFormat, log_to_stderr
 
 DEFAULT_PORT = 8088
-DEFAULT_FLUSH_SECONDS = 5.0
+DEFAULT_FLUSH_SECONDS = 60.0
 
 
 @click.command()
@@ -21,7 +21,7 @@ DEFAULT_FLUSH_SECONDS = 5.0
     type=click.FloatRange(0.1, 3600),
     default=DEFAULT_FLUSH_SECONDS,
     show_default=True,
-    help="How often what arrived is landed in the lake.",
+    help="How often what arrived is landed in the lake; earlier if it is much.",
 )
 @click.option(
     "--server",
@@ -43,7 +43,8 @@ def collect(
     """Run the collector that SDKs send events to.
 
     SDKs of the Segment family send to it when they are given its address and a write key (`almanac keys create`).
-    An event that was answered with success is on the disk; it is in the lake some seconds later.
+    An event that was answered with success is on the disk; it is in the lake a minute later,
+    and until then `almanac events tail` shows it.
     """
     log_to_stderr(log_format)
     settings = Settings.from_env()

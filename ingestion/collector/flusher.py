@@ -1,13 +1,14 @@
-"""From the log to the lake: every few seconds the current log file is sealed, landed, and only then deleted.
+"""From the log to the lake: each minute the current log file is sealed, landed, and only then deleted.
 
-A landing is named by the hash of the file's bytes, so a crash at any point is repaired by doing the same again.
+A file is sealed earlier when it holds about as many events as one file of the lake should (`wal.FILE_BYTES`). A landing
+is named by the hash of the file's bytes, so a crash at any point is repaired by doing the same again.
 """
 
 import logging
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -21,7 +22,8 @@ from ingestion.collector.wal import Wal
 if TYPE_CHECKING:  # the collector lands through another process and needs no Parquet
     from ingestion.lake import Lake
 
-FLUSH_SECONDS = 5.0
+FLUSH_SECONDS = 60.0  # younger events are read from the log (`ingestion/lake_tail.py`)
+PART_ROWS = 50_000  # rows of one file that is landed; it bounds the memory that a landing takes
 DRAIN_SECONDS = 8.0
 LONGEST_PAUSE = 60.0
 
@@ -29,7 +31,7 @@ _log = logging.getLogger("almanac.collector")
 
 
 @dataclass
-class _Group:
+class Group:
     """What one source of one tenant sent, and how many events were counted and dropped at the door per UTC day."""
 
     arrivals: list[records.Logged] = field(default_factory=list)
@@ -48,30 +50,46 @@ class _Failure:
 def land_file(lake: "Lake", path: Path) -> tuple[int, int]:
     """Land one sealed log file, once, whatever happens in between; returns its accepted and quarantined events.
 
-    Raises AlmanacError, OSError or ValueError; then nothing is lost and the same can be done again.
+    Raises AlmanacError, OSError or ValueError; then nothing is lost and the same can be done again. What cannot be
+    landed for one tenant does not keep the others of the file from it.
     """
     content = load(path)
-    groups: dict[tuple[str, str], _Group] = defaultdict(_Group)
-    for data in content.records:
-        record = records.decode(data)
+    groups: dict[tuple[str, str], Group] = grouped(content.records)
+    accepted = quarantined = 0
+    failed: list[str] = []
+    for (tenant, source), group in groups.items():
+        try:
+            landed = lake.land(
+                tenant,
+                source,
+                group.arrivals,
+                content_hash=content.sha256,
+                received=group.received,
+                suppressed=group.suppressed,
+                most_rows=PART_ROWS,
+            )
+        except (AlmanacError, OSError, ValueError) as error:
+            failed.append(f"{tenant}/{source}: {error}")
+            continue
+        accepted += landed.accepted
+        quarantined += landed.quarantined
+    if failed:
+        more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
+        raise AlmanacError(f"{failed[0]}{more}; the other {len(groups) - len(failed)} sources of the file are landed")
+    return accepted, quarantined
+
+
+def grouped(data: Iterable[bytes]) -> dict[tuple[str, str], Group]:
+    """The records of a log file by tenant and source. Raises ValueError for what is no record."""
+    groups: dict[tuple[str, str], Group] = defaultdict(Group)
+    for item in data:
+        record = records.decode(item)
         group = groups[record.tenant, record.source]
         group.arrivals += records.logged(record)
         day = record.received_at.astimezone(UTC).date()
         group.received[day] += record.found
         group.suppressed[day] += record.suppressed
-    accepted = quarantined = 0
-    for (tenant, source), group in groups.items():
-        landed = lake.land(
-            tenant,
-            source,
-            group.arrivals,
-            content_hash=content.sha256,
-            received=group.received,
-            suppressed=group.suppressed,
-        )
-        accepted += landed.accepted
-        quarantined += landed.quarantined
-    return accepted, quarantined
+    return groups
 
 
 class Flusher:

@@ -78,6 +78,21 @@ def scan(data: bytes) -> Scan:
     return Scan(records, at, size)
 
 
+def id_of(data: bytes) -> bytes:
+    """The id in the header with which `data` begins; empty if there is no whole header."""
+    return data[len(MAGIC) : len(MAGIC) + ID_SIZE] if _good_header(data) else b""
+
+
+def read_on(data: bytes, id_: bytes) -> tuple[list[bytes], int]:
+    """The records of the whole frames with which `data` begins, and where the last of these ends."""
+    records: list[bytes] = []
+    at = 0
+    while (end := _frame_end(data, at, id_[:MARK_SIZE])) is not None:
+        records += _records(data, at + FRAME_SIZE + MARK_SIZE, end)
+        at = end
+    return records, at
+
+
 def _good_header(data: bytes) -> bool:
     if len(data) < HEADER_SIZE or not data.startswith(MAGIC):
         return False

@@ -20,7 +20,7 @@ from ingestion.collector.log_files import LogFile, Sync, has_room, mend
 from ingestion.collector.problems import Problem, unavailable
 from ingestion.collector.reserve import Reserve
 
-FILE_BYTES = 16 * 1024 * 1024  # a file of this size is sealed at once; about 20,000 events
+FILE_BYTES = 48 * 1024 * 1024  # a file of this size is sealed at once; about 50,000 events
 GROUP_BYTES = 16 * 1024 * 1024
 WAITING_BYTES = 64 * 1024 * 1024
 BACKLOG_BYTES = 4 * 1024 * 1024 * 1024

@@ -13,6 +13,7 @@ import pytest
 
 from almanac.errors import AlmanacError
 from almanac.settings import Settings
+from ingestion.collector import flusher as module
 from ingestion.collector import records
 from ingestion.collector.door import Verdict
 from ingestion.collector.flusher import Flusher, land_file
@@ -165,3 +166,40 @@ def test_a_file_that_no_program_can_read_is_kept(folder: Path, lake: Lake) -> No
     flusher.stop()
     assert path.exists()
     assert flusher.status()["failing_files"] == 1
+
+
+def test_a_tenant_that_cannot_be_landed_does_not_keep_the_others_from_it(
+    folder: Path, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wal = log_of(folder, request("advisory", AFTER_MIDNIGHT, "a"), request("rentals", AFTER_MIDNIGHT, "b"))
+    (path,) = wal.sealed()
+    real = Lake.land
+
+    def refuse_advisory(self: Lake, tenant: str, *args: Any, **kwargs: Any) -> Any:
+        if tenant == "advisory":
+            raise AlmanacError("no such place")
+        return real(self, tenant, *args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Lake, "land", refuse_advisory)
+        with pytest.raises(AlmanacError, match="advisory/web: no such place; the other 1 sources"):
+            land_file(lake, path)
+    assert rows(lake, "events", "tenant") == [("rentals",)]
+    land_file(lake, path)
+    assert rows(lake, "counters", "tenant, received") == [("advisory", 1), ("rentals", 1)]
+    wal.close()
+
+
+def test_many_events_of_one_tenant_are_landed_in_parts_with_their_counts_once(
+    folder: Path, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PART_ROWS", 2)
+    wal = log_of(folder, request("rentals", AFTER_MIDNIGHT, *"abcde"), request("rentals", BEFORE_MIDNIGHT, "f"))
+    (path,) = wal.sealed()
+    assert land_file(lake, path) == (6, 0)
+    assert land_file(lake, path) == (0, 0)
+    assert sorted(entry.rows for entry in lake.entries("events")) == [1, 1, 2, 2]
+    assert rows(lake, "events", "original_message_id") == [(name,) for name in "abcdef"]
+    counted = [("2026-05-01", 1), ("2026-05-02", 0), ("2026-05-02", 0), ("2026-05-02", 5)]
+    assert rows(lake, "counters", "received_date::varchar, received") == counted
+    wal.close()

@@ -1,0 +1,147 @@
+"""The lake's tail: what was acknowledged and is not landed yet, read from the logs of the collectors of this machine.
+
+The rows are those of the landing to come, judged and masked by the same code, except for what only the landing can
+know: `file_id` is the log file's own, and an event without a message id gets its id when it lands.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple, Self
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ingestion.collector import records
+from ingestion.collector.flusher import PART_ROWS
+from ingestion.collector.growing_log import GrowingLog
+from ingestion.collector.log_files import PATTERN
+from ingestion.lake import Lake
+from ingestion.lake_manifest import Entry
+from ingestion.lake_parts import file_id
+from ingestion.lake_rows import part_tables
+from ingestion.lake_schema import QUARANTINE, events_schema
+
+Key = tuple[str, str, date]  # tenant, source, UTC day of arrival
+
+
+class Tail(NamedTuple):
+    """One moment: the lake's entries, and the rows that are in the log but in none of them.
+
+    Who reads the files of `entries` together with `events` (or `quarantine`) sees every acknowledged event once.
+    """
+
+    entries: list[Entry]
+    events: pa.Table
+    quarantine: pa.Table
+
+
+@dataclass
+class _Rows:
+    """What one log file holds of one tenant, source and day."""
+
+    count: int = 0
+    events: list[pa.Table] = field(default_factory=list)
+    quarantine: list[pa.Table] = field(default_factory=list)
+
+
+class LakeTail:
+    """Reads the tail again and again, each time only what is new in the log. Keep one, and close it."""
+
+    def __init__(self, lake: Lake, folder: Path, tenant: str | None = None) -> None:
+        """`folder` is a collector's log folder; with `tenant` all others are left out."""
+        self._lake = lake
+        self._folder = folder
+        self._tenant = tenant
+        self._logs: dict[Path, GrowingLog] = {}
+        self._rows: dict[Path, dict[Key, _Rows]] = {}
+        self._nothing = Tail([], events_schema(lake.plan).empty_table(), QUARANTINE.empty_table())
+        self.added = self._nothing
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        for log in self._logs.values():
+            log.close()
+
+    def read(self) -> Tail:
+        """What is acknowledged now and not in the lake. `added` then holds the rows that were found for the first time.
+
+        Raises AlmanacError or OSError if log or lake cannot be read, ValueError for a record of an unknown format.
+        """
+        # The order matters. A file that cannot be opened any more was landed, so the manifest that is read after that
+        # has it. A file that is open can be read to its end although it may be landed and deleted meanwhile; and
+        # whether the manifest has it can be told, because it then was complete.
+        self._open()
+        entries = self._lake.entries()
+        landed = {part for entry in entries if entry.kind == "events" for part in entry.parts}
+        added = _Rows()
+        events: list[pa.Table] = []
+        quarantine: list[pa.Table] = []
+        for path, log in list(self._logs.items()):
+            self._read_on(path, log, added)
+            for key, rows in self._rows[path].items():
+                for table, into in ((rows.events, events), (rows.quarantine, quarantine)):
+                    into += _not_landed(table, key, rows.count, log.content_hash, landed)
+            if log.is_gone():
+                log.close()
+                del self._logs[path], self._rows[path]
+        self.added = Tail([], *self._tables(added.events, added.quarantine))
+        return Tail(entries, *self._tables(events, quarantine))
+
+    def _open(self) -> None:
+        for path in sorted(self._folder.glob(PATTERN)):
+            if path not in self._logs:
+                try:
+                    self._logs[path] = GrowingLog(path)
+                except FileNotFoundError:
+                    continue
+                self._rows[path] = {}
+
+    def _read_on(self, path: Path, log: GrowingLog, added: _Rows) -> None:
+        """Read what is new in a log file, and judge it."""
+        data, is_anew = log.read_on()
+        if is_anew:
+            self._rows[path] = {}
+        arrived: dict[Key, list[records.Logged]] = defaultdict(list)
+        for item in data:
+            record = records.decode(item)
+            if self._tenant in (None, record.tenant):
+                day = record.received_at.astimezone(UTC).date()
+                arrived[record.tenant, record.source, day] += records.logged(record)
+        for (tenant, source, day), events in arrived.items():
+            assert log.id is not None
+            rows = self._rows[path].setdefault((tenant, source, day), _Rows())
+            tables = part_tables(self._lake.plan, tenant, source, events, log.id, None, first=rows.count)
+            rows.count += len(events)
+            for held in (rows, added):
+                held.events.append(tables[0])
+                held.quarantine.append(tables[1])
+
+    def _tables(self, events: Sequence[pa.Table], quarantine: Sequence[pa.Table]) -> tuple[pa.Table, pa.Table]:
+        return (
+            pa.concat_tables([self._nothing.events, *events]),
+            pa.concat_tables([self._nothing.quarantine, *quarantine]),
+        )
+
+
+def _not_landed(
+    tables: Sequence[pa.Table], key: Key, count: int, content_hash: str, landed: set[str]
+) -> Sequence[pa.Table]:
+    """The rows whose part of the landing is not in the manifest."""
+    tenant, source, day = key
+    parts = range(-(-count // PART_ROWS))
+    gone = [n for n in parts if str(file_id(tenant, source, content_hash, day, n)) in landed]
+    if not gone:
+        return tables
+    if len(gone) == len(parts):
+        return []
+    number = [pc.divide(table["ingest_row"], PART_ROWS) for table in tables]
+    return [
+        table.filter(pc.invert(pc.is_in(part, pa.array(gone, pa.int64()))))
+        for table, part in zip(tables, number, strict=True)
+    ]
