@@ -23,7 +23,10 @@ class Mount:
 
 MOUNTS = {
     "simulate": Mount("ingestion.simulator.cli", "Simulate businesses with a known truth and land their events."),
-    "ingest": Mount("ingestion.sources.cli", "Land delivered files: CSV files, compressed or not, or folders of them."),
+    "ingest": Mount(
+        "ingestion.sources.cli",
+        "Land delivered files: CSV, JSON Lines, Parquet or access logs, compressed or not, or folders of them.",
+    ),
     "collect": Mount("ingestion.collector.cli", "Run the collector that SDKs send events to."),
     "build": Mount("almanac.cli_build", "Build what arrived, check it and publish it (target postgres is only built)."),
     "rebuild": Mount("almanac.cli_build", "Build everything anew from the lake, check it and publish it."),
