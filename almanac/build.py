@@ -78,11 +78,13 @@ def run_build(
 def _prepare(settings: Settings, lake: Lake, full_refresh: bool) -> _Work | None:
     entries = lake.entries()
     tenants = [TenantRow(t.tenant, t.title, t.business, t.time_zone, t.currency) for t in lake.plan.tenants.values()]
+    properties = lake.plan.declared()
     remembered = {
         "code": code_hash(settings.root, tenants),
         "definitions": definitions_hash(settings.root),
         "lake": _content(entries),
         "tenants": fingerprint([repr(t) for t in tenants]),
+        "properties": fingerprint(properties),
     }
     with open_warehouse(settings) as engine:
         log = LoadLog(engine)
@@ -94,6 +96,7 @@ def _prepare(settings: Settings, lake: Lake, full_refresh: bool) -> _Work | None
         full = full_refresh or log.state("code") != remembered["code"] or log.state("full_refresh") is not None
         _verify(lake, entries, pending, full)
         log.replace_tenants(tenants)
+        log.replace_properties(properties)
         log.replace_lake_files(
             [(e.kind, lake.locate(e.path)) for e in entries if e.kind in LAKE_FILE_KINDS],
             [(kind, lake.schema_file(kind)) for kind in KINDS],

@@ -35,7 +35,8 @@ MOUNTS = {
     "check": Mount("almanac.cli_check", "Check the tracking plan, KPIs, dashboards and SQL for mistakes."),
     "kpis": Mount("almanac.cli_kpis", "List the KPIs, or show one: its definition and its latest values."),
     "events": Mount(
-        "ingestion.events_cli", "Events of the tracking plan: list them, write their dictionary, see them arrive."
+        "ingestion.events_cli",
+        "Events of the tracking plan: list them, document them, see them arrive, what drifts and what changed.",
     ),
     "keys": Mount("ingestion.collector.cli", "Create, list and revoke write keys."),
     "suppress": Mount(

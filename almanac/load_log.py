@@ -19,6 +19,7 @@ TABLES = {
     "changed": "producer varchar, kind varchar, tenant varchar, entity varchar",
     "cause": "run_id varchar, producer varchar, kind varchar, tenant varchar, entity varchar",
     "tenant": "tenant varchar, title varchar, business varchar, time_zone varchar, currency varchar",
+    "property": "event varchar, property varchar, type varchar, is_required boolean",
     "local_day": "time_zone varchar, utc_date date, offset_seconds integer, changes_at timestamp, "
     "offset_after_seconds integer",
     "lake_file": "kind varchar, path varchar",
@@ -140,6 +141,12 @@ class LoadLog:
             known = {r[0] for r in self.engine.execute("select distinct time_zone from ctl.local_day")}
             for zone in sorted({t.time_zone for t in tenants} - known):
                 self.engine.insert("ctl.local_day", [tuple(day) for day in local_days(zone)])
+
+    def replace_properties(self, properties: Iterable[tuple[str, str, str, bool]]) -> None:
+        """Take over what the tracking plan declares: event, property, its type, and whether it is required."""
+        with self.engine.transaction():
+            self.engine.execute("delete from ctl.property")
+            self.engine.insert("ctl.property", list(properties))
 
     def begin(self, full_refresh: bool) -> None:
         """Mark what is pending as not built, so that a landing restored after a failure does not look built."""

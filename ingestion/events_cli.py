@@ -1,13 +1,22 @@
 """The command `almanac events`: the tracking plan's events for people."""
 
+import json
+from collections import Counter
 from pathlib import Path
 
 import click
 
 from almanac.errors import AlmanacError
+from almanac.progress import progress
 from almanac.settings import Settings
+from ingestion.drift import read_drift
+from ingestion.lake import Lake
+from ingestion.plan_at import plan_at
+from ingestion.plan_diff import diff_document, diff_text
+from ingestion.refused_ahead import Ahead, refused_ahead
 from ingestion.tail_cli import tail
 from ingestion.terminal import print_table
+from ingestion.tracking_plan.compare import compare
 from ingestion.tracking_plan.docs import dictionary
 from ingestion.tracking_plan.load import load_plan
 from ingestion.tracking_plan.model import Plan
@@ -15,7 +24,7 @@ from ingestion.tracking_plan.model import Plan
 
 @click.group("events")
 def events() -> None:
-    """Events of the tracking plan: list them, write their dictionary, see them arrive."""
+    """Events of the tracking plan: list them, document them, see them arrive, what drifts and what changed."""
 
 
 @events.command("list")
@@ -59,6 +68,74 @@ def write_docs(output: Path | None) -> None:
     except OSError as error:
         raise AlmanacError(f"cannot write {path}: {error.strerror}; choose another place with --output") from error
     click.echo(f"wrote {path}: {len(plan.events)} events, {len(plan.tenants)} tenants")
+
+
+@events.command("drift")
+@click.option("--tenant", help="Only this tenant's events.")
+@click.option(
+    "--days", default=7, show_default=True, type=click.IntRange(1, 3650), help="The last days of arrival (UTC)."
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def drift(tenant: str | None, days: int, as_json: bool) -> None:
+    """Show which properties are new, missing or of another type, per event and day, in the published version."""
+    settings = Settings.from_env()
+    if tenant is not None:
+        load_plan(settings.root).tenant(tenant)
+    rows = read_drift(settings, tenant, days)
+    if rows is None:
+        raise AlmanacError("nothing is published yet: run `almanac build`")
+    if as_json:
+        for row in rows:
+            click.echo(json.dumps(row.document(), ensure_ascii=False))
+        return
+    if not rows:
+        click.echo(f"no drift in the last {days} days" + (f" of {tenant}" if tenant else ""))
+        return
+    print_table(
+        ("day (UTC)", "tenant", "event", "property", "drift", "events", "what"),
+        [
+            (
+                row.received_date.isoformat(),
+                row.tenant,
+                row.event,
+                row.property,
+                row.drift,
+                f"{row.drift_count:,} of {row.event_count:,}",
+                row.text(),
+            )
+            for row in rows
+        ],
+    )
+
+
+@events.command("diff")
+@click.argument("ref", metavar="GIT_REF")
+@click.option(
+    "--days",
+    default=7,
+    show_default=True,
+    type=click.IntRange(0, 3650),
+    help="Judge the events of the lake's last days by the plan as it is now; 0 leaves the lake alone.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+@click.pass_context
+def diff(context: click.Context, ref: str, days: int, as_json: bool) -> None:
+    """Say what changed in the tracking plan since GIT_REF, and what of it breaks; the exit code is 1 if anything does.
+
+    Breaking is what can refuse events that were accepted, empty a column, or change what stored values mean. Where this
+    installation has a lake, its newest events are judged by the plan as it is now.
+    """
+    settings = Settings.from_env()
+    new = load_plan(settings.root)
+    old = plan_at(settings.root, ref)
+    changes = compare(old, new)
+    ahead = Ahead(0, Counter())
+    if days:
+        with progress("Judging", None, "events") as said:
+            ahead = refused_ahead(Lake.open(settings, new), old, new, changes, days, said.advance)
+    click.echo(diff_document(changes, ahead, days) if as_json else diff_text(changes, ahead, days, ref))
+    if any(change.is_breaking for change in changes):
+        context.exit(1)
 
 
 def _own_names(plan: Plan, tenant: str) -> dict[str, str]:

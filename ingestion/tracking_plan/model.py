@@ -155,6 +155,14 @@ class Plan:
         """By what the times of events are judged."""
         return self.common.limits
 
+    def declared(self) -> list[tuple[str, str, str, bool]]:
+        """Every property that an event may carry: event, property, its type, and whether it is required."""
+        return [
+            (event, name, prop.type, prop.required)
+            for event, contract in sorted(self.events.items())
+            for name, prop in {**self.common.properties, **contract.properties}.items()
+        ]
+
     def tenant(self, name: str) -> Tenant:
         """The tenant called `name`. Raises AlmanacError, naming those that exist, if there is none."""
         found = self.tenants.get(name)

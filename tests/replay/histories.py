@@ -158,7 +158,9 @@ def message(copy: Copy) -> dict[str, Any]:
     if copy["type"] == "track":
         sent["event"] = copy["event"]
     if copy["event"] == "search_performed":
-        sent["properties"] = {"query": "flat"}
+        # What the plan does not declare, or only after a conversion: what drifts.
+        odd = ({}, {"sort": "price"}, {"sort": 2}, {"results_count": "7"})[int(copy["message_id"][-1], 16) % 4]
+        sent["properties"] = {"query": "flat", **odd}
     if copy["booking_id"]:
         sent["properties"] = {
             "booking_id": copy["booking_id"],

@@ -1,0 +1,66 @@
+{{
+    config(
+        materialized="incremental",
+        incremental_strategy="replace_changed",
+        on_schema_change="fail",
+        contract={"enforced": true},
+        pre_hook="{{ begin_replace_changed() }}",
+        meta={
+            "incremental": {
+                "key": "file_id",
+                "key_type": "uuid",
+                "lake": true,
+                "changed": [{"pending": true}],
+            }
+        },
+    )
+}}
+
+with
+    landed as (
+        select
+            e.tenant,
+            e.file_id,
+            e.event,
+            cast(e.received_at as date) as received_date,
+            e.properties,
+            -- Everything else came as the tracking plan declares it, so that its names say all.
+            e.warnings like '%"undeclared:%' or e.warnings like '%"converted:%' or e.properties like '%:null%' as is_odd
+        from {{ ref("stg_events") }} as e
+        {% if is_incremental() %}
+            where e.file_id in (select c.file_id from int_events__properties__changed as c)
+        {% endif %}
+    ),
+
+    -- The events of a landing have few different shapes: these are counted first, and then taken apart once each.
+    plain as (
+        select tenant, file_id, event, received_date, {{ json_names("properties") }} as names, count(*) as event_count
+        from landed
+        where is_odd is not true
+        group by 1, 2, 3, 4, 5
+    ),
+
+    odd as (
+        select tenant, file_id, event, received_date, {{ json_shape("properties") }} as shape, count(*) as event_count
+        from landed
+        where is_odd
+        group by 1, 2, 3, 4, 5
+    ),
+
+    counted as (
+        select p.tenant, p.file_id, p.event, p.received_date, n.name as property, '' as json_type, p.event_count
+        from plain as p
+        cross join unnest(p.names) as n(name)
+        union all
+        select o.tenant, o.file_id, o.event, o.received_date, members.name, members.json_type, o.event_count
+        from odd as o {{ lateral_json_types("o.shape") }}
+    )
+
+select tenant, file_id, event, received_date, property, json_type, cast(sum(event_count) as bigint) as event_count
+from counted
+where json_type <> 'null' and property <> ''
+group by tenant, file_id, event, received_date, property, json_type
+union all
+select tenant, file_id, event, received_date, '', '', cast(count(*) as bigint)
+from landed
+group by tenant, file_id, event, received_date
