@@ -1,7 +1,7 @@
 -- What a person would write for DuckDB alone to get from the lake to the KPI values once, with the same guarantees:
 -- duplicates found over all history with ties broken, identity, sessions, reconciliation, every mart and every KPI.
 -- No layers, no contracts, nothing that a later increment would need. `benchmarks.compare` compares its tables with the
--- models'. Given: views lake_events, lake_quarantine, lake_counters, lake_replays; tables tenant and local_day.
+-- models'. Given: views lake_events, lake_quarantine, lake_counters, lake_replays; tables tenant, local_day and property.
 
 -- Copies that do not count. Ids are looked for across tenants, and ranked within each.
 create temp table losers as
@@ -26,6 +26,7 @@ select
             then 'referral' end
     end as channel,
     l.project_id, l.listing_id, l.category, l.city, l.booking_id, l.amount, l.commission, l.currency, l.properties,
+    l.warnings,
     l.file_id, l.ingest_row
 from lake_events as l
 anti join losers as x on x.file_id = l.file_id and x.ingest_row = l.ingest_row
@@ -216,6 +217,74 @@ create table mv_quarantine_latest as
 select tenant, source, received_at, event, field, code, message, replayed_at, file_id, ingest_row,
     row_number() over (partition by tenant order by received_at desc, file_id desc, ingest_row desc) as recency
 from rejected qualify recency <= 200;
+
+-- Properties by event and day. Only events with a warning about a property, or a null, can hold one not as declared.
+create temp table carried as
+with
+    odd as (
+        select tenant, event, received_date, json_structure(properties) as shape, count(*) as n
+        from fact_events
+        where warnings like '%"undeclared:%' or warnings like '%"converted:%' or properties like '%:null%' group by all
+    ),
+    plain as (
+        select tenant, event, received_date, json_keys(properties) as names, count(*) as n
+        from fact_events
+        where not coalesce(
+            warnings like '%"undeclared:%' or warnings like '%"converted:%' or properties like '%:null%', false)
+        group by all
+    ),
+    members as (
+        select tenant, event, received_date, unnest(names) as property, '' as json_type, n from plain
+        union all
+        select o.tenant, o.event, o.received_date, m.key, case m.type when 'OBJECT' then 'object' when 'ARRAY' then 'array'
+            else case m.value ->> '$' when 'VARCHAR' then 'string' when 'BOOLEAN' then 'boolean' when 'NULL' then 'null'
+            else 'number' end end, n
+        from odd as o, json_each(o.shape) as m
+    )
+select tenant, event, received_date, property, json_type, sum(n) as n
+from members where json_type <> 'null' and property <> '' group by all;
+
+create table mv_daily_drift as
+with
+    days as (select tenant, event, received_date, count(*) as event_count from fact_events group by all),
+    by_day as (select tenant, event, received_date, property, sum(n) as n from carried group by all),
+    spine as (
+        select d.*, k.property, coalesce(b.n, 0) as n,
+            sum(d.event_count) over history as usual_events, sum(b.n) over history as usual_n
+        from days as d
+        inner join (select distinct tenant, event, property from by_day) as k using (tenant, event)
+        left join by_day as b using (tenant, event, received_date, property)
+        window history as (partition by tenant, event, k.property order by d.received_date
+            range between interval '28 days' preceding and interval '1 day' preceding)
+    ),
+    judged as (
+        select s.*, p.type as declared_type
+        from spine as s left join property as p on p.event = s.event and p.property = s.property
+    ),
+    typed as (
+        select *, lag(received_date) over (partition by tenant, event, property, json_type order by received_date) as last
+        from carried where json_type <> ''
+    ),
+    drifts as (
+        select j.*, 'new' as drift, first(t.json_type order by t.n desc, t.json_type) as json_type, j.n as drift_count
+        from judged as j left join typed as t using (tenant, event, received_date, property)
+        where declared_type is null and j.n > 0 and coalesce(usual_n, 0) = 0 group by all
+        union all
+        select *, 'missing', null, event_count - n from judged
+        where event_count >= 20 and usual_events >= 20 and 2 * usual_n >= usual_events
+            and 10 * n * usual_events <= usual_n * event_count
+        union all
+        select j.*, 'type_changed', t.json_type, t.n
+        from judged as j inner join typed as t using (tenant, event, received_date, property)
+        where coalesce(t.last < t.received_date - interval '28 days', true) and (declared_type is not null or usual_n > 0)
+            and t.json_type <> case when declared_type in ('integer', 'number', 'money') then 'number'
+                when declared_type = 'boolean' then 'boolean' when declared_type is not null then 'string' else '' end
+            and not coalesce(declared_type = 'money' and t.json_type = 'string', false)
+    )
+select tenant, event, received_date, property, drift, coalesce(json_type, '') as json_type, declared_type,
+    cast(event_count as bigint) as event_count, cast(drift_count as bigint) as drift_count,
+    usual_n::double / usual_events as usual_ratio
+from drifts;
 
 create table mv_daily_arrivals as
 with

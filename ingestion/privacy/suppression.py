@@ -100,7 +100,7 @@ def _ids(message: dict[str, Any]) -> Iterator[object]:
     traits = message.get("traits")
     if type(traits) is dict:
         yield traits.get("email")
-    elif kind in _ABOUT_PEOPLE:
+    elif type(kind) is str and kind in _ABOUT_PEOPLE:
         yield from _among(message.get("properties"), "email")
     if kind == "alias":
         yield from _among(message.get("properties"), "previous_id")

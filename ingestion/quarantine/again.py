@@ -57,6 +57,7 @@ class Again:
         item = _item(row.payload.encode())
         people = self.suppression.of(row.tenant)
         own: tuple[Reason, ...] = ()
+        noted: tuple[str, ...] = ()
         if people is not None and people.owns(item.value if item.value is not None else item.raw):
             own = (_SUPPRESSED,)
         if not isinstance(item.value, dict):
@@ -64,11 +65,11 @@ class Again:
         if not own and not is_file:
             # A batch's events are complete: the door only judges what the landing cannot.
             (verdict,) = Door(self.plan).judge(Found([item], is_batch=True), row.tenant, row.source, received_at)
-            own = verdict.own
+            own, noted = verdict.own, verdict.warnings
         message: dict[str, Any] = item.value
         if message.get("messageId") in (None, ""):
             message["messageId"] = str(UUID(bytes=message_id({}, f"{row.place.file_id}/{row.place.row}", [], [])[0]))
-        return Arrival(received_at, message, own, identity_required=not is_file)
+        return Arrival(received_at, message, own, identity_required=not is_file, warnings=noted)
 
     def history_from(self, row: Refused) -> date | None:
         """The local date from which no event of the row's source is too old."""

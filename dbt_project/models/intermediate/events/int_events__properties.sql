@@ -9,40 +9,39 @@
             "incremental": {
                 "key": "file_id",
                 "key_type": "uuid",
-                "lake": true,
-                "changed": [{"pending": true}],
+                "changed": [{"producer": "fact_events", "kind": "file"}],
             }
         },
     )
 }}
 
 with
-    landed as (
+    accepted as (
         select
             e.tenant,
             e.file_id,
             e.event,
-            cast(e.received_at as date) as received_date,
+            e.received_date,
             e.properties,
             -- Everything else came as the tracking plan declares it, so that its names say all.
             e.warnings like '%"undeclared:%' or e.warnings like '%"converted:%' or e.properties like '%:null%' as is_odd
-        from {{ ref("stg_events") }} as e
+        from {{ ref("fact_events") }} as e
         {% if is_incremental() %}
             where e.file_id in (select c.file_id from int_events__properties__changed as c)
         {% endif %}
     ),
 
-    -- The events of a landing have few different shapes: these are counted first, and then taken apart once each.
+    -- Events have few different shapes: these are counted first, and then taken apart once each.
     plain as (
         select tenant, file_id, event, received_date, {{ json_names("properties") }} as names, count(*) as event_count
-        from landed
+        from accepted
         where is_odd is not true
         group by 1, 2, 3, 4, 5
     ),
 
     odd as (
         select tenant, file_id, event, received_date, {{ json_shape("properties") }} as shape, count(*) as event_count
-        from landed
+        from accepted
         where is_odd
         group by 1, 2, 3, 4, 5
     ),
@@ -62,5 +61,5 @@ where json_type <> 'null' and property <> ''
 group by tenant, file_id, event, received_date, property, json_type
 union all
 select tenant, file_id, event, received_date, '', '', cast(count(*) as bigint)
-from landed
+from accepted
 group by tenant, file_id, event, received_date

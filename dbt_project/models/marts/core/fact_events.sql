@@ -68,6 +68,7 @@ select
     l.commission,
     l.currency,
     l.properties,
+    l.warnings,
     l.file_id,
     l.ingest_row
 from landed as l
