@@ -55,11 +55,26 @@ with
         from odd as o {{ lateral_json_types("o.shape") }}
     )
 
-select tenant, file_id, event, received_date, property, json_type, cast(sum(event_count) as bigint) as event_count
+-- Cast, because PostgreSQL gives text where the contract says varchar.
+select
+    tenant,
+    file_id,
+    event,
+    received_date,
+    cast(property as varchar) as property,
+    cast(json_type as varchar) as json_type,
+    cast(sum(event_count) as bigint) as event_count
 from counted
 where json_type <> 'null' and property <> ''
 group by tenant, file_id, event, received_date, property, json_type
 union all
-select tenant, file_id, event, received_date, '', '', cast(count(*) as bigint)
+select
+    tenant,
+    file_id,
+    event,
+    received_date,
+    cast('' as varchar) as property,
+    cast('' as varchar) as json_type,
+    cast(count(*) as bigint) as event_count
 from accepted
 group by tenant, file_id, event, received_date
