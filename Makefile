@@ -18,7 +18,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev demo dagster test test-fast test-deep clients check check-python check-types check-imports check-sql \
-        check-models check-almanac format parse lock docs bench bench-collector bench-landing clean distclean
+        check-models check-almanac format parse lock docs bench bench-collector bench-landing bench-freshness clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -152,6 +152,9 @@ bench: $(VENV)/.ready-dev ## Compare a full build with hand-written SQL (1 milli
 
 bench-landing: $(VENV)/.ready-dev ## Landing: events per CPU second from the log to Parquet, and of DuckDB's JSON reader
 	@$(PY) -m benchmarks.landing $(ARGS)
+
+bench-freshness: $(VENV)/.ready-dev ## From the acknowledgement of an event to a query that sees it
+	@$(PY) -m benchmarks.freshness $(ARGS)
 
 clean: ## Remove caches and what tools left behind; keep .venv and data
 	@rm -rf target logs build almanac.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -23,11 +23,12 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True)
 class Server:
-    """A server that answers at `url`; `key` is a write key where it wants one."""
+    """A server that answers at `url`; `key` is a write key where it wants one, `home` where it keeps what it gets."""
 
     url: str
     pid: int
     key: str = ""
+    home: Path = Path()
 
     def cpu(self) -> tuple[float, float]:
         """CPU seconds so far: of the process that answers, and of all processes that it started."""
@@ -49,7 +50,7 @@ def collector(arguments: Sequence[str], core: int) -> Iterator[Server]:
             found = re.match(rb"collecting on (\S+)", process.stdout.readline())
             if not found:
                 sys.exit("the collector did not start: see above")
-            yield Server(found[1].decode(), process.pid, key)
+            yield Server(found[1].decode(), process.pid, key, Path(home))
 
 
 @contextmanager
