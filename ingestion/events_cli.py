@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from datetime import datetime
 from pathlib import Path
 
 import click
@@ -9,6 +10,7 @@ import click
 from almanac.errors import AlmanacError
 from almanac.progress import progress
 from almanac.settings import Settings
+from ingestion.conflicts import CODE, conflicts
 from ingestion.drift import read_drift
 from ingestion.lake import Lake
 from ingestion.plan_at import plan_at
@@ -136,6 +138,24 @@ def diff(context: click.Context, ref: str, days: int, as_json: bool) -> None:
     click.echo(diff_document(changes, ahead, days) if as_json else diff_text(changes, ahead, days, ref))
     if any(change.is_breaking for change in changes):
         context.exit(1)
+
+
+@events.command("conflicts")
+@click.option("--tenant", help="Only this tenant's events.")
+@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="Only copies that arrived on this UTC day or later.")
+def list_conflicts(tenant: str | None, since: datetime | None) -> None:
+    """List copies of a message that say something else than the first one, which is the one that counts."""
+    found = conflicts(Lake.open(Settings.from_env()), tenant, None if since is None else since.date())
+    if not found:
+        click.echo("No copy differs from the first one of its message.")
+        return
+    head = ("tenant", "source", "message id", "event", "received (UTC)", "row", "differs in")
+    rows = [
+        (c.tenant, c.source, c.message_id, c.event, c.received_at, f"{c.file_id}:{c.ingest_row}", ", ".join(c.differs))
+        for c in found
+    ]
+    print_table(head, rows)
+    click.echo(f"{len(found):,} with {CODE}: the first copy of each message counts.", err=True)
 
 
 def _own_names(plan: Plan, tenant: str) -> dict[str, str]:
