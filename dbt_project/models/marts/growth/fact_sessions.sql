@@ -25,7 +25,7 @@ with
         select p.*
         from ({{ events_of_persons(columns, "fact_sessions__changed" if is_incremental() else none) }}) as p
         -- What a server answered is no visit: programs ask as well as people do.
-        where p.type in ('track', 'page', 'screen') and p.event <> 'api_request'
+        where p.type in ('track', 'page', 'screen') and coalesce(p.event, '') <> 'api_request'
     ),
 
     -- Events of one person in the same half hour are never more than 30 minutes apart: they belong to one session,
