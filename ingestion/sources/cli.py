@@ -1,25 +1,45 @@
 """`almanac ingest`."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from almanac.errors import AlmanacError
 from almanac.settings import Settings
+from ingestion.sources.adopt import Said, adopt
 from ingestion.sources.file_source import FileSource, Ingested
 from ingestion.sources.readers import find_files
 
 
 @click.command("ingest")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PATH...")
-@click.option("--source", required=True, metavar="NAME", help="The file source: a mapping in ingestion/sources/files.")
-def ingest_command(paths: tuple[Path, ...], source: str) -> None:
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]...")
+@click.option("--source", metavar="NAME", help="The source: a mapping in ingestion/sources/files.")
+@click.option("--yes", is_flag=True, help="Take the guess without a question.")
+@click.option("--tenant", default="mine", show_default=True, help="The tenant of a guessed source.")
+@click.option("--time", metavar="COLUMN", help="The column that says when.")
+@click.option("--amount", metavar="COLUMN", help="The column that says how much.")
+@click.option("--id", "booking", metavar="COLUMN", help="The column that names the booking or order.")
+@click.option("--date-format", metavar="FORMAT", help="How dates are written, such as %d/%m/%Y.")
+@click.option("--decimal", type=click.Choice([".", ","]), help="The sign before decimals.")
+@click.option("--currency", metavar="CODE", help="The currency of the amounts, such as EUR.")
+@click.option("--time-zone", metavar="ZONE", help="The zone of times that say none, such as Europe/Berlin.")
+def ingest_command(paths: tuple[Path, ...], source: str | None, **said: Any) -> None:
     """Land delivered files: CSV, JSON Lines, Parquet or access logs, compressed or not, or folders of them.
 
     A file lands whole or not at all, and once: its content is known however it is delivered again. A malformed file is
     named and the others land all the same; the exit code is 1 then.
+
+    One CSV file without --source is guessed: `almanac ingest my.csv` shows its first rows as events, asks, and writes
+    the mapping that it then uses.
     """
     settings = Settings.from_env()
+    if not paths:
+        raise click.UsageError("name files or folders, for example `almanac ingest my.csv`")
+    if source is None:
+        if len(paths) > 1:
+            raise click.UsageError("without --source name one file: the mapping is guessed from it")
+        source = adopt(settings, paths[0], Said(**said))
     with FileSource.open(settings, source) as files_of:
         files = find_files(paths, files_of.format)
         ingested = files_of.ingest(files)

@@ -118,6 +118,13 @@ class FileSource:
         self._landed, self._suppression = self._landings(), self._suppressed_now()
         return self._ingest(path, (received_at or datetime.now(UTC)).astimezone(UTC))
 
+    def preview(self, path: Path, count: int) -> list[dict[str, Any]]:
+        """The messages of a file's first `count` readable rows; nothing lands. Raises FileProblem, as landing would."""
+        with delivered(path, self._mapping.text_encoding) as file:
+            values = [value for part in self._values(file, self._reader.read(file)) for value in part[:count]]
+            arrivals = self._arrivals(file, values, datetime.now(UTC))
+            return [arrival.message for arrival in arrivals if isinstance(arrival.message, dict)][:count]
+
     def _ingest(self, path: Path, received_at: datetime) -> FileResult:
         received = accepted = quarantined = 0
         is_new = False

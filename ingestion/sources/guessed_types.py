@@ -1,0 +1,229 @@
+"""What the columns of an unknown CSV file hold: delimiter, encoding, and each column's type, judged by every row."""
+
+import codecs
+import csv
+from dataclasses import dataclass
+from itertools import islice, product
+from pathlib import Path
+
+import duckdb
+
+from almanac.errors import AlmanacError
+from ingestion.sources.column_types import ColumnType, column_type, identifier, quoted
+from ingestion.sources.delivered import delivered
+from ingestion.sources.mapping import ColumnFormat
+from ingestion.sources.problems import FileProblem, longest_fields
+
+DELIMITERS = ",;\t|"
+NULL_WORDS = ("", "NULL", "null", "NA", "N/A", "n/a", "NaN", "nan", "None", "\\N", "-")
+_SAMPLE = 500  # records by which the delimiter is told
+_FIRST = 50  # values by which a type is ruled out
+_DATES = ("%d{s}%m{s}%Y", "%m{s}%d{s}%Y", "%d{s}%m{s}%y", "%m{s}%d{s}%y", "%Y{s}%m{s}%d", "%y{s}%m{s}%d")
+_WORDS = ("%d-%b-%Y", "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%Y%m%d")
+_CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: how the mapping would declare it, and what its values are like."""
+
+    name: str
+    declared: str | ColumnFormat
+    distinct: int
+    filled: int  # rows that have a value
+    lowest: str  # of the text; of times the earliest
+    other_formats: tuple[str, ...] = ()  # ways of writing dates, or the sign before decimals, that fit as well
+    sign: str = ""  # a currency's sign or letters beside numbers
+    nulls: tuple[str, ...] = ()  # words for nothing that the type needs
+    has_decimals: bool = False
+
+    @property
+    def type(self) -> str:
+        """The type's name."""
+        return self.declared if isinstance(self.declared, str) else self.declared.type
+
+    @property
+    def is_time(self) -> bool:
+        """Whether its values are dates or times."""
+        return self.type in ("timestamp", "instant", "date")
+
+    @property
+    def is_number(self) -> bool:
+        """Whether its values are numbers."""
+        return self.type in ("integer", "money")
+
+
+@dataclass(frozen=True)
+class Looked:
+    """An unknown file as it was found to be."""
+
+    encoding: str
+    delimiter: str
+    rows: int
+    columns: tuple[Column, ...]
+
+    def column(self, name: str) -> Column:
+        """The column of this name. Raises AlmanacError if there is none."""
+        found = next((column for column in self.columns if column.name == name), None)
+        if found is None:
+            raise AlmanacError(f"the file has no column {name!r}: it has {', '.join(c.name for c in self.columns)}")
+        return found
+
+
+def look(path: Path, date_format: str | None = None, decimal: str | None = None) -> Looked:
+    """Read the whole file and say what it holds; `date_format` and `decimal` are what the user says of it.
+
+    Raises FileProblem if it is no CSV file with a header.
+    """
+    encoding = _encoding(path)
+    with delivered(path, encoding) as file:
+        delimiter, header = _shape(path, file.content)
+        with duckdb.connect(":memory:") as db:
+            db.execute("set timezone = 'UTC'")
+            columns = ", ".join(f"{quoted(name)}: 'varchar'" for name in header)
+            try:
+                db.execute(
+                    f"create table looked as select * from read_csv({quoted(str(file.content))}, auto_detect = false, "
+                    f"header = true, columns = {{{columns}}}, delim = {quoted(delimiter)}, quote = '\"', escape = '\"')"
+                )
+            except duckdb.Error as error:
+                raise FileProblem(path, f"cannot be read as CSV: {str(error).splitlines()[0]}") from error
+            ((rows,),) = db.execute("select count(*) from looked").fetchall()
+            if not rows:
+                raise FileProblem(path, "has a header and no rows: nothing can be guessed from it")
+            found = tuple(_Guesser(db, name, date_format, decimal).column() for name in header)
+    return Looked(encoding, delimiter, int(rows), found)
+
+
+def _encoding(path: Path) -> str:
+    """UTF-8 if every byte of the file is, UTF-16 if it says so, else what Windows writes in the west."""
+    try:
+        with delivered(path, "utf-8"):
+            return "utf-8"
+    except FileProblem as problem:
+        if "is not utf-8" not in str(problem):
+            raise
+    with delivered(path, None) as file, file.content.open("rb") as f:
+        first = f.read(2)
+    return "utf-16" if first in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "cp1252"
+
+
+def _shape(origin: Path, content: Path) -> tuple[str, list[str]]:
+    """The delimiter that gives all records one width, the widest of such, and the header."""
+    longest_fields()
+    best: tuple[int, str, list[str]] | None = None
+    for delimiter in DELIMITERS:
+        with content.open(encoding="utf-8", newline="") as f:
+            try:
+                records = [r for r in islice(csv.reader(f, delimiter=delimiter), _SAMPLE) if r]
+            except csv.Error:
+                continue
+        if records and all(len(record) == len(records[0]) for record in records):
+            width = len(records[0])
+            if best is None or width > best[0]:
+                best = width, delimiter, records[0]
+    if best is None or best[0] < 2:
+        what = "is no CSV file whose rows all have the header's columns (separated by comma, semicolon, tab or |)"
+        raise FileProblem(origin, f"{what}: write a mapping for it, see docs/sources.md")
+    _, delimiter, header = best
+    if len({name.lower() for name in header}) < len(header) or not all(name.strip() for name in header):
+        raise FileProblem(origin, "the first line must name every column, each differently", line=1)
+    if any(name.strip("+-.,").replace(".", "").isdigit() for name in header):
+        raise FileProblem(origin, "the first line holds numbers: it must be a header that names the columns", line=1)
+    return delimiter, header
+
+
+class _Guesser:
+    """The type of one column of the table `looked`."""
+
+    def __init__(self, db: duckdb.DuckDBPyConnection, name: str, date_format: str | None, decimal: str | None) -> None:
+        self._db, self._name = db, name
+        self._date_format, self._decimal = date_format, decimal
+        words = ", ".join(quoted(word) for word in NULL_WORDS)
+        self._text = f"case when trim({identifier(name)}) in ({words}) then null else {identifier(name)} end"
+
+    def column(self) -> Column:
+        text, name = self._text, identifier(self._name)
+        ((distinct, filled, lowest, sign, decimals),) = self._db.execute(
+            f"select count(distinct {text}), count({text}), coalesce(min({text}), ''), "
+            f"coalesce(max(regexp_extract({text}, '\\p{{Sc}}|^[A-Z]{{3}} ?[0-9]|[0-9] ?[A-Z]{{3}}$')), ''), "
+            f"coalesce(bool_or(regexp_matches({text}, '[.,][0-9]{{1,2}}\\D*$')), false) from looked"
+        ).fetchall()
+        declared, others = self._declared() if filled else ("ignore", ())
+        nulls: list[str] = []
+        if declared not in ("string", "ignore"):
+            found = self._db.execute(f"select distinct trim({name}) from looked where {text} is null").fetchall()
+            nulls = sorted(str(word) for (word,) in found if word)
+            kind = _type(declared)
+            if kind.sql.startswith(("timestamp", "date")):
+                ((lowest,),) = self._db.execute(
+                    f"select cast(min({kind.cast(text)}) as varchar) from looked"
+                ).fetchall()
+        sign = "".join(c for c in sign if not c.isdigit() and c != " ")
+        return Column(self._name, declared, distinct, filled, str(lowest), others, sign, tuple(nulls), bool(decimals))
+
+    def _declared(self) -> tuple[str | ColumnFormat, tuple[str, ...]]:
+        for plain in ("integer", "money", "instant", "date", "timestamp"):
+            if self._fits(plain) and not (plain == "integer" and self._is_compact_date()):
+                return plain, ()
+        if not self._has_digits():
+            return "string", ()
+        numbers = [sign for sign in ".," if self._fits(ColumnFormat(type="money", decimal=sign))]
+        if numbers:
+            chosen = self._decimal if self._decimal in numbers else numbers[0]
+            unclear = tuple(numbers) if len(numbers) > 1 and self._decimal is None and self._has_separators() else ()
+            return ColumnFormat(type="money", decimal="," if chosen == "," else "."), unclear
+        formats = [f for f in self._formats() if self._fits(_dated(f))]
+        if self._date_format in formats:
+            return _dated(self._date_format), ()
+        if formats:
+            # With a dot days always come first.
+            first = [f for f in formats if not f.startswith("%m.")] or formats
+            return _dated(first[0]), tuple(first) if len(first) > 1 else ()
+        return "string", ()
+
+    def _formats(self) -> list[str]:
+        dates = [date.format(s=sign) for sign, date in product("/-.", _DATES)] + list(_WORDS)
+        own = [] if self._date_format is None else [self._date_format]
+        found = self._possible([date + clock for date, clock in product(dates, _CLOCKS)])
+        # Python and DuckDB read a year of two digits from four: only one of both can be meant.
+        return [*own, *(f for f in found if "%y" not in f or not self._has_long_years())]
+
+    def _possible(self, formats: list[str]) -> list[str]:
+        """The formats that the first values do not rule out, in one query: there are many formats and many columns."""
+        fits = ", ".join(f"not coalesce(bool_or({_type(_dated(f)).is_bad('value')}), false)" for f in formats)
+        sql = f"select {fits} from (select {self._text} as value from looked where value is not null limit {_FIRST})"
+        return [f for f, is_possible in zip(formats, self._db.execute(sql).fetchall()[0], strict=True) if is_possible]
+
+    def _has_long_years(self) -> bool:
+        sql = f"select bool_or(regexp_matches({self._text}, '[0-9]{{4}}')) from looked"
+        return bool(self._db.execute(sql).fetchall()[0][0])
+
+    def _has_digits(self) -> bool:
+        sql = f"select bool_and(regexp_matches({self._text}, '[0-9]')) from looked"
+        return bool(self._db.execute(sql).fetchall()[0][0])
+
+    def _has_separators(self) -> bool:
+        sql = f"select bool_or(regexp_matches({self._text}, '[0-9][.,][0-9]')) from looked"
+        return bool(self._db.execute(sql).fetchall()[0][0])
+
+    def _is_compact_date(self) -> bool:
+        """Whether integers such as 19970101 are dates; eight digits alone may be anything, so the name must say so."""
+        return "date" in self._name.lower() and self._fits(_dated("%Y%m%d"))
+
+    def _fits(self, declared: str | ColumnFormat) -> bool:
+        """Whether every value is of a type; most types are ruled out by the first values already."""
+        bad = _type(declared).is_bad(self._text)
+        sql = "select not coalesce(bool_or({}), false) from {}"
+        first = f"(from looked where {self._text} is not null limit {_FIRST})"
+        return all(self._db.execute(sql.format(bad, rows)).fetchall()[0][0] for rows in (first, "looked"))
+
+
+def _type(declared: str | ColumnFormat) -> ColumnType:
+    if isinstance(declared, str):
+        return column_type(declared)
+    return column_type(declared.type, declared.format, declared.decimal)
+
+
+def _dated(text: str) -> ColumnFormat:
+    return ColumnFormat(type="timestamp" if "%H" in text or "%I" in text else "date", format=text)
