@@ -19,7 +19,7 @@ from almanac.settings import Settings
 from ingestion.lake import Lake
 from ingestion.lake_manifest import KINDS, Entry, Kind
 
-LAKE_FILE_KINDS: tuple[Kind, ...] = ("quarantine", "counters", "replays", "history")
+LAKE_FILE_KINDS: tuple[Kind, ...] = ("quarantine", "counters", "replays", "tables", "history")
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ def fill(engine: Engine, lake: "Lake", entries: "list[Entry]", pending: list[Lan
         return
     engine.execute("create schema if not exists raw")
     _fill_events(engine, lake, entries, pending, full)
-    small: tuple[Kind, ...] = ("quarantine", "counters", "replays", "history")
+    small: tuple[Kind, ...] = ("quarantine", "counters", "replays", "tables", "history")
     for kind in small:
         _create(engine, lake, kind)
         _copy(engine, lake, kind, [e for e in entries if e.kind == kind])

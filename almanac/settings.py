@@ -32,6 +32,7 @@ class Settings:
     address_header: str | None = None
     geo_database: Path | None = None
     host: str = "127.0.0.1"
+    sources: tuple[tuple[str, str], ...] = ()  # addresses and secrets of fetched sources, by variable
     collector_url: str = "http://127.0.0.1:8088"  # where people send events to; pages show it
     object_store: ObjectStore | None = None
 
@@ -62,12 +63,26 @@ class Settings:
             address_header=env.get("ALMANAC_ADDRESS_HEADER") or None,
             geo_database=Path(database).resolve() if (database := env.get("ALMANAC_GEO_DATABASE")) else None,
             host=env.get("ALMANAC_HOST") or "127.0.0.1",
+            sources=tuple((k, v) for k, v in env.items() if k.startswith("ALMANAC_SOURCE_") and v),
             collector_url=env.get("ALMANAC_COLLECTOR_URL") or "http://127.0.0.1:8088",
             object_store=_object_store(lake, env) if in_store else None,
         )
         _one_of("ALMANAC_TARGET", settings.target, TARGETS)
         _one_of("ALMANAC_ENV", settings.environment, ENVIRONMENTS)
         return settings
+
+    @staticmethod
+    def source_variable(source: str, what: str) -> str:
+        """The variable that holds a fetched source's `URL` or `TOKEN`."""
+        return f"ALMANAC_SOURCE_{source.upper().replace('-', '_')}_{what}"
+
+    def source_url(self, source: str) -> str | None:
+        """Address of a fetched source: a database's URL, or where an API begins."""
+        return dict(self.sources).get(self.source_variable(source, "URL"))
+
+    def source_token(self, source: str) -> str | None:
+        """Bearer token of a fetched source."""
+        return dict(self.sources).get(self.source_variable(source, "TOKEN"))
 
     @classmethod
     def for_home(cls, home: Path, root: Path | None = None) -> Self:

@@ -255,6 +255,11 @@ class Lake:
             commit_files(self._store, self._manifest, commit, [file])
         return self._manifest.entries_of(commit)[0]
 
+    def append_table(self, commit: str, file: NewFile) -> bool:
+        """Keep a file of a foreign table's rows (`lake_tables.py` makes it); False if this commit was made already."""
+        with self._store.lock():
+            return commit_files(self._store, self._manifest, commit, [file])
+
     def schema_file(self, kind: Kind) -> str:
         """The address of a file without rows with all columns of one kind under the current plan; made when absent."""
         path = f"schema/{kind}-{self.plan.version}.parquet"

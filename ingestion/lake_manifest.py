@@ -16,8 +16,8 @@ from ingestion.lake_parallel import at_once
 from ingestion.lake_store import Store, Stored, Taken
 
 FOLDER = "manifest"
-Kind = Literal["events", "quarantine", "counters", "replays", "history"]
-KINDS: tuple[Kind, ...] = ("events", "quarantine", "counters", "replays", "history")
+Kind = Literal["events", "quarantine", "counters", "replays", "tables", "history"]
+KINDS: tuple[Kind, ...] = ("events", "quarantine", "counters", "replays", "tables", "history")
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Entry:
 
     `path` is posix and relative to the lake; times are ISO 8601 in UTC without an offset, None where the file has no
     rows or no such column; `parts` maps each landing (`file_id`) in the file to its version: 1 when it landed, above
-    that after rows were dropped.
+    that after rows were dropped. `cursor_max` is the greatest cursor of a foreign table's rows.
     """
 
     kind: Kind
@@ -41,6 +41,7 @@ class Entry:
     event_min: str | None = None
     event_max: str | None = None
     parts: dict[str, int] = field(default_factory=dict)
+    cursor_max: str | None = None
 
 
 @dataclass(frozen=True)

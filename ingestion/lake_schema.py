@@ -70,6 +70,21 @@ REPLAYS = pa.schema(
     ]
 )
 
+# Rows of foreign tables: all of a row is JSON text, so that its columns may change.
+TABLES = pa.schema(
+    [
+        ("tenant", pa.string()),
+        ("source", pa.string()),
+        ("table_name", pa.string()),
+        ("received_at", _TIME),
+        ("row_key", pa.string()),
+        ("row_cursor", pa.string()),
+        ("data", pa.string()),
+        ("file_id", pa.uuid()),
+        ("ingest_row", pa.int64()),
+    ]
+)
+
 HISTORY = pa.schema(
     [
         ("publication_id", pa.string()),
@@ -97,6 +112,7 @@ _STATISTICS: dict[Kind, tuple[str, ...]] = {
     "quarantine": ("tenant", "source", "received_at", "code", "file_id", "ingest_row"),
     "counters": ("tenant", "source", "received_date", "file_id"),
     "replays": ("tenant", "source", "received_at", "quarantine_file_id", "quarantine_row", "file_id", "ingest_row"),
+    "tables": ("tenant", "source", "table_name", "received_at", "file_id", "ingest_row"),
     "history": ("publication_id", "published_at", "tenant", "kpi", "time_grain", "period_start"),
 }
 
@@ -105,7 +121,13 @@ def schema_of(kind: Kind, plan: Plan) -> pa.Schema:
     """The full schema of one kind of file under the current tracking plan."""
     if kind == "events":
         return events_schema(plan)
-    return {"quarantine": QUARANTINE, "counters": COUNTERS, "replays": REPLAYS, "history": HISTORY}[kind]
+    return {
+        "quarantine": QUARANTINE,
+        "counters": COUNTERS,
+        "replays": REPLAYS,
+        "tables": TABLES,
+        "history": HISTORY,
+    }[kind]
 
 
 def events_schema(plan: Plan) -> pa.Schema:

@@ -7,14 +7,22 @@ import click
 
 from almanac.errors import AlmanacError
 from almanac.settings import Settings
+from ingestion.lake import Lake
 from ingestion.sources.adopt import Said, adopt
+from ingestion.sources.fetched_source import load_fetched
+from ingestion.sources.fetching import fetch_all
 from ingestion.sources.file_source import FileSource, Ingested
+from ingestion.sources.mapping import mapping_names
+from ingestion.sources.outbox import take_outbox
 from ingestion.sources.readers import find_files
+from ingestion.tracking_plan import load_plan
 
 
 @click.command("ingest")
 @click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]...")
-@click.option("--source", metavar="NAME", help="The source: a mapping in ingestion/sources/files.")
+@click.option(
+    "--source", metavar="NAME", help="The source: a file in ingestion/sources/files or ingestion/sources/fetched."
+)
 @click.option("--yes", is_flag=True, help="Take the guess without a question.")
 @click.option("--tenant", default="mine", show_default=True, help="The tenant of a guessed source.")
 @click.option("--time", metavar="COLUMN", help="The column that says when.")
@@ -30,12 +38,17 @@ def ingest_command(paths: tuple[Path, ...], source: str | None, **said: Any) -> 
     A file lands whole or not at all, and once: its content is known however it is delivered again. A malformed file is
     named and the others land all the same; the exit code is 1 then.
 
+    With --source alone: fetch what is new from a database, an API or an outbox (ingestion/sources/fetched).
+
     One CSV file without --source is guessed: `almanac ingest my.csv` shows its first rows as events, asks, and writes
     the mapping that it then uses.
     """
     settings = Settings.from_env()
     if not paths:
-        raise click.UsageError("name files or folders, for example `almanac ingest my.csv`")
+        if source is None:
+            raise click.UsageError("name files or folders, for example `almanac ingest my.csv`, or --source NAME")
+        _fetch(settings, source)
+        return
     if source is None:
         if len(paths) > 1:
             raise click.UsageError("without --source name one file: the mapping is guessed from it")
@@ -48,6 +61,22 @@ def ingest_command(paths: tuple[Path, ...], source: str | None, **said: Any) -> 
     click.echo(summary(source, ingested))
     if ingested.failures:
         raise AlmanacError(f"{len(ingested.failures)} of {_many(len(files), 'file')} did not land: see above")
+
+
+def _fetch(settings: Settings, name: str) -> None:
+    """Bring a fetched source up to date and say what came."""
+    plan = load_plan(settings.root)
+    if name in mapping_names(settings.root):
+        raise AlmanacError(f"source {name} is delivered in files: name them, or a folder of them")
+    source = load_fetched(settings.root, name, plan)
+    lake = Lake.open(settings, plan)
+    if source.kind == "outbox":
+        taken = take_outbox(settings, source, lake)
+        counts = f"({taken.accepted:,} accepted, {taken.quarantined:,} quarantined)"
+        click.echo(f"{name}: {_many(taken.received, 'event')} received {counts}")
+        return
+    for found in fetch_all(settings, source, lake):
+        click.echo(f"{name}: {found.table}: {_many(found.read, 'row')} read, {found.landed:,} new or changed")
 
 
 def summary(source: str, ingested: Ingested) -> str:

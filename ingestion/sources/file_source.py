@@ -201,7 +201,7 @@ class FileSource:
             key = (
                 [f"{len(text)}:{text}" for text in value[1 : 1 + keys]] if keys else [file.content_hash, str(value[0])]
             )
-            message_id = _uuid("\n".join((mapping.source, *key)))
+            message_id = uuid_of("\n".join((mapping.source, *key)))
             arrivals.append(Arrival(received_at, messages.of(value, message_id), (), False))
         return arrivals
 
@@ -218,6 +218,7 @@ def _unreadable(received_at: datetime, row: int, text: str) -> Arrival:
     return Arrival(received_at, text.encode(), (Reason("", FileProblem.code, f"row {row:,} is {WORDS}"),), False)
 
 
-def _uuid(text: str) -> str:
+def uuid_of(text: str) -> str:
+    """A message id that is the same for the same text."""
     digest = md5(text.encode(), usedforsecurity=False).hexdigest()
     return f"{digest[:8]}-{digest[8:12]}-{digest[12:16]}-{digest[16:20]}-{digest[20:]}"

@@ -10,7 +10,7 @@ from ingestion.sources.guessed_types import Column, Looked
 _TIME = r"(order|invoice|book|creat|purchas|pay|rent|trans|event|sale|sold|issue|arriv|start)"
 _LATER = r"(updat|sync|modif|return|cancel|birth|deliver|ship|due|end|expir|close|last)"
 _AMOUNT = r"(amount|total|revenue|gmv|price|value|cost|charge|paid|sales|sum|turnover|dollar|adr|fare)"
-_PART = r"(discount|tax|vat|shipping|tip|fee|refund|balance|weight|rating|score|_id$|rate$|limit|income|requests|number|count)"
+_PART = r"(discount|tax|vat|shipping|tip|fee|refund|balance|weight|rating|score|_id$|rate$|limit|income|requests|count)"
 _UNIT = r"(unit.?price|price.?per|^price$)"
 _QUANTITY = r"(quantity|^qty|pieces|units|^count$)"
 _BOOKING = r"(order|invoice|booking|reservation|transaction|payment|rental|sale|ticket)"

@@ -128,7 +128,11 @@ def _expressions(name: str, found: Roles) -> dict[str, Any]:
     if found.quantity is not None:
         amount = f"{amount} * {identifier(found.quantity.name)}"
     row = f'{quoted(name + "-")} || "#row"'
-    properties = {"booking_id": identifier(found.booking.name) if found.booking else row, "amount": f"abs({amount})"}
+    # Integers are counted anew in every file: those of one must not be taken for those of another.
+    booking = row if found.booking is None else identifier(found.booking.name)
+    if found.booking is not None and found.booking.type == "integer":
+        booking = f"{quoted(name + '-')} || {booking}"
+    properties = {"booking_id": booking, "amount": f"abs({amount})"}
     if found.quantity is not None:
         properties["quantity"] = f"abs({identifier(found.quantity.name)})"
     if found.listing is not None:

@@ -93,8 +93,8 @@ def test_a_file_as_people_write_it(ingest: Ingest, tmp_path: Path) -> None:
     )
     assert result.exit_code == 0, (result.output, result.exception)
     assert landed(tmp_path) == [
-        ("mine", "booking_confirmed", "17", None, "EUR", "1234.5600", "2026-03-31 12:05"),
-        ("mine", "booking_confirmed", "18", None, "EUR", "99.0000", "2026-04-01 07:00"),
+        ("mine", "booking_confirmed", "my-17", None, "EUR", "1234.5600", "2026-03-31 12:05"),
+        ("mine", "booking_confirmed", "my-18", None, "EUR", "99.0000", "2026-04-01 07:00"),
     ]
 
 

@@ -1,0 +1,120 @@
+"""Rows of foreign tables in the lake: appended as they were fetched, and what of a table has been fetched so far.
+
+A row is kept as JSON text beside its key and cursor, so a column that appears, vanishes or changes its type tomorrow
+needs no new file format. The current row of a key is the one with the greatest (cursor, received_at, file_id,
+ingest_row). How far a table has been read is never stored beside the lake: it is the greatest cursor in its manifest.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import duckdb
+import pyarrow as pa
+
+from almanac.errors import AlmanacError
+from ingestion.lake import Lake
+from ingestion.lake_commit import NewFile, new_file
+from ingestion.lake_manifest import Entry
+from ingestion.lake_parts import file_id
+from ingestion.lake_schema import TABLES
+from ingestion.tracking_plan.names import SLUG
+from ingestion.tracking_plan.values import to_utc
+
+
+@dataclass(frozen=True)
+class TableRow:
+    """One fetched row: its key (JSON list of values), its cursor as text that sorts, and all of it as JSON."""
+
+    key: str
+    cursor: str | None
+    data: str
+
+    @property
+    def digest(self) -> bytes:
+        """Hash of all of it."""
+        return digest(self.key, self.cursor, self.data)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A foreign table: whose it is, and how source and table are called in the lake."""
+
+    tenant: str
+    source: str
+    table: str
+
+    def __post_init__(self) -> None:
+        for what, name in (("tenant", self.tenant), ("source", self.source), ("table", self.table)):
+            if not SLUG.fullmatch(name):
+                raise AlmanacError(f"{what} {name!r} cannot be landed: use a-z, 0-9, _ and -, at most 63 characters")
+
+    def entries(self, lake: Lake) -> list[Entry]:
+        """The table's files."""
+        folder = f"tables/{self.source}/{self.table}/"
+        return [e for e in lake.entries("tables") if e.tenant == self.tenant and e.path.startswith(folder)]
+
+
+def digest(key: str, cursor: str | None, data: str) -> bytes:
+    """Hash of a row's key, cursor and content."""
+    return hashlib.sha256(f"{key}\0{cursor or ''}\0{data}".encode()).digest()[:16]
+
+
+def land_rows(lake: Lake, table: Table, rows: Sequence[TableRow], received_at: datetime) -> bool:
+    """Append rows as one file; landing the same rows again on that UTC day is a no-op. Returns whether it is new."""
+    if not rows:
+        return False
+    arrived = to_utc(received_at)
+    content = hashlib.sha256(b"".join(row.digest for row in rows)).hexdigest()
+    landing = file_id(table.tenant, table.source, f"{table.table}\n{content}", arrived.date())
+    count = len(rows)
+    columns = {
+        "tenant": [table.tenant] * count,
+        "source": [table.source] * count,
+        "table_name": [table.table] * count,
+        "received_at": [arrived] * count,
+        "row_key": [row.key for row in rows],
+        "row_cursor": [row.cursor for row in rows],
+        "data": [row.data for row in rows],
+        "file_id": [landing.bytes] * count,
+        "ingest_row": list(range(count)),
+    }
+    path = f"tables/{table.source}/{table.table}/received_date={arrived.date()}/{landing}.parquet"
+    file = _file(table, path, pa.Table.from_pydict(columns, TABLES), str(landing), [row.cursor for row in rows])
+    return lake.append_table(str(landing), file)
+
+
+def _file(table: Table, path: str, rows: pa.Table, landing: str, cursors: Sequence[str | None]) -> NewFile:
+    file = new_file("tables", path, rows, tenant=table.tenant, source=table.source, parts={landing: 1})
+    known = [cursor for cursor in cursors if cursor is not None]
+    return replace(file, entry=replace(file.entry, cursor_max=max(known, default=None)))
+
+
+def reached(lake: Lake, table: Table) -> str | None:
+    """The greatest cursor that has landed, by the manifest; None if nothing with a cursor has."""
+    return max((e.cursor_max for e in table.entries(lake) if e.cursor_max is not None), default=None)
+
+
+def landed_digests(lake: Lake, table: Table, since: str | None) -> set[bytes]:
+    """Hashes of the landed rows whose cursor is `since` or later; without a cursor, of each key's current row."""
+    files = [e for e in table.entries(lake) if since is None or (e.cursor_max or "") >= since]
+    if since is not None:
+        return {digest(*row) for row in _rows(lake, files, "row_cursor >= $since", since)}
+    return {digest(*row) for row in current_rows(lake, files)}
+
+
+def current_rows(lake: Lake, entries: Sequence[Entry]) -> Iterator[tuple[str, str | None, str]]:
+    """Key, cursor and content of each key's current row in these files."""
+    order = "row_cursor desc nulls last, received_at desc, file_id desc, ingest_row desc"
+    yield from _rows(lake, entries, f"true qualify row_number() over (partition by row_key order by {order}) = 1")
+
+
+def _rows(lake: Lake, entries: Sequence[Entry], where: str, since: str = "") -> Iterator[tuple[str, str | None, str]]:
+    if not entries:
+        return
+    read = pa.concat_tables([lake.read(entry) for entry in entries])
+    with duckdb.connect(":memory:") as db:
+        db.register("landed", read)
+        query = f"select row_key, row_cursor, data from landed where {where}"
+        yield from db.execute(query, {"since": since} if "$since" in query else {}).fetchall()

@@ -1,0 +1,96 @@
+"""Landing what is fetched: table by table, in the order of the cursor, every run from where the lake says it ended."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+
+from almanac.errors import AlmanacError
+from almanac.progress import progress
+from almanac.settings import Settings
+from ingestion.lake import Lake
+from ingestion.lake_tables import Table, TableRow, land_rows, landed_digests, reached
+from ingestion.sources.cursors import earlier
+from ingestion.sources.fetched_rows import fetch
+from ingestion.sources.fetched_source import FetchedSource, FetchedTable
+
+BATCH_ROWS = 50_000  # rows of one landing
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """What a run brought of one table."""
+
+    table: str
+    read: int
+    landed: int
+
+
+def fetch_all(settings: Settings, source: FetchedSource, lake: Lake, now: datetime | None = None) -> list[Fetched]:
+    """Bring every table of a source up to date; repeating it, or a run that was killed, lands no row twice.
+
+    Raises AlmanacError for the first table that cannot be read; what had landed before stays.
+    """
+    url = settings.source_url(source.source)
+    if url is None:
+        raise AlmanacError(
+            f"source {source.source}: set {settings.source_variable(source.source, 'URL')} to its address"
+        )
+    token = settings.source_token(source.source)
+    found = []
+    with progress(f"Fetching {source.source}", len(source.tables), "tables") as said:
+        for name in source.tables:
+            found.append(fetch_table(source, name, lake, url, token, now or datetime.now(UTC)))
+            said.advance()
+    return found
+
+
+def fetch_table(source: FetchedSource, name: str, lake: Lake, url: str, token: str | None, now: datetime) -> Fetched:
+    """Land the rows of one table that are new or changed. Raises AlmanacError if they cannot be read."""
+    table, described = Table(source.tenant, source.source, name), source.tables[name]
+    since = None if described.cursor is None else _since(lake, table, described, url)
+    known = landed_digests(lake, table, since)
+    read = landed = 0
+    try:
+        rows: Iterator[TableRow] = fetch(source, name, since, url, token)
+        if source.kind == "http" and described.cursor is not None:
+            # An API gives its pages in any order, but what has landed must be all below the greatest cursor.
+            rows = iter(sorted(rows, key=lambda row: row.cursor or ""))
+        while batch := list(islice(rows, BATCH_ROWS)):
+            read += len(batch)
+            new = _unknown(batch, known)
+            # Rows that were landed by a run that was killed, or lie in the overlap, are known by their content.
+            if land_rows(lake, table, new, now):
+                landed += len(new)
+    except AlmanacError:
+        raise
+    except Exception as error:
+        what = f"source {source.source}, table {name}: {_cause(error)}"
+        raise AlmanacError(f"{what}; {landed:,} rows landed before, run it again to go on") from error
+    return Fetched(name, read, landed)
+
+
+def _cause(error: BaseException) -> str:
+    """What the database or API said, without what stood around it."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return str(error).splitlines()[0][:300] if str(error) else type(error).__name__
+
+
+def _since(lake: Lake, table: Table, described: FetchedTable, url: str) -> str | None:
+    """The cursor from which to read."""
+    cursor = reached(lake, table)
+    overlap = described.overlap
+    if cursor is not None and url.startswith("sqlite") and "T" in cursor:
+        # SQLite keeps times as text, with or without fractions: "10:00:00" is less than "10:00:00.000000" there.
+        overlap = max(overlap, 1)
+    return earlier(cursor, overlap)
+
+
+def _unknown(batch: list[TableRow], known: set[bytes]) -> list[TableRow]:
+    new = []
+    for row in batch:
+        if row.digest not in known:
+            known.add(row.digest)
+            new.append(row)
+    return new
