@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import click
@@ -55,7 +56,9 @@ def adopt(settings: Settings, path: Path, said: Said) -> str:
     found = roles(looked, said.time, said.amount, said.booking)
     looked, found, said = _unambiguous(path, looked, found, said)
     new = new_source(name, looked, found, plan, said.tenant, said.currency, said.time_zone)
-    with FileSource(new.mapping, new.plan, Lake.open(settings, new.plan), load_suppression(settings)) as source:
+    with FileSource(
+        new.mapping, new.plan, Lake.open(settings, new.plan), partial(load_suppression, settings)
+    ) as source:
         # Every row is read and evaluated, so that what is written below fits the whole file.
         _show(new, looked, found, source.preview(path, SHOWN))
     _agree(said)

@@ -114,10 +114,10 @@ def test_a_table_is_read_once_and_then_from_its_cursor_on(database: Database, tm
     assert place.fetch(2) == [(1, 0), (1, 0)]
     assert len(place.rows()) == 5
     assert {key: row["amount"] for key, row in place.current().items()} == {
-        "[1]": 10.1,
-        "[2]": 99.5,
-        "[3]": 10.1,
-        "[4]": 10.1,
+        "[1]": "10.10",
+        "[2]": "99.50",
+        "[3]": "10.10",
+        "[4]": "10.10",
     }
     assert place.current("places") == {'["a"]': {"code": "a", "name": "Aalen"}}
     # A value that comes back is a new version, because the current one is another.
