@@ -1,5 +1,6 @@
 """Which client meets what: everything that happens to events on their way, and everything that is refused."""
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 
 from tests.integration.clients.fault_proxy import ALWAYS, Fault, FaultProxy, Line
@@ -26,6 +27,7 @@ class Scenario:
     count: int = 0  # further events
     size: int = 0  # characters of text in each of them
     refused: bool = False
+    body_bytes: int | None = None  # the key's own limit
     without: tuple[str, ...] = ()  # clients to which it cannot happen
 
 
@@ -33,6 +35,10 @@ SCENARIOS: dict[str, Scenario] = {
     "ok": Scenario(),
     "gzip": Scenario(without=(*NODE, "posthog-python", "cloudevents-python")),  # those of Node do it as they like
     "big": Scenario(count=300, size=1500, without=("jitsu", "analytics-next", "cloudevents", "cloudevents-python")),
+    # RudderStack's Python library fills requests of up to 4 MB; its users' keys take them.
+    "bulky": Scenario(
+        count=30, size=30_000, body_bytes=4 * 1024 * 1024, without=tuple({*PYTHON, *NODE} - {"rudder-sdk-python"})
+    ),
     "busy": Scenario((BUSY,), without=("cloudevents", "cloudevents-python")),
     "broken": Scenario((BROKEN, BROKEN), without=("cloudevents", "cloudevents-python")),
     # The events arrive, but the client is not told: it sends them again, with the same message ids.
@@ -63,10 +69,10 @@ class Job:
         return {name: value for name, value in asdict(self).items() if name != "line"}
 
 
-def jobs_of(client: str, proxy: FaultProxy, key: str) -> list[Job]:
+def jobs_of(client: str, proxy: FaultProxy, new_key: Callable[[int | None], str]) -> list[Job]:
     """A client's jobs, each with a line and a user of its own."""
     return [
-        _job(client, name, scenario, proxy.line(*scenario.faults), key)
+        _job(client, name, scenario, proxy.line(*scenario.faults), new_key(scenario.body_bytes))
         for name, scenario in SCENARIOS.items()
         if client not in scenario.without
     ]
