@@ -18,7 +18,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev demo dagster test test-fast test-deep clients check check-python check-types check-imports check-sql \
-        check-models check-almanac format parse lock docs bench bench-collector bench-landing bench-freshness clean distclean
+        check-models check-almanac format parse lock docs bench bench-collector bench-landing bench-freshness bench-lake clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -155,6 +155,10 @@ bench-landing: $(VENV)/.ready-dev ## Landing: events per CPU second from the log
 
 bench-freshness: $(VENV)/.ready-dev ## From the acknowledgement of an event to a query that sees it
 	@$(PY) -m benchmarks.freshness $(ARGS)
+
+bench-lake: $(VENV)/.ready-dev ## Compare the lake's manifest with DuckLake (fetches DuckLake's extension once, 13 MB)
+	@$(UV) pip install --quiet --python $(PY) duckdb-extension-ducklake==1.5.5
+	@$(PY) -m benchmarks.lake_formats $(ARGS)
 
 clean: ## Remove caches and what tools left behind; keep .venv and data
 	@rm -rf target logs build almanac.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

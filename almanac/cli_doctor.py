@@ -16,7 +16,8 @@ def doctor(deep: bool) -> None:
     """Look at this installation and say what to do about it.
 
     Python, packages, disk, ports, the lake, the application state, the published version and locks; each line is ok,
-    warn or fail. Changes nothing; exit 1 if a line says fail.
+    warn or fail. Changes nothing (a lake in an object store is tried with one small object, which is removed again);
+    exit 1 if a line says fail.
     """
     settings = Settings.from_env()
     examinations: tuple[Examination, ...] = (*EXAMINATIONS, partial(_lake, deep=deep))
@@ -33,7 +34,16 @@ def _lake(settings: Settings, deep: bool) -> Iterator[Line]:
     """Whether every file of the manifest is there and whole, and no other."""
     from ingestion.lake import Lake
 
-    if not settings.lake.exists():
+    if settings.object_store is not None:
+        from ingestion.lake_store_check import check_store
+
+        well = True
+        for went_well, seen, todo in check_store(settings.object_store):
+            yield Line("ok", "store", seen) if went_well else Line("fail", "store", seen, todo)
+            well = well and went_well
+        if not well:
+            return
+    elif not settings.lake.exists():
         yield Line("warn", "lake", f"{settings.lake} does not exist yet", "almanac simulate, ingest or collect")
         return
     lake = Lake.open(settings)

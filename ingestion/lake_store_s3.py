@@ -9,7 +9,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryFile
 from typing import TYPE_CHECKING, BinaryIO, cast
@@ -134,6 +134,11 @@ class S3Store:
                 return _stored(obstore.head(self._client, _inside(path)))
             except FileNotFoundError:
                 return None
+
+    def changed_at(self, path: str) -> datetime:
+        """When a file was stored, by the store's clock (UTC). Raises FileNotFoundError."""
+        with self._explained("read", path):
+            return obstore.head(self._client, _inside(path))["last_modified"]
 
     def settle(self, path: str) -> None:
         """Nothing: what a store has answered for lasts."""
