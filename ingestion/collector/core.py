@@ -16,8 +16,7 @@ from ingestion.collector import records
 from ingestion.collector.answers import answer
 from ingestion.collector.auth import KeyRing, key_in, missing_key
 from ingestion.collector.dialects import Document, Match, Request, Route, match, methods_at
-from ingestion.collector.door import Door
-from ingestion.collector.enrich import Enricher
+from ingestion.collector.judging import Judge, read_quickly
 from ingestion.collector.limits import MAX_BODY_BYTES, Body, ClientGone, inflate, read_body
 from ingestion.collector.metrics import CONTENT_TYPE, Metrics
 from ingestion.collector.problems import Problem
@@ -75,16 +74,14 @@ class Collector:
     def __init__(
         self,
         *,
-        enricher: Enricher,
-        door: Door,
+        judge: Judge,
         keys: KeyRing,
         wal: Wal,
         refusals: Refusals,
         status: Callable[[], dict[str, object]],
         metrics: Metrics,
     ) -> None:
-        self._enricher = enricher
-        self._door = door
+        self._judge = judge
         self._keys = keys
         self._wal = wal
         self._refusals = refusals
@@ -168,7 +165,9 @@ class Collector:
         encoding = headers.get(b"content-encoding")
         if encoding:
             data = inflate(data, encoding.strip().lower(), limit)
-        read = route.reader(Request(head.method, attempt.path, data, headers, found.parameters, head.query))
+        request = Request(head.method, attempt.path, data, headers, found.parameters, head.query)
+        unread = read_quickly(route, request, attempt.key is not None)
+        read = route.reader(request) if unread is None else unread
         if attempt.key is None and read.write_key is not None:
             attempt.key = await self._admit(read.write_key, route)
         if isinstance(read, Document):
@@ -177,8 +176,12 @@ class Collector:
         if key is None:
             raise missing_key()
         self._rates.spend(key, len(read.items))
-        read = self._enricher.enrich(read, headers, head.peer)
-        verdicts = self._door.judge(read, key.tenant, key.source, received_at)
+        verdicts = None if unread is None else self._judge.judge_unread(unread, key, received_at, headers, head.peer)
+        if verdicts is None:
+            read = read if unread is None else route.reader(request)
+            if isinstance(read, Document):
+                return read.body
+            verdicts = self._judge.judge(read, key, received_at, headers, head.peer)
         record = records.encode(key.tenant, key.source, received_at, len(read.items), verdicts)
         await self._wal.append(record)
         self._metrics.judged(verdicts)

@@ -40,14 +40,14 @@ class Enricher:
 
     def enrich(self, found: Found, headers: Mapping[bytes, bytes], peer: str | None) -> Found:
         """The same events, with more context. `peer` is the address of the other end of the connection."""
-        common = self._of_request(headers, peer)
+        common = self.of_request(headers, peer)
         beside = found.context if isinstance(found.context, dict) else {}
         # Most events of servers say nothing of a device; searching their bytes costs next to nothing.
         is_said = bool(common) or self._places.knows_addresses or not beside.keys().isdisjoint(_TELLING)
         items = [self._item(item, common, beside) if is_said or _AGENT in item.raw else item for item in found.items]
         return replace(found, items=items)
 
-    def _of_request(self, headers: Mapping[bytes, bytes], peer: str | None) -> Parts:
+    def of_request(self, headers: Mapping[bytes, bytes], peer: str | None) -> Parts:
         """What the request says; nothing if a server sends it, which is not where the person is."""
         agent = headers.get(b"user-agent", b"").decode("latin-1")
         if not is_a_persons_device(agent):
@@ -55,6 +55,11 @@ class Enricher:
         parts = _over(describe(agent), from_headers(headers))
         place = self._places.of_request(headers, peer)
         return {**parts, "location": place} if place else parts
+
+    def item(self, item: Item, common: Parts) -> Item:
+        """One event without a batch's context, with more context; the same object if there is nothing to add."""
+        is_said = bool(common) or self._places.knows_addresses or _AGENT in item.raw
+        return self._item(item, common, {}) if is_said else item
 
     def _item(self, item: Item, common: Parts, beside: Mapping[str, Any]) -> Item:
         message = item.value

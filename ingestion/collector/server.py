@@ -21,8 +21,10 @@ from ingestion.collector.core import Collector
 from ingestion.collector.door import Door
 from ingestion.collector.enrich import Enricher
 from ingestion.collector.flusher import FLUSH_SECONDS, Flusher
+from ingestion.collector.judging import Judge
 from ingestion.collector.landing_process import LandingProcess
 from ingestion.collector.metrics import Metrics
+from ingestion.collector.quick import QuickLane
 from ingestion.collector.refusals import Refusals
 from ingestion.collector.suppression_ring import SuppressionRing
 from ingestion.collector.wal import Wal
@@ -106,8 +108,9 @@ class _Life:
         self._suppressed = SuppressionRing(
             partial(suppression_version, state), partial(suppressed_ids, state, settings.suppression_secret)
         )
-        self._enricher = Enricher(open_places(settings))
-        self._door = Door(plan, self._suppressed.of)
+        enricher = Enricher(open_places(settings))
+        quick = QuickLane(plan, enricher, self._suppressed.of)
+        self._judge = Judge(enricher, Door(plan, self._suppressed.of), quick)
         self._refusals = Refusals(folder, is_hidden=self._suppressed.mentioned_in)
         self._landing = landing
         self._flusher = Flusher(self._wal, self._landing.land, flush_seconds, each_time=self._refusals.save)
@@ -119,8 +122,7 @@ class _Life:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, asked_to_end.set)
         collector = Collector(
-            enricher=self._enricher,
-            door=self._door,
+            judge=self._judge,
             keys=self._keys,
             wal=self._wal,
             refusals=self._refusals,

@@ -55,6 +55,7 @@ class Document:
 
 
 Reader = Callable[[Request], Found | Document]
+QuickReader = Callable[[Request], Found | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,10 @@ class Route:
 
     An address that takes no events is answered even while nothing can be written, and its URL may hold a write key
     where the dialect puts one there.
+
+    `quick` finds the same events without reading them: their items have bytes but no value. None where it cannot tell.
     """
 
     reader: Reader
     takes_events: bool = True
+    quick: QuickReader | None = None

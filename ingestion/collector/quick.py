@@ -1,0 +1,188 @@
+"""The quick lane of the door: events that are plainly right are completed and accepted without being taken apart.
+
+An event stays in this lane only if it would come out of the careful way (`enrich`, then `door`) with the very same
+bytes, no reason and no warning; a property test holds both against each other. All others come back as None.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from ingestion.collector.dialects import Found, Item
+from ingestion.collector.door import Verdict
+from ingestion.collector.enrich import Enricher
+from ingestion.collector.limits import MAX_DEPTH, MAX_EVENT_BYTES, MAX_MESSAGE_ID, MAX_PROPERTIES, MAX_PROPERTY_NAME
+from ingestion.collector.messages import KEY_MARK, Unreadable, read, repeats_names
+from ingestion.enrichment import Parts
+from ingestion.plain_events import Envelope, PlainEvents
+from ingestion.privacy.cleaning import ADDRESS_NAMES, SECRET_NAMES, clean
+from ingestion.privacy.suppression import SuppressedPeople
+from ingestion.tracking_plan import Plan
+
+_LARGEST = MAX_EVENT_BYTES - 2_048  # with room for what is added
+_CONTEXTS = 8_192  # remembered at one time
+_NAME_END = b'":'
+_NESTED = ("context", "properties", "traits", "integrations", "_metadata")
+_ABOUT_PEOPLE = ("identify", "group", "alias")
+_ABSENT = b""
+_CLEANED_NAMES = ADDRESS_NAMES | SECRET_NAMES
+
+_decode_top = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+class QuickLane:
+    """Judges what is plain; belongs to the event loop."""
+
+    def __init__(self, plan: Plan, enricher: Enricher, suppressed: Callable[[str], SuppressedPeople | None]) -> None:
+        self._plan = plan
+        self._enricher = enricher
+        self._suppressed = suppressed
+        self._plain: dict[str, PlainEvents] = {}
+        self._contexts: dict[tuple[bytes, bytes], bytes | None] = {}
+
+    def judge(
+        self, found: Found, tenant: str, headers: Mapping[bytes, bytes], peer: str | None
+    ) -> list[Verdict | None]:
+        """A verdict for each event that is plain, None for each that has to go the careful way."""
+        verdicts: list[Verdict | None] = [None] * len(found.items)
+        if found.context is not None or tenant not in self._plan.tenants:
+            return verdicts
+        common = self._enricher.of_request(headers, peer)
+        completer = _Completer(found, self._context_of(common))
+        completed: list[bytes] = []
+        places: list[int] = []
+        for place, item in enumerate(found.items):
+            raw = completer.complete(item.raw)
+            if raw is not None:
+                completed.append(raw)
+                places.append(place)
+        for number in self._plain_among(completed, tenant, found.type):
+            verdicts[places[number]] = Verdict(completed[number])
+        return verdicts
+
+    def _plain_among(self, raws: list[bytes], tenant: str, kind: str | None) -> list[int]:
+        if not raws:
+            return []
+        people = self._suppressed(tenant)
+        plain = self._plain.get(tenant)
+        if plain is None:
+            plain = self._plain[tenant] = PlainEvents(self._plan, tenant)
+        fit: list[int] = []
+        for group in plain.read(raws):
+            if kind is not None and group.type != kind:
+                continue
+            for place, envelope in zip(group.places, group.envelopes, strict=True):
+                if len(envelope.messageId) > MAX_MESSAGE_ID:
+                    continue
+                if people is None or not _may_be_about(people, group.type, envelope, raws[place]):
+                    fit.append(place)
+        return fit
+
+    def _context_of(self, common: Parts) -> Callable[[bytes], bytes | None]:
+        """What becomes of a context in this request; None where it needs care."""
+        known, key = self._contexts, msgspec.json.encode(common) if common else b""
+
+        def context_of(raw: bytes) -> bytes | None:
+            try:
+                return known[key, raw]
+            except KeyError:
+                if len(known) >= _CONTEXTS:
+                    known.clear()
+                found = known[key, raw] = self._completed_context(raw, common)
+                return found
+
+        return context_of
+
+    def _completed_context(self, raw: bytes, common: Parts) -> bytes | None:
+        message: dict[str, Any] = {}
+        if raw is not _ABSENT:
+            try:
+                message = {"context": read(raw)}
+            except Unreadable:
+                return None
+            if type(message["context"]) is not dict or repeats_names(raw, message["context"]):
+                return None
+            if clean(message, deep=True):
+                return None
+        start = b'{"context":'
+        given = Item(start + raw + b"}" if message else b'{"-":0}', message)
+        item = self._enricher.item(given, common)
+        if item is given:
+            return raw
+        end = -1 if message else -len(b',"-":0}')
+        return item.raw[len(start) : end] if item.raw.startswith(start) else None
+
+
+class _Completer:
+    """Adds to the events of one request what the request says for all of them."""
+
+    def __init__(self, found: Found, context_of: Callable[[bytes], bytes | None]) -> None:
+        self._context_of = context_of
+        self._type = None if found.is_batch else found.type or "track"
+        self._sent_at = None if found.sent_at is None else b'"sentAt":' + msgspec.json.encode(found.sent_at) + b","
+        self._type_part = b'"type":' + msgspec.json.encode(self._type) + b","
+
+    def complete(self, raw: bytes) -> bytes | None:
+        """The event as the log keeps it, or None if it needs care."""
+        if len(raw) > _LARGEST or raw.count(b"{") + raw.count(b"[") > MAX_DEPTH or KEY_MARK in raw:
+            return None
+        try:
+            top = _top_of(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return None
+        if top is None:
+            return None
+        longer = self._with_context(raw, bytes(top["context"]) if "context" in top else _ABSENT)
+        if longer is None:
+            return None
+        added = self._type_part if self._type is not None and "type" not in top else b""
+        if self._sent_at is not None:
+            if "sentAt" not in top:
+                added += self._sent_at
+            elif bytes(top["sentAt"]) == b"null":
+                return None
+        return b"{" + added + longer[1:] if added else longer
+
+    def _with_context(self, raw: bytes, given: bytes) -> bytes | None:
+        wanted = self._context_of(given)
+        if wanted is None or wanted is given or wanted == given:
+            return None if wanted is None else raw
+        if not given:
+            return b'{"context":' + wanted + b"," + raw[1:]
+        before, found, after = raw.partition(b'"context":' + given)
+        return b"".join((before, b'"context":', wanted, after)) if found else None
+
+
+def _top_of(raw: bytes) -> dict[str, msgspec.Raw] | None:
+    """The fields of an event, or None if a name stands twice or something has to be taken out (but for its context)."""
+    top = _decode_top(raw)
+    if not raw.startswith(b'{"') or not _CLEANED_NAMES.isdisjoint(top):
+        return None
+    names = len(top)
+    for place in _NESTED:
+        if place in top:
+            nested = bytes(top[place])
+            names += nested.count(_NAME_END)
+            if place != "context" and not _is_simple(nested):
+                return None
+    # A name that stands twice at the top is in the dictionary once.
+    return top if raw.count(_NAME_END) == names else None
+
+
+def _is_simple(raw: bytes) -> bool:
+    """Whether these properties hold no name twice, nothing that has to be taken out, and no further objects."""
+    if raw.count(b"{") != 1:
+        return raw in (b"null", b"[]")
+    inside = _decode_top(raw)
+    if len(inside) != raw.count(_NAME_END) or "" in inside or not _CLEANED_NAMES.isdisjoint(inside):
+        return False
+    is_short = len(raw) <= MAX_PROPERTY_NAME
+    return is_short or (len(inside) <= MAX_PROPERTIES and max(map(len, inside)) <= MAX_PROPERTY_NAME)
+
+
+def _may_be_about(people: SuppressedPeople, kind: str, envelope: Envelope, raw: bytes) -> bool:
+    """Whether an event has to be looked at because it may be about a suppressed person."""
+    if kind in _ABOUT_PEOPLE or b'"traits"' in raw or envelope.previousId is not None:
+        return True
+    return envelope.userId in people or envelope.anonymousId in people

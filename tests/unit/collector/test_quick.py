@@ -1,0 +1,144 @@
+"""The quick lane against the careful way: the same verdict, byte for byte, or none."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from almanac.settings import Settings
+from almanac.state import SuppressedIds, hash_id
+from benchmarks.events import bodies
+from ingestion.collector.dialects import Request, match
+from ingestion.collector.door import Door
+from ingestion.collector.enrich import Enricher
+from ingestion.collector.quick import QuickLane
+from ingestion.enrichment import open_places
+from ingestion.privacy.suppression import Suppression
+from ingestion.tracking_plan import load_plan
+
+PLAN = load_plan()
+NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
+SECRET = b"secret"
+HIDDEN = Suppression(
+    SuppressedIds(by_tenant={"rentals": frozenset({hash_id(SECRET, "rentals", "hidden")})}, secret=SECRET)
+)
+SAFARI = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148"
+
+
+def both(body: bytes, path: str, headers: dict[bytes, bytes]) -> tuple[list[Any], list[Any]]:
+    """The verdicts of the quick lane and of the careful way."""
+    enricher = Enricher(open_places(Settings.from_env({})))
+    request = Request("POST", path, body, headers)
+    found = match(path)
+    assert found is not None
+    route = found.routes["POST"]
+    assert route.quick is not None
+    unread = route.quick(request)
+    careful = enricher.enrich(route.reader(request), headers, None)  # type: ignore[arg-type]
+    wanted = Door(PLAN, HIDDEN.of).judge(careful, "rentals", "web", NOW)
+    if unread is None:
+        return [None] * len(wanted), wanted
+    return QuickLane(PLAN, enricher, HIDDEN.of).judge(unread, "rentals", headers, None), wanted
+
+
+texts = st.sampled_from(["u1", "hidden", "", "null", "Property Viewed", "é", 'a":b', "alm_" + "x" * 30, "x" * 300])
+values = st.one_of(texts, st.none(), st.integers(-3, 2**70), st.floats(allow_nan=False, allow_infinity=False))
+names = st.sampled_from(
+    ["property_id", "price_per_night", "city", "ip", "api_key", "type", "context", "q", "userAgent", "", "n" * 300]
+)
+properties = st.dictionaries(names, values | st.dictionaries(names, values, max_size=2), max_size=4)
+contexts = st.fixed_dictionaries(
+    {},
+    optional={
+        "userAgent": st.sampled_from([SAFARI, "curl/8", 7]),
+        "ip": st.just("203.0.113.77"),
+        "locale": values,
+        "page": properties,
+        "device": properties,
+        "traits": st.just({"email": "hidden"}),
+    },
+)
+events = st.fixed_dictionaries(
+    {},
+    optional={
+        "type": st.sampled_from(["track", "page", "identify", "alias", "trak"]),
+        "event": st.sampled_from(["Property Viewed", "Signed Up", "Unheard Of", 3]),
+        "messageId": st.sampled_from(["3e1a1f2e-0000-4000-8000-000000000000", "m", "", "m" * 101, 5]),
+        "userId": values,
+        "anonymousId": values,
+        "previousId": texts,
+        "name": texts,
+        "sentAt": st.sampled_from(["2026-05-01T12:00:00Z", None, "soon"]),
+        "timestamp": st.sampled_from(["2026-05-01T11:59:00Z", "1999"]),
+        "properties": properties | st.just([]) | st.none(),
+        "traits": properties,
+        "context": contexts | st.none(),
+        "integrations": st.just({"All": True}),
+        "writeKey": st.just("secret"),
+    },
+)
+# Plain events and nasty ones, so that both outcomes are met.
+good = events.map(
+    lambda odd: {
+        "type": "track",
+        "event": "Property Viewed",
+        "messageId": "3e1a1f2e-0000-4000-8000-000000000001",
+        "userId": "u1",
+        "properties": {"property_id": "L-1", "city": "Berlin"},
+        "context": {"locale": "de", "userAgent": SAFARI},
+        **(odd if len(odd) < 3 else {}),
+    }
+)
+written: list[Callable[[Any], str]] = [
+    lambda value: json.dumps(value, separators=(",", ":"), ensure_ascii=False),
+    json.dumps,
+    lambda value: json.dumps(value)[:-1] + ',"userId":"u2"}' if value else "{}",
+    lambda value: json.dumps(value).replace('"city"', '"city":"x","city"'),
+]
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.lists(st.tuples(events | good, st.sampled_from(written)), min_size=1, max_size=4),
+    st.sampled_from([None, '"2026-05-01T12:00:01Z"', "7"]),
+    st.sampled_from([None, '{"locale":"fr"}']),
+    st.sampled_from([{}, {b"user-agent": SAFARI.encode()}]),
+)
+def test_a_batch_has_the_verdicts_of_the_careful_way_or_none(
+    batch: list[tuple[dict[str, Any], Callable[[Any], str]]],
+    sent_at: str | None,
+    context: str | None,
+    headers: dict[bytes, bytes],
+) -> None:
+    beside = "".join(f',"{name}":{value}' for name, value in (("sentAt", sent_at), ("context", context)) if value)
+    body = '{"batch":[' + ",".join(write(event) for event, write in batch) + "]" + beside + "}"
+    quick, careful = both(body.encode(), "/v1/batch", headers)
+    assert len(quick) == len(careful)
+    for ours, theirs in zip(quick, careful, strict=True):
+        assert ours is None or ours == theirs
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    events | good,
+    st.sampled_from(written),
+    st.sampled_from(["/v1/track", "/v1/page", "/v1/identify"]),
+    st.sampled_from([{}, {b"user-agent": SAFARI.encode()}]),
+)
+def test_a_single_event_has_the_verdict_of_the_careful_way_or_none(
+    event: dict[str, Any], write: Callable[[Any], str], path: str, headers: dict[bytes, bytes]
+) -> None:
+    (ours,), (theirs,) = both(write(event).encode(), path, headers)
+    assert ours is None or ours == theirs
+
+
+@pytest.mark.parametrize("headers", [{}, {b"user-agent": SAFARI.encode()}])
+def test_ordinary_events_stay_in_the_quick_lane(headers: dict[bytes, bytes]) -> None:
+    for path, body in (("/v1/batch", bodies(50, 1)[0]), ("/v1/track", bodies(1, 1)[0])):
+        quick, careful = both(body, path, headers)
+        assert quick == careful
+        assert all(verdict is not None for verdict in quick)
