@@ -153,6 +153,27 @@ def test_large_replays_land_part_by_part(place: Place, monkeypatch: pytest.Monke
     assert counts(place) == {"received": 26, "accepted": 13, "quarantined": 13}
 
 
+def test_compaction_changes_neither_what_was_replayed_nor_what_waits(place: Place) -> None:
+    """Refused events and marks keep their places when their files are made one, before and after a replay."""
+    for n in range(3):
+        land(place.lake, [villa(n), villa(n + 10, event="Nonsense")], source="web" if n else "app")
+    tomorrow = datetime.now(UTC).date() + timedelta(days=1)
+    place.lake.compact(tomorrow)
+    assert len(place.lake.entries("quarantine")) == 1
+    place.mend()
+    place.told("replay", "--source", "app")
+    place.told("replay", "--until", "2026-03-01T12:00:01Z")
+    before = place.lake.replayed()
+    assert len(before) == 3
+    place.lake.compact(tomorrow)
+    assert len(place.lake.entries("replays")) == 1
+    assert place.lake.replayed() == before
+    assert place.told("replay", "--all")[0] == "0 events landed; 3 events still rejected"
+    assert len(place.told("list", "--state", "waiting")) == 4
+    assert counts(place) == {"received": 9, "accepted": 3, "quarantined": 6}
+    assert place.lake.verify() == []
+
+
 def test_two_people_at_once_replay_each_event_once(place: Place) -> None:
     land(place.lake, [villa(n) for n in range(30)])
     place.mend()
