@@ -14,7 +14,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from tests.integration.collector_process import lake_rows, new_key, running
+from tests.integration.collector_process import lake_rows, land_rest, new_key, running
 
 OK = 200
 
@@ -127,6 +127,7 @@ def send_all(home: Path, cases: Iterable[Case]) -> Catalogue:
             )
             ids[case.name] = [i for raw in (alone, among) for i in _ids(raw)]
         assert collector.stop() == 0
+    land_rest(home)
     return Catalogue(sent, Lake(home), ids)
 
 

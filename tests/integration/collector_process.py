@@ -18,6 +18,7 @@ import duckdb
 
 from almanac.settings import Settings
 from almanac.state import create_key, open_state
+from ingestion.collector.flusher import land_file
 from ingestion.lake import Lake
 
 START_SECONDS = 60.0
@@ -132,6 +133,14 @@ def new_key(home: Path, tenant: str = "rentals", **limits: Any) -> str:
     _, plaintext = create_key(state, tenant, "web", **limits)
     state.close()
     return plaintext
+
+
+def land_rest(home: Path) -> None:
+    """Land what a collector left when it was asked to end: it lands for some seconds, its next start the rest."""
+    lake = Lake.open(Settings.for_home(home))
+    for path in sorted((home / "collector").glob("wal-*.log")):
+        land_file(lake, path)
+        path.unlink()
 
 
 def lake_rows(home: Path, kind: str, columns: str, where: str = "true") -> list[tuple[Any, ...]]:

@@ -10,7 +10,7 @@ import httpx
 from click.testing import CliRunner
 
 from ingestion.privacy.cli import COMMANDS
-from tests.integration.collector_process import eventually, lake_rows, new_key, running
+from tests.integration.collector_process import eventually, lake_rows, land_rest, new_key, running
 
 USER, VISITOR, EMAIL = "suppressed-user-5f1c", "suppressed-visitor-77ab", "suppressed.person@mail.example"
 
@@ -63,6 +63,7 @@ def test_no_byte_of_a_suppressed_person_is_kept_and_the_books_balance(tmp_path: 
             assert all(trace.encode() not in log.read_bytes() for log in logs)
         assert collector.stop() == 0
         said = "".join(collector.said)
+    land_rest(tmp_path)
     rows = [str(row) for kind in ("events", "quarantine") for row in lake_rows(tmp_path, kind, "*")]
     kept = [file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()]
     for trace in (USER, EMAIL, EMAIL.upper()):
