@@ -32,7 +32,10 @@ class Settings:
     address_header: str | None = None
     geo_database: Path | None = None
     host: str = "127.0.0.1"
-    sources: tuple[tuple[str, str], ...] = ()  # addresses and secrets of fetched sources, by variable
+    store_access: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # keys and endpoint for other buckets
+    sources: tuple[tuple[str, str], ...] = field(
+        default=(), repr=False
+    )  # addresses and secrets of fetched sources, by variable
     collector_url: str = "http://127.0.0.1:8088"  # where people send events to; pages show it
     object_store: ObjectStore | None = None
 
@@ -63,6 +66,7 @@ class Settings:
             address_header=env.get("ALMANAC_ADDRESS_HEADER") or None,
             geo_database=Path(database).resolve() if (database := env.get("ALMANAC_GEO_DATABASE")) else None,
             host=env.get("ALMANAC_HOST") or "127.0.0.1",
+            store_access=tuple((k, v) for k, v in env.items() if k.startswith(("ALMANAC_LAKE_", "AWS_"))),
             sources=tuple((k, v) for k, v in env.items() if k.startswith("ALMANAC_SOURCE_") and v),
             collector_url=env.get("ALMANAC_COLLECTOR_URL") or "http://127.0.0.1:8088",
             object_store=_object_store(lake, env) if in_store else None,
@@ -70,6 +74,10 @@ class Settings:
         _one_of("ALMANAC_TARGET", settings.target, TARGETS)
         _one_of("ALMANAC_ENV", settings.environment, ENVIRONMENTS)
         return settings
+
+    def bucket(self, address: str) -> ObjectStore:
+        """The bucket and prefix `s3://bucket/prefix`, reached as the lake is. AlmanacError if it cannot be right."""
+        return _object_store(address, dict(self.store_access))
 
     @staticmethod
     def source_variable(source: str, what: str) -> str:

@@ -1,17 +1,21 @@
 """`almanac ingest`."""
 
+import signal
+import threading
 from pathlib import Path
 from typing import Any
 
 import click
 
 from almanac.errors import AlmanacError
+from almanac.object_store import SCHEME
 from almanac.settings import Settings
 from ingestion.lake import Lake
 from ingestion.sources.adopt import Said, adopt
 from ingestion.sources.fetched_source import load_fetched
 from ingestion.sources.fetching import fetch_all
-from ingestion.sources.file_source import FileSource, Ingested
+from ingestion.sources.file_source import FileResult, FileSource, Ingested
+from ingestion.sources.inbox import Watch, open_inbox
 from ingestion.sources.mapping import mapping_names
 from ingestion.sources.outbox import take_outbox
 from ingestion.sources.readers import find_files
@@ -23,6 +27,10 @@ from ingestion.tracking_plan import load_plan
 @click.option(
     "--source", metavar="NAME", help="The source: a file in ingestion/sources/files or ingestion/sources/fetched."
 )
+@click.option("--watch", is_flag=True, help="Stay, and take files as they are delivered into one folder or bucket.")
+@click.option(
+    "--every", type=click.FloatRange(0.01, 3600), default=5.0, show_default=True, help="Seconds between looks."
+)
 @click.option("--yes", is_flag=True, help="Take the guess without a question.")
 @click.option("--tenant", default="mine", show_default=True, help="The tenant of a guessed source.")
 @click.option("--time", metavar="COLUMN", help="The column that says when.")
@@ -32,11 +40,13 @@ from ingestion.tracking_plan import load_plan
 @click.option("--decimal", type=click.Choice([".", ","]), help="The sign before decimals.")
 @click.option("--currency", metavar="CODE", help="The currency of the amounts, such as EUR.")
 @click.option("--time-zone", metavar="ZONE", help="The zone of times that say none, such as Europe/Berlin.")
-def ingest_command(paths: tuple[Path, ...], source: str | None, **said: Any) -> None:
+def ingest_command(paths: tuple[Path, ...], source: str | None, watch: bool, every: float, **said: Any) -> None:
     """Land delivered files: CSV, JSON Lines, Parquet or access logs, compressed or not, or folders of them.
 
     A file lands whole or not at all, and once: its content is known however it is delivered again. A malformed file is
     named and the others land all the same; the exit code is 1 then.
+
+    s3://bucket/prefix takes what lies there; --watch stays and takes files as they come, each content once.
 
     With --source alone: fetch what is new from a database, an API or an outbox (ingestion/sources/fetched).
 
@@ -48,6 +58,12 @@ def ingest_command(paths: tuple[Path, ...], source: str | None, **said: Any) -> 
         if source is None:
             raise click.UsageError("name files or folders, for example `almanac ingest my.csv`, or --source NAME")
         _fetch(settings, source)
+        return
+    places = [_address(path) for path in paths]
+    if watch or places[0].startswith(SCHEME):
+        if source is None or len(paths) > 1:
+            raise click.UsageError("a place of deliveries needs --source NAME, and is one folder or s3://bucket/prefix")
+        _take(settings, source, places[0], every if watch else None)
         return
     if source is None:
         if len(paths) > 1:
@@ -61,6 +77,36 @@ def ingest_command(paths: tuple[Path, ...], source: str | None, **said: Any) -> 
     click.echo(summary(source, ingested))
     if ingested.failures:
         raise AlmanacError(f"{len(ingested.failures)} of {_many(len(files), 'file')} did not land: see above")
+
+
+def _address(path: Path) -> str:
+    """A path as it was written: pathlib makes one slash of the two in s3://."""
+    text = str(path)
+    return text.replace("s3:/", SCHEME, 1) if text.startswith("s3:/") and not text.startswith(SCHEME) else text
+
+
+def _take(settings: Settings, name: str, place: str, every: float | None) -> None:
+    """Take what lies in a folder or bucket prefix, once or, every so many seconds, for as long as the process runs."""
+    inbox = open_inbox(settings, place)
+
+    def landed(file: str, result: FileResult) -> None:
+        what = f"{result.received:,} rows received ({result.quarantined:,} quarantined)" if result.is_new else "known"
+        click.echo(f"{file}: {what}")
+
+    with FileSource.open(settings, name) as source:
+        watch = Watch(source, inbox, landed)
+        if every is None:
+            problems = watch.take(settled=True)
+            for problem in problems:
+                click.echo(f"Error: {problem}", err=True)
+            if problems:
+                raise AlmanacError(f"{_many(len(problems), 'file')} did not land: see above")
+            return
+        stop = threading.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: stop.set())
+        click.echo(f"watching {place} for {name}; end with Ctrl-C")
+        watch.run(stop, every, lambda problem: click.echo(f"Error: {problem}", err=True))
 
 
 def _fetch(settings: Settings, name: str) -> None:

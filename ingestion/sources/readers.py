@@ -54,5 +54,9 @@ def find_files(paths: Iterable[Path], file_format: Format = "csv") -> list[Path]
 
 def files_in(folder: Path, file_format: Format) -> list[Path]:
     """The files of a format in a folder and those below it, in order of their names."""
-    ending = re.compile(rf".*{_NAMES[file_format][0]}", re.IGNORECASE)
-    return sorted(path for path in folder.rglob("*") if ending.fullmatch(path.name) and path.is_file())
+    return sorted(path for path in folder.rglob("*") if is_of(path.name, file_format) and path.is_file())
+
+
+def is_of(name: str, file_format: Format) -> bool:
+    """Whether a file of this name is taken for one of the format."""
+    return re.fullmatch(rf".*{_NAMES[file_format][0]}", name, re.IGNORECASE) is not None
