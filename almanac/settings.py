@@ -66,7 +66,7 @@ class Settings:
             address_header=env.get("ALMANAC_ADDRESS_HEADER") or None,
             geo_database=Path(database).resolve() if (database := env.get("ALMANAC_GEO_DATABASE")) else None,
             host=env.get("ALMANAC_HOST") or "127.0.0.1",
-            store_access=tuple((k, v) for k, v in env.items() if k.startswith(("ALMANAC_LAKE_", "AWS_"))),
+            store_access=tuple((k, v) for k, v in env.items() if k.startswith(("ALMANAC_LAKE", "AWS_"))),
             sources=tuple((k, v) for k, v in env.items() if k.startswith("ALMANAC_SOURCE_") and v),
             collector_url=env.get("ALMANAC_COLLECTOR_URL") or "http://127.0.0.1:8088",
             object_store=_object_store(lake, env) if in_store else None,

@@ -41,7 +41,7 @@ from ingestion.tracking_plan import load_plan
 @click.option("--currency", metavar="CODE", help="The currency of the amounts, such as EUR.")
 @click.option("--time-zone", metavar="ZONE", help="The zone of times that say none, such as Europe/Berlin.")
 def ingest_command(paths: tuple[Path, ...], source: str | None, watch: bool, every: float, **said: Any) -> None:
-    """Land delivered files: CSV, JSON Lines, Parquet or access logs, compressed or not, or folders of them.
+    """Land files (CSV, JSON Lines, Parquet, access logs), or fetch from a database, an API or an outbox.
 
     A file lands whole or not at all, and once: its content is known however it is delivered again. A malformed file is
     named and the others land all the same; the exit code is 1 then.
