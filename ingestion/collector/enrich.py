@@ -101,11 +101,11 @@ def _unstated(parts: Parts, own: Mapping[str, Any], beside: Mapping[str, Any]) -
     """What neither the event nor its batch states. A stated place stays whole: half of another one would be wrong."""
     unstated: Parts = {}
     for name, known in parts.items():
-        stated = [part for part in (own.get(name), beside.get(name)) if part is not None]
+        stated = [part for part in (own.get(name), beside.get(name)) if not _is_empty(part)]
         if not stated:
             unstated[name] = known
         elif name != "location" and all(isinstance(part, dict) for part in stated):
-            rest = {key: value for key, value in known.items() if all(part.get(key) is None for part in stated)}
+            rest = {key: value for key, value in known.items() if all(_is_empty(part.get(key)) for part in stated)}
             # A version belongs to the name that it came with.
             if rest and ("name" in rest or "name" not in known):
                 unstated[name] = rest
@@ -145,4 +145,9 @@ def _filled(part: dict[str, str], stated: Any) -> dict[str, Any]:
     """A part as the client states it, with what is missing or empty in it."""
     if not isinstance(stated, dict):
         return dict(part)
-    return {**part, **{key: value for key, value in stated.items() if value is not None or key not in part}}
+    return {**part, **{key: value for key, value in stated.items() if not _is_empty(value) or key not in part}}
+
+
+def _is_empty(value: Any) -> bool:
+    """Whether a field says nothing; some libraries send an empty text for what they do not know."""
+    return value is None or value == ""

@@ -74,6 +74,12 @@ def test_what_a_client_states_is_never_overridden() -> None:
     assert partly == ON_A_PHONE | {"device": {"type": "mobile", "model": "K1"}, "os": "iOS", "location": IN_KENYA}
 
 
+def test_an_empty_field_is_not_a_statement() -> None:
+    empty = {"os": {"name": "", "version": ""}, "device": {"type": None}, "browser": ""}
+    context = single({"event": "x", "context": empty}, BROWSER)["context"]
+    assert context == ON_A_PHONE | {"os": {"name": "iOS", "version": ""}, "location": IN_KENYA}
+
+
 def test_the_batchs_context_counts_as_stated() -> None:
     events = [{"event": "a"}, {"event": "b", "context": {"locale": "de"}}]
     a, b = batch(events, {"device": {"type": "kiosk"}, "userAgent": PHONE}, SERVER)
@@ -145,5 +151,5 @@ def assert_kept(before: Any, after: Any) -> None:
         assert isinstance(after, dict)
         for name, value in before.items():
             assert_kept(value, after[name])
-    elif before is not None and before != {}:
+    elif before not in (None, "", {}):
         assert after == before
