@@ -101,7 +101,7 @@ def _unstated(parts: Parts, own: Mapping[str, Any], beside: Mapping[str, Any]) -
     """What neither the event nor its batch states. A stated place stays whole: half of another one would be wrong."""
     unstated: Parts = {}
     for name, known in parts.items():
-        stated = [part for part in (own.get(name), beside.get(name)) if not _is_empty(part)]
+        stated: list[Any] = [part for part in (own.get(name), beside.get(name)) if not _is_empty(part)]
         if not stated:
             unstated[name] = known
         elif name != "location" and all(isinstance(part, dict) for part in stated):
