@@ -25,7 +25,7 @@ MOUNTS = {
     "simulate": Mount("ingestion.simulator.cli", "Simulate businesses with a known truth and land their events."),
     "ingest": Mount(
         "ingestion.sources.cli",
-        "Land delivered files: CSV, JSON Lines, Parquet or access logs, compressed or not, or folders of them.",
+        "Land files (CSV, JSON Lines, Parquet, access logs), or fetch from a database, an API or an outbox.",
     ),
     "collect": Mount("ingestion.collector.cli", "Run the collector that SDKs send events to."),
     "build": Mount("almanac.cli_build", "Build what arrived, check it and publish it (target postgres is only built)."),
