@@ -16,7 +16,7 @@ from ingestion.collector.limits import MAX_DEPTH, MAX_EVENT_BYTES, MAX_MESSAGE_I
 from ingestion.collector.messages import KEY_MARK, Unreadable, read, repeats_names
 from ingestion.enrichment import Parts
 from ingestion.plain_events import Envelope, PlainEvents
-from ingestion.privacy.cleaning import ADDRESS_NAMES, SECRET_NAMES, clean
+from ingestion.privacy.cleaning import NAMES, clean
 from ingestion.privacy.suppression import SuppressedPeople
 from ingestion.tracking_plan import Plan
 
@@ -26,7 +26,7 @@ _NAME_END = b'":'
 _NESTED = ("context", "properties", "traits", "integrations", "_metadata")
 _ABOUT_PEOPLE = ("identify", "group", "alias")
 _ABSENT = b""
-_CLEANED_NAMES = ADDRESS_NAMES | SECRET_NAMES
+
 
 _decode_top = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
@@ -157,7 +157,7 @@ class _Completer:
 def _top_of(raw: bytes) -> dict[str, msgspec.Raw] | None:
     """The fields of an event, or None if a name stands twice or something has to be taken out (but for its context)."""
     top = _decode_top(raw)
-    if not raw.startswith(b'{"') or not _CLEANED_NAMES.isdisjoint(top):
+    if not raw.startswith(b'{"') or not NAMES.isdisjoint(top):
         return None
     names = len(top)
     for place in _NESTED:
@@ -175,7 +175,7 @@ def _is_simple(raw: bytes) -> bool:
     if raw.count(b"{") != 1:
         return raw in (b"null", b"[]")
     inside = _decode_top(raw)
-    if len(inside) != raw.count(_NAME_END) or "" in inside or not _CLEANED_NAMES.isdisjoint(inside):
+    if len(inside) != raw.count(_NAME_END) or "" in inside or not NAMES.isdisjoint(inside):
         return False
     is_short = len(raw) <= MAX_PROPERTY_NAME
     return is_short or (len(inside) <= MAX_PROPERTIES and max(map(len, inside)) <= MAX_PROPERTY_NAME)
