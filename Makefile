@@ -76,7 +76,7 @@ CLIENTS := tests/clients/node_modules/.ready
 
 $(CLIENTS): tests/clients/package-lock.json
 	@if command -v npm >/dev/null; then \
-	  echo "Client libraries for the tests: tests/clients/node_modules, about 70 MB"; \
+	  echo "Client libraries for the tests: tests/clients/node_modules, about 80 MB"; \
 	  (cd tests/clients && npm ci --silent --no-audit --no-fund --ignore-scripts && touch node_modules/.ready) \
 	    || echo "npm could not install them: tests that send with them will be skipped" >&2; \
 	fi
