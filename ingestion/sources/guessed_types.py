@@ -16,6 +16,7 @@ from ingestion.sources.problems import FileProblem, longest_fields
 
 DELIMITERS = ",;\t|"
 NULL_WORDS = ("", "NULL", "null", "NA", "N/A", "n/a", "NaN", "nan", "None", "\\N", "-")
+MOST_COLUMNS = 1_000
 _SAMPLE = 500  # records by which the delimiter is told
 _FIRST = 50  # values by which a type is ruled out
 _DATES = ("%d{s}%m{s}%Y", "%m{s}%d{s}%Y", "%d{s}%m{s}%y", "%m{s}%d{s}%y", "%Y{s}%m{s}%d", "%y{s}%m{s}%d")
@@ -126,6 +127,11 @@ def _shape(origin: Path, content: Path) -> tuple[str, list[str]]:
         what = "is no CSV file whose rows all have the header's columns (separated by comma, semicolon, tab or |)"
         raise FileProblem(origin, f"{what}: write a mapping for it, see docs/sources.md")
     _, delimiter, header = best
+    if len(header) > MOST_COLUMNS:
+        what = (
+            f"has {len(header):,} columns, of which at most {MOST_COLUMNS:,} can be looked at: is the delimiter right?"
+        )
+        raise FileProblem(origin, what, line=1)
     if len({name.lower() for name in header}) < len(header) or not all(name.strip() for name in header):
         raise FileProblem(origin, "the first line must name every column, each differently", line=1)
     if any(name.strip("+-.,").replace(".", "").isdigit() for name in header):

@@ -160,6 +160,7 @@ def test_a_no_writes_nothing(ingest: Ingest, root: Path, tmp_path: Path) -> None
         (PLAIN.splitlines()[0] + "\n", (), "has a header and no rows"),
         ("A1,7,2026-03-01,12.50\n", (), "the first line holds numbers"),
         (PLAIN.replace("total", "order_id"), (), "name every column"),
+        (",".join(f"c{n}" for n in range(5_000)) + "\n", (), "5,000 columns"),
         (PLAIN + "A3,1\n", (), "rows all have the header's columns"),
         ("order_id,ordered_at,total,currency\nA,2026-03-01,10,EUR\nB,2026-03-01,20,USD\n", (), "several currencies"),
     ],
