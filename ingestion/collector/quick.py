@@ -133,7 +133,10 @@ class _Completer:
             return None
         if top is None:
             return None
-        longer = self._with_context(raw, bytes(top["context"]) if "context" in top else _ABSENT)
+        context = bytes(top["context"]) if "context" in top else _ABSENT
+        if b'"traits"' in context and (self._type == "identify" or b'"identify"' in raw):
+            return None  # they may be the event's own (RudderStack)
+        longer = self._with_context(raw, context)
         if longer is None:
             return None
         added = self._type_part if self._type is not None and "type" not in top else b""

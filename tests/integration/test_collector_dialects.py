@@ -149,3 +149,14 @@ def test_a_broken_cloudevent_waits_in_quarantine_with_its_reason(client: httpx.C
     assert "id, source" in answer.json()["message"]
     (row,) = eventually(lambda: lake_rows(home, "quarantine", "code, payload", f"payload like '%{marker}%'"))
     assert (row[0], json.loads(row[1])) == ("invalid_cloudevent", body)
+
+
+def test_traits_of_the_context_are_the_identified_persons(client: httpx.Client, home: Path, key: str) -> None:
+    ids = [str(uuid4()) for _ in range(2)]
+    message = {"type": "identify", "userId": "u1", "context": {"traits": {"plan": "gold"}}, "timestamp": AT}
+    batch = {"batch": [message | {"messageId": ids[0]}], "sentAt": datetime.now(UTC).isoformat()}
+    assert client.post("/v1/batch", json=batch, auth=(key, "")).status_code == 200
+    assert client.post("/v1/identify", json=message | {"messageId": ids[1]}, auth=(key, "")).status_code == 200
+    among = f"message_id::varchar in ({', '.join(repr(id_) for id_ in ids)})"
+    rows = eventually(lambda: (r := lake_rows(home, "events", "properties", among)) and len(r) == 2 and r)
+    assert [json.loads(row[0]) for row in rows] == [{"plan": "gold"}] * 2

@@ -61,7 +61,7 @@ def read_batch(request: Request) -> Found:
         found = _read_odd_batch(body, content_type)
     else:
         found = Found(
-            [_with_traits(_item(bytes(raw))) for raw in batch.batch[: MAX_EVENTS + 1]],
+            [read_item(bytes(raw)) for raw in batch.batch[: MAX_EVENTS + 1]],
             is_batch=True,
             context=_beside("context", batch.context, body),
             sent_at=_beside("sentAt", batch.sentAt, body),
@@ -96,7 +96,7 @@ def quick_batch(request: Request) -> Found | None:
 
 def read_item(raw: bytes) -> Item:
     """One event of a batch."""
-    return _item(raw)
+    return _with_traits(_item(raw))
 
 
 def _read_odd_batch(body: bytes, content_type: bytes) -> Found:
