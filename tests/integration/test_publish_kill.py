@@ -1,12 +1,8 @@
 """The publisher is killed at every write, fsync, rename, unlink, truncate: readers get the old or the new version."""
 
-import os
-import re
 import shutil
 import signal
-import subprocess
 import sys
-from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -17,13 +13,12 @@ import pytest
 from almanac.build import run_build
 from almanac.dbt_worker import WarmDbt
 from almanac.publish import publish
-from almanac.settings import ROOT, Settings
+from almanac.settings import Settings
 from almanac.versions import current, hold
 from tests.small_lake import FIRST_DAY, PASSED, land_day, land_days
+from tests.traced_jobs import Point, Server
 
-SYSCALLS = "write,pwrite64,writev,pwritev,fsync,fdatasync,rename,renameat,renameat2,unlink,unlinkat,ftruncate,truncate"
 ORDINARY_WRITES = 12  # of the many equal page writes only so many are killed in the ordinary suite
-CALL = re.compile(r"^(?:\[pid\s+\d+\] |\d+ +)?(\w+)\(")
 
 
 @pytest.fixture(scope="module")
@@ -47,15 +42,15 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, str, s
 
 
 @pytest.fixture(scope="module")
-def publisher() -> Iterator["Publisher"]:
+def publisher() -> Iterator[Server]:
     """One process for all publications: it has imported what it needs."""
-    own = Publisher()
+    own = Server("tests.integration.publisher")
     yield own
     own.close()
 
 
 def test_a_publisher_killed_at_any_point_leaves_the_old_or_the_new_version(
-    publisher: "Publisher", prepared: tuple[Settings, str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    publisher: Server, prepared: tuple[Settings, str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The ordinary suite: every point that is not one of many equal page writes."""
     points = _points(publisher, prepared, tmp_path)
@@ -68,33 +63,25 @@ def test_a_publisher_killed_at_any_point_leaves_the_old_or_the_new_version(
 
 @pytest.mark.deep
 def test_a_publisher_killed_at_every_single_point(
-    publisher: "Publisher", prepared: tuple[Settings, str, str], tmp_path: Path
+    publisher: Server, prepared: tuple[Settings, str, str], tmp_path: Path
 ) -> None:
     """The deep suite: every point."""
     _kill_at(_points(publisher, prepared, tmp_path), publisher, prepared, tmp_path)
 
 
-def _points(publisher: "Publisher", prepared: tuple[Settings, str, str], tmp_path: Path) -> list[tuple[str, int]]:
-    """Every (system call, how many-eth of its kind) that an undisturbed publication makes below the versions folder."""
+def _points(publisher: Server, prepared: tuple[Settings, str, str], tmp_path: Path) -> list[Point]:
+    """Every call that an undisturbed publication makes below the versions folder."""
     home = _fresh(prepared[0], tmp_path / "count")
-    log = tmp_path / "strace.log"
-    assert publisher.run(home, prepared[2], ["-o", str(log)]) == 0
-    counts: Counter[str] = Counter()
-    for line in log.read_text(errors="replace").splitlines():
-        if match := CALL.match(line):
-            counts[match[1]] += 1
-    return [(call, n + 1) for call, total in sorted(counts.items()) for n in range(total)]
+    return publisher.points(str(home), tmp_path / "strace.log", _watched(home, prepared[2]))
 
 
-def _kill_at(
-    points: list[tuple[str, int]], publisher: "Publisher", prepared: tuple[Settings, str, str], tmp_path: Path
-) -> None:
+def _kill_at(points: list[Point], publisher: Server, prepared: tuple[Settings, str, str], tmp_path: Path) -> None:
     settings, old, new = prepared
     assert points
     for call, n in points:
         home = _fresh(settings, tmp_path / f"{call}-{n}")
         own = Settings.for_home(home)
-        status = publisher.run(home, new, ["-o", "/dev/null", "-e", f"inject={call}:signal=SIGKILL:when={n}"])
+        status = publisher.kill(str(home), (call, n), _watched(home, new))
         assert status == -signal.SIGKILL, f"{call} {n}: the publisher ended with {status}"
         assert _readable(own) in (old, new), f"{call} {n}"
         assert publish(own, PASSED).version.id == new, f"{call} {n}: the next publication differs"
@@ -110,33 +97,9 @@ def _fresh(settings: Settings, home: Path) -> Path:
     return home
 
 
-class Publisher:
-    """A process that publishes in traced children of its own."""
-
-    def __init__(self) -> None:
-        command = [sys.executable, "-m", "tests.integration.publisher"]
-        self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-
-    def run(self, home: Path, version: str, options: list[str]) -> int:
-        """Publish `home` under strace, which sees only the files below its versions folder; the exit status."""
-        assert self._process.stdin
-        assert self._process.stdout
-        self._process.stdin.write(f"{home}\n")
-        self._process.stdin.flush()
-        pid = int(self._process.stdout.readline())
-        watched = [part for path in _written(home / "versions", version) for part in ("-P", str(path))]
-        command = ["strace", "-f", "-p", str(pid), "-e", f"trace={SYSCALLS}", "-e", "signal=none", *watched, *options]
-        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as strace:
-            assert strace.stderr
-            assert "attached" in strace.stderr.readline()
-            os.kill(pid, signal.SIGCONT)
-            status = int(self._process.stdout.readline())
-            strace.stderr.read()
-        return status
-
-    def close(self) -> None:
-        """End the process."""
-        self._process.communicate(timeout=30)
+def _watched(home: Path, version: str) -> list[str]:
+    """What strace is told to see: only the files below the versions folder."""
+    return [part for path in _written(home / "versions", version) for part in ("-P", str(path))]
 
 
 def _written(versions: Path, version: str) -> list[Path]:
