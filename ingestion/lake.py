@@ -38,6 +38,8 @@ from ingestion.tracking_plan.model import Plan
 from ingestion.tracking_plan.names import SLUG
 from ingestion.tracking_plan.values import to_utc
 
+FOLD_EVERY = 500  # landings, on average and over all processes: their ids are hashes
+
 _HISTORY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
 
@@ -111,6 +113,8 @@ class Lake:
                 counts = {"received": received.get(part.day, 0), "suppressed": suppressed.get(part.day, 0)}
             files = _landed(tenant, source, part, events, refused, counts)
             with self._store.lock():
+                if part.file_id.int % FOLD_EVERY == 0:
+                    self._manifest.fold()
                 was_first = commit_files(self._store, self._manifest, str(part.file_id), files)
             if was_first:
                 accepted, quarantined, is_new = accepted + events.num_rows, quarantined + refused.num_rows, True
@@ -205,7 +209,13 @@ class Lake:
             old = delete_replaced(
                 self._store, self._manifest, now if keep is not None else None, KEEP if keep is None else keep
             )
+            self._manifest.fold()
         return replace(done, deleted=len(left) + len(old))
+
+    def fold(self, least: int) -> int:
+        """Fold the manifest's documents, if they are at least so many, into one; how many were folded."""
+        with self._store.lock():
+            return self._manifest.fold(least)
 
     def compactable(self, today: date | None = None, tenant: str | None = None) -> list[list[Entry]]:
         """The files (of one tenant) that a compaction would make one, group by group."""

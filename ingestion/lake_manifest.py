@@ -2,61 +2,23 @@
 
 A landing's document bears its name, so that it can be made once. A commit that depends on what is live (it replaces
 files, it replays refused events) is numbered, and each number can be taken once: who takes the next one has seen all
-before it. So no two commits replace the same file, also where no lock keeps writers apart.
+before it. So no two commits replace the same file, also where no lock keeps writers apart. Many documents are folded
+into checkpoints (`lake_checkpoints.py`) and then removed.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import Literal
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import msgspec
 
 from almanac.errors import AlmanacError
+from ingestion.lake_checkpoints import LEAST, TRIES, Checkpoints
+from ingestion.lake_entries import KINDS, MANIFEST, Commit, Entry, Kind, document_of
 from ingestion.lake_parallel import at_once
 from ingestion.lake_store import Store, Stored, Taken
 
-FOLDER = "manifest"
-Kind = Literal["events", "quarantine", "counters", "replays", "tables", "history"]
-KINDS: tuple[Kind, ...] = ("events", "quarantine", "counters", "replays", "tables", "history")
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One file of the lake.
-
-    `path` is posix and relative to the lake; times are ISO 8601 in UTC without an offset, None where the file has no
-    rows or no such column; `parts` maps each landing (`file_id`) in the file to its version: 1 when it landed, above
-    that after rows were dropped. `cursor_max` is the greatest cursor of a foreign table's rows.
-    """
-
-    kind: Kind
-    path: str
-    tenant: str
-    source: str
-    rows: int
-    bytes: int
-    sha256: str
-    received_min: str | None = None
-    received_max: str | None = None
-    event_min: str | None = None
-    event_max: str | None = None
-    parts: dict[str, int] = field(default_factory=dict)
-    cursor_max: str | None = None
-
-
-@dataclass(frozen=True)
-class Commit:
-    """What appears at once: its files, the paths that they replace, and its number if it has one.
-
-    What is replaced is deleted at once, because rows were dropped; or later, if they were kept: `kept_since` (UTC) is
-    when a reader could last be told to read it.
-    """
-
-    commit: str
-    entries: list[Entry]
-    replaces: list[str] = field(default_factory=list)
-    kept_since: str | None = None
-    number: int = 0
+__all__ = ["KINDS", "Commit", "Entry", "Kind", "Manifest", "Superseded"]
 
 
 class Superseded(AlmanacError):
@@ -72,18 +34,20 @@ class Manifest:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._parsed: dict[str, tuple[Stored, Commit]] = {}
+        self._checkpoints = Checkpoints(store)
 
     def has(self, commit: str, *, numbered: bool = False) -> bool:
         """Whether this commit was made; if so it lasts, and what was landed by it may be forgotten.
 
         A numbered one is searched among all commits.
         """
-        path = _path(commit)
-        names = {made.commit for made in self.commits()} if numbered else set()
-        if commit not in names and (numbered or self._store.stat(path) is None):
-            return False
+        if numbered:
+            if commit not in {made.commit for made in self.commits()}:
+                return False
+        elif self._store.stat(document_of(commit)) is None:
+            return self._checkpoints.holds(document_of(commit))
         # Its writer may have died between the rename and the fsync that makes the name durable.
-        self._store.settle(path)
+        self._store.settle(document_of(commit))
         return True
 
     def add(self, commit: Commit, only_if: Callable[[], bool] | None = None) -> bool:
@@ -95,7 +59,7 @@ class Manifest:
         if commit.replaces or only_if is not None:
             return self._add_numbered(commit, only_if or (lambda: True))
         try:
-            return self._store.create(_path(commit.commit), _encode(commit))
+            return self._store.create(commit.document, encoded(commit))
         except Taken:
             # Two writers landed the same content: the files of the one whose commit is there count.
             return False
@@ -111,15 +75,47 @@ class Manifest:
                 raise Superseded(f"{min(gone)} of the lake was replaced by another process meanwhile: do it again")
             if not only_if():
                 raise Superseded("another process of the lake was quicker: do it again")
+            numbered = replace(commit, number=number)
             try:
-                return self._store.create(_path(f"numbered-{number:08}"), _encode(replace(commit, number=number)))
+                return self._store.create(numbered.document, encoded(numbered))
             except Taken:
                 continue  # another process took this number: what it did is seen first
 
     def commits(self) -> list[Commit]:
-        """All commits, in the order of their names. Raises AlmanacError for a document that cannot be read."""
-        documents = [stored for stored in self._store.list(FOLDER) if stored.path.endswith(".json")]
-        return at_once(self._store, self._read, documents)
+        """All commits, in the order of their documents. Raises AlmanacError for a document that cannot be read."""
+        for _ in range(TRIES):
+            names = self._checkpoints.names()
+            try:
+                found = dict(self._checkpoints.commits(names))
+                fresh = [stored for stored in self._documents() if stored.path not in found]
+                found |= {commit.document: commit for commit in at_once(self._store, self._read, fresh)}
+            except FileNotFoundError:
+                continue  # folded meanwhile
+            # What was folded while the documents were listed may stand neither here nor there.
+            if self._checkpoints.names() == names:
+                return [found[document] for document in sorted(found)]
+        raise AlmanacError("the lake's manifest does not come to rest: see what folds it, then do it again")
+
+    def fold(self, least: int = LEAST) -> int:
+        """Fold commit documents into a checkpoint if there are at least so many; how many were folded.
+
+        The caller holds the store's lock. Also removes the documents that were folded before. A crash in between leaves
+        documents twice, which are seen once.
+        """
+        done = self._checkpoints.folded_for_good(datetime.now(UTC))
+        folded = frozenset().union(*self._checkpoints.documents())
+        documents = self._documents()
+        for stored in documents:
+            if stored.path in done:
+                self._store.delete(stored.path, durable=False)
+        fresh = at_once(self._store, self._read, [stored for stored in documents if stored.path not in folded])
+        if len(fresh) < least:
+            return 0
+        self._checkpoints.fold(fresh)
+        return len(fresh)
+
+    def _documents(self) -> list[Stored]:
+        return [stored for stored in self._store.list(MANIFEST) if stored.path.endswith(".json")]
 
     def entries_of(self, commit: str) -> list[Entry]:
         """The entries that one commit brought; none if it was not made."""
@@ -147,11 +143,8 @@ class Manifest:
         return commit
 
 
-def _path(commit: str) -> str:
-    return f"{FOLDER}/{commit}.json"
-
-
-def _encode(commit: Commit) -> bytes:
+def encoded(commit: Commit) -> bytes:
+    """A commit as the content of its document."""
     return msgspec.json.format(msgspec.json.encode(commit), indent=1)
 
 

@@ -289,5 +289,8 @@ def _files(folder: Path, name: str) -> Iterator[Stored]:
             if entry.is_dir(follow_symlinks=False):
                 yield from _files(Path(entry.path), path)
             else:
-                status = entry.stat()
+                try:
+                    status = entry.stat()
+                except FileNotFoundError:
+                    continue  # deleted meanwhile
                 yield Stored(path, status.st_size, status.st_mtime_ns)

@@ -96,6 +96,7 @@ def named(manifest: Manifest) -> set[str]:
 
 _RESTORE = "restore it from a copy of the lake, then run `almanac lake verify`"
 _UNMANAGED = (
-    "no commit names it, so its rows are in no number; restore its document in manifest/ from a copy of the lake, "
+    "no commit names it, so its rows are in no number; restore its document (manifest/ or checkpoints/) from a "
+    "copy of the lake, "
     "or move the file out of the lake"
 )

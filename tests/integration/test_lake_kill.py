@@ -37,7 +37,7 @@ def before(tmp_path: Path) -> dict[str, Path]:
     compacted = tmp_path / "compacted"
     shutil.copytree(home, compacted)
     opened(compacted).compact()
-    return {"land": home, "compact": home, "erase": compacted}
+    return {"land": home, "compact": home, "erase": compacted, "fold": compacted}
 
 
 @pytest.mark.parametrize("job", JOBS)
@@ -46,7 +46,7 @@ def test_a_disturbed_job_leaves_nothing_half_and_goes_through_the_next_time(
 ) -> None:
     """The ordinary suite: some points of each kind, the first and the last among them."""
     points = points_of(server, job, before[job], tmp_path)
-    assert len(points) >= 25
+    assert len(points) >= 10
     few = points[:: len(points) // ORDINARY] + points[-1:]
     disturb(server, job, before[job], tmp_path, few, few[1::2])
 

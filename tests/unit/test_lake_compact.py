@@ -247,6 +247,7 @@ actions = st.lists(
         st.tuples(st.just("land"), st.lists(st.integers(-9, 9), max_size=4), st.sampled_from([DAY, NEXT])),
         st.tuples(st.just("compact"), st.sampled_from([DAY, NEXT, NEXT + timedelta(days=1)]), st.booleans()),
         st.tuples(st.just("rewrite"), st.integers(0, 99), st.integers(0, 9)),
+        st.tuples(st.just("fold"), st.integers(1, 5)),
     ),
     min_size=3,
     max_size=10,
@@ -280,6 +281,8 @@ def interleave(tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[Any, 
                 land(lake, *arguments[0], day=arguments[1])
         elif action == "compact":
             compacted.compact(today=arguments[0], keep=NONE if arguments[1] else timedelta(days=1))
+        elif action == "fold":
+            compacted.fold(arguments[0])
         else:
             landings = sorted({landing for entry in plain.entries("events") for landing in entry.parts})
             if landings:
