@@ -18,7 +18,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev demo dagster test test-fast test-deep clients check check-python check-types check-imports check-sql \
-        check-models check-almanac format parse lock docs bench bench-collector bench-landing bench-freshness bench-lake clean distclean
+        check-models check-almanac format parse lock docs bench bench-collector bench-landing bench-freshness bench-lake bench-pending clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -155,6 +155,9 @@ bench-landing: $(VENV)/.ready-dev ## Landing: events per CPU second from the log
 
 bench-freshness: $(VENV)/.ready-dev ## From the acknowledgement of an event to a query that sees it
 	@$(PY) -m benchmarks.freshness $(ARGS)
+
+bench-pending: $(VENV)/.ready-dev ## Finding what is pending among 30,000 landings, with checkpoints and without
+	@$(PY) -m benchmarks.pending $(ARGS)
 
 bench-lake: $(VENV)/.ready-dev ## Compare the lake's manifest with DuckLake (fetches DuckLake's extension once, 13 MB)
 	@$(UV) pip install --quiet --python $(PY) duckdb-extension-ducklake==1.5.5
