@@ -141,7 +141,7 @@ def test_a_lost_commit_document_is_not_taken_for_a_landing_that_never_was(settin
     """Its events would silently leave every number."""
     (settings.lake / "manifest" / f"{next(iter(Lake.open(settings).entries('events')[0].parts))}.json").unlink()
     path = next(problem.path for problem in Lake.open(settings).verify())
-    stops(settings, "unmanaged_file", path, "restore its document in manifest/ from a copy")
+    stops(settings, "unmanaged_file", path, "restore its document (manifest/ or checkpoints/) from a copy")
 
 
 def stops(settings: Settings, code: str, path: str, todo: str) -> None:
