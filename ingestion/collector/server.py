@@ -34,6 +34,7 @@ from ingestion.tracking_plan import Plan, load_plan
 LOCK = "lock"
 IN_FLIGHT_SECONDS = 1.0  # what requests get to finish when the process is asked to end
 LANDING_SECONDS = 7.0  # what landing gets then
+GARBAGE = 20_000  # new objects before a look for cycles, which requests leave none of
 
 ServerName = Literal["granian", "uvicorn"]
 SERVERS: tuple[ServerName, ...] = get_args(ServerName)
@@ -136,6 +137,7 @@ class _Life:
         # What is loaded by now stays; not looking at it again saves a tenth of the time that a request costs.
         gc.collect()
         gc.freeze()
+        gc.set_threshold(GARBAGE, 20, 50)
         await server.start()
         announce()
         await asked_to_end.wait()

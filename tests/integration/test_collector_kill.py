@@ -145,7 +145,7 @@ def check_everything(home: Path, load: Load) -> None:
     assert not (home / "collector" / "damaged").exists()
 
 
-@pytest.mark.parametrize("kills", [10, pytest.param(200, marks=pytest.mark.deep)])
+@pytest.mark.parametrize("kills", [30, pytest.param(200, marks=pytest.mark.deep)])
 def test_what_was_acknowledged_is_in_the_lake_once_after_any_number_of_kills(tmp_path: Path, kills: int) -> None:
     load = kill_again_and_again(tmp_path, kills)
     assert load.requests > 10 * kills  # otherwise nothing was tried

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
 from almanac.errors import AlmanacError
 from almanac.settings import Settings
 from almanac.state import active_keys, create_key, find_key, hash_key, limit_key, list_keys, open_state, revoke_key
-from almanac.state.migrate import VERSION_TABLE
+from almanac.state.migrate import VERSION_TABLE, alembic_config, newest
 from almanac.state.models import Base
 
 OPEN = """
@@ -179,3 +180,7 @@ def test_the_limits_of_a_key_are_set_and_taken_away(settings: Settings) -> None:
 def test_a_limit_that_is_none_is_refused(settings: Settings, limits: dict[str, int]) -> None:
     with pytest.raises(AlmanacError):
         create_key(open_state(settings), "rentals", "web", **limits)
+
+
+def test_the_newest_version_is_what_alembic_would_migrate_to() -> None:
+    assert newest() == ScriptDirectory.from_config(alembic_config()).get_current_head()
