@@ -119,12 +119,14 @@ def running(
 
 
 def land_what_is_left(home: Path, **environment: str) -> None:
-    """What one collector has no time to land before its end the next one lands: start and end some until all is."""
-    for _ in range(5):
-        if not list((home / "collector").glob("wal-*")):
-            return
-        with running(home, **environment) as collector:
-            assert collector.stop() == 0
+    """What one collector has no time to land before its end the next one lands: wait until that is done."""
+    folder = home / "collector"
+    if not list(folder.glob("wal-*")):
+        return
+    with running(home, **environment) as collector:
+        eventually(lambda: len(list(folder.glob("wal-*"))) <= 1, seconds=240)  # one is being written
+        assert collector.stop() == 0
+    assert not list(folder.glob("wal-*"))
 
 
 def new_key(home: Path, tenant: str = "rentals", **limits: Any) -> str:

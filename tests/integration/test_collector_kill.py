@@ -21,7 +21,7 @@ from tests.integration.collector_process import CollectorProcess, lake_rows, lan
 
 CLIENTS = 4
 FLUSH_SECONDS = 0.15  # so that most kills hit a landing or the sealing of a log file
-LONGEST_LIFE_SECONDS = 1.2
+LONGEST_LIFE_SECONDS = 0.8
 
 
 class Load:
