@@ -125,6 +125,9 @@ def messages(draw: st.DrawFn, tenant: str) -> dict[str, Any]:
     }  # fmt: skip
     if kind == "track":
         message["event"] = name
+    own = sorted(message[where])
+    if own and draw(st.booleans()):
+        message[where][draw(st.sampled_from(own))] = draw(values)
     for field, value in draw(st.lists(disturbances, max_size=2)):
         at = message
         *above, last = field.split(".")
@@ -240,3 +243,13 @@ def test_what_clients_usually_send_is_plain() -> None:
     for event in events:
         message = {**event, **common, "integrations": {}, "sentAt": "2026-05-01T12:00:00.000Z"}
         assert PlainEvents(PLAN, "rentals").accepts([msgspec.json.encode(message), json.dumps(message).encode()])[0]
+
+
+@pytest.mark.parametrize(
+    "properties",
+    [{}, {"property_id": " "}, {"property_id": None}, {"property_id": 7}, {"property_id": "L", "new": 1},
+     {"property_id": "L", "price_per_night": "many"}, {"property_id": "L", "listing_id": "L"}],
+)  # fmt: skip
+def test_what_needs_thought_is_not_plain(properties: dict[str, Any]) -> None:
+    message = {"type": "track", "event": "Property Viewed", "userId": "u1", "messageId": "m", "properties": properties}
+    assert PlainEvents(PLAN, "rentals").accepts([msgspec.json.encode(message)]) == [False]
