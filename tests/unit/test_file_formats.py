@@ -206,7 +206,8 @@ def test_a_line_that_does_not_fit_is_quarantined_alone(ingest: Ingest, tmp_path:
     result = ingest("a.log", lines(SEEN, "", bad, SEEN), LOG)
     assert (result.received, result.accepted, result.quarantined) == (3, 2, 1)
     (refused,) = landed(tmp_path, "quarantine")
-    assert (refused["code"], refused["payload"], refused["ingest_row"]) == ("source_parse_error", bad, 1)
+    assert (refused["code"], refused["ingest_row"]) == ("source_parse_error", 1)
+    assert refused["payload"] == bad.replace("10.0.0.1", "10.0.0.0")  # addresses are cut wherever they stand
     assert [row["ingest_row"] for row in landed(tmp_path)] == [0, 2]
     assert [row["status_code"] for row in landed(tmp_path)] == [200, 200]
 
