@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from almanac.settings import Settings
@@ -149,6 +149,8 @@ def test_at_any_moment_log_and_lake_hold_every_acknowledged_event_once(
     """Whatever collector and flusher do between two looks, and between the steps of one look."""
 
     @settings(max_examples=examples, deadline=None)
+    @example([(["write", "seal"], ["write", "delete"])])  # landed and deleted after the manifest was read
+    @example([(["write", "seal"], ["delete", "write"])])  # and just before
     @given(st.lists(st.tuples(st.lists(steps, max_size=4), st.lists(steps, max_size=4)), min_size=1, max_size=5))
     def run(looks: list[tuple[list[str], list[str]]]) -> None:
         world = World(tmp_path_factory.mktemp("tail"))
