@@ -17,6 +17,7 @@ from tests.replay.reference import accepted, local_date, report
 from tests.replay.warehouse import differences, empty_relations, measured
 
 RUNS = 7
+EARLY = ("int_events__keys",)  # before any row of a pending landing is built
 LATE = ("fact_sessions", "int_bookings__movements", "kpi_values")
 Aim = Literal["full refresh", "restore", "compaction"]
 LATER = date(2100, 1, 1)  # a date on which all days of the histories are closed
@@ -83,7 +84,7 @@ class History:
         # What was asked for once must be finished by a run that does not ask for it again.
         full = not self._failed_full and rng.random() < (0.7 if self.aim == "full refresh" else 0.12)
         if self._built and not last and rng.random() < (0.6 if self.aim else 0.35):
-            self.dbt.fails = rng.choice(LATE if self.aim else [*FAILING, "int_events__keys", "fact_events"])
+            self.dbt.fails = rng.choice(self._failing())
             result = run_build(self.settings, runner=self.dbt, full_refresh=full)
             assert not result.succeeded, "a planned failure did not fail"
             seen["failed run"] += 1
@@ -97,6 +98,12 @@ class History:
         self._built, self._saved, self._restore_next, self._failed_full = True, None, False, False
         self._failed, self._unbuilt = False, set()
         self._check()
+
+    def _failing(self) -> tuple[str, ...]:
+        """The models of which one fails: where the aimed mistake shows."""
+        if self.aim is None:
+            return (*FAILING, "int_events__keys", "fact_events")
+        return EARLY if self.aim == "compaction" else LATE
 
     def _check(self) -> None:
         expected, found = report(self.world.copies(), ZONES), measured(self.settings.warehouse)
