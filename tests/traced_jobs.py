@@ -1,7 +1,7 @@
 """Disturbing a process at one of its system calls: killed there, or told that the disk refuses.
 
 A test starts a `Server` for a module that calls `serve(job)`. For each line that it is given, the server forks a child
-that has imported everything already, and the child does the job under strace.
+that has imported everything already, and the child does the job under strace. The server must have no threads.
 """
 
 import os
@@ -12,10 +12,13 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Self
 
+from almanac.errors import AlmanacError
 from almanac.settings import ROOT
 
-SYSCALLS = "write,pwrite64,writev,pwritev,fsync,fdatasync,rename,renameat,renameat2,unlink,unlinkat,ftruncate,truncate"
+SYSCALLS = "write,pwrite64,writev,pwritev,fsync,fdatasync,rename,renameat,renameat2,link,unlink,unlinkat,mkdir,ftruncate,truncate"
+REFUSED = 3  # exit status of a job that ended with an error which people can read
 CALL = re.compile(r"^(?:\[pid\s+\d+\] |\d+ +)?(\w+)\(")
 
 Point = tuple[str, int]
@@ -27,6 +30,12 @@ class Server:
     def __init__(self, module: str) -> None:
         command = [sys.executable, "-m", module]
         self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def run(self, job: str, options: Sequence[str]) -> int:
         """Do a job under strace with these options; the exit status (negative: the signal that killed it)."""
@@ -61,7 +70,7 @@ class Server:
         return self.run(job, ["-o", "/dev/null", *watched, "-e", f"inject={point[0]}:signal=SIGKILL:when={point[1]}"])
 
     def refuse(self, job: str, point: Point, error: str) -> int:
-        """Do a job of which one call fails with `error` (EIO, ENOSPC); the exit status."""
+        """Do a job of which one call fails with `error` (EIO, ENOSPC); the exit status, `REFUSED` if it said so."""
         return self.run(job, ["-o", "/dev/null", "-e", f"inject={point[0]}:error={error}:when={point[1]}"])
 
     def close(self) -> None:
@@ -79,6 +88,8 @@ def serve(job: Callable[[str], None]) -> None:
             try:
                 job(line.strip())
                 status = 0
+            except (AlmanacError, OSError):
+                status = REFUSED
             finally:
                 os._exit(status)
         os.waitpid(child, os.WUNTRACED)

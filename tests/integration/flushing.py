@@ -9,14 +9,14 @@ from ingestion.collector.flusher import land_file
 from ingestion.collector.log_files import mend
 from ingestion.lake import Lake
 from ingestion.tracking_plan import load_plan
-from tests.strace import serve
+from tests.traced_jobs import serve
 
 PLAN = load_plan()
 
 
-def flush(home: Path) -> None:
+def flush(folder: str) -> None:
     """As a collector that starts: mend the log, land each file, delete it."""
-    settings = Settings.for_home(home)
+    settings = Settings.for_home(Path(folder))
     lake = Lake.open(settings, PLAN)
     for path in mend(settings.log_dir):
         land_file(lake, path)

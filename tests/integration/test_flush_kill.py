@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import signal
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -15,31 +16,31 @@ from ingestion.collector import records
 from ingestion.collector.door import Verdict
 from ingestion.collector.log_files import LogFile
 from ingestion.lake import Lake
-from tests.strace import FAILED, Point, Traced
+from tests.traced_jobs import REFUSED, Point, Server
 
 DAYS = (datetime(2026, 5, 1, 23, 59, 59, tzinfo=UTC), datetime(2026, 5, 2, 0, 0, 1, tzinfo=UTC))
 ERRORS = ("EIO", "ENOSPC")
-REFUSED = ("write", "fsync", "fdatasync", "rename", "mkdir")  # what a disk that is full or broken refuses
+REFUSABLE = ("write", "fsync", "fdatasync", "rename", "mkdir")  # what a disk that is full or broken refuses
 FEW = 8  # points that the ordinary suite tries, evenly spread
 
 Rows = dict[str, Counter[tuple[object, ...]]]
 
 
 @pytest.fixture(scope="module")
-def flusher() -> Iterator[Traced]:
+def flusher() -> Iterator[Server]:
     """One process for all flushes: it has imported what it needs."""
     if not shutil.which("strace"):
         pytest.skip("strace is not installed")
-    with Traced("tests.integration.flushing") as traced:
-        yield traced
+    with Server("tests.integration.flushing") as own:
+        yield own
 
 
 @pytest.fixture(scope="module")
-def points(flusher: Traced, tmp_path_factory: pytest.TempPathFactory) -> list[Point]:
+def points(flusher: Server, tmp_path_factory: pytest.TempPathFactory) -> list[Point]:
     """What an undisturbed flush does to the disk; its lake holds what was acknowledged."""
     folder = tmp_path_factory.mktemp("points")
     acknowledged = log_of(folder / "home")
-    found = flusher.points(folder / "home", folder / "strace.log")
+    found = flusher.points(str(folder / "home"), folder / "strace.log")
     assert ids_of(folder / "home") == acknowledged
     sys.stdout.write(f"{len(found)} points: {Counter(call for call, _ in found)}\n")
     assert {"write", "fsync", "rename", "unlink"} <= {call for call, _ in found}
@@ -72,10 +73,10 @@ def ids_of(home: Path) -> Counter[str]:
     return ids
 
 
-def check(flusher: Traced, home: Path, acknowledged: Counter[str], what: str) -> None:
+def check(flusher: Server, home: Path, acknowledged: Counter[str], what: str) -> None:
     """The next flush completes what the disturbed one began, without anybody's help."""
     assert acknowledged - ids_of(home) == Counter() or list(Settings.for_home(home).log_dir.glob("wal-*")), what
-    assert flusher.run(home) == 0, what
+    assert flusher.run(str(home), ["-o", "/dev/null"]) == 0, what
     assert ids_of(home) == acknowledged, what
     lake = Lake.open(Settings.for_home(home))
     assert lake.verify() == [], what
@@ -90,46 +91,46 @@ def _few(points: list[Point]) -> list[Point]:
     return points[:: max(len(points) // FEW, 1)][:FEW]
 
 
-def kill_everywhere(flusher: Traced, points: list[Point], folder: Path) -> None:
+def kill_everywhere(flusher: Server, points: list[Point], folder: Path) -> None:
     for point in points:
         home = folder / f"{point[0]}-{point[1]}"
         acknowledged = log_of(home)
-        flusher.kill_at(home, point)
+        assert flusher.kill(str(home), point) == -signal.SIGKILL, point
         check(flusher, home, acknowledged, f"killed at {point}")
 
 
-def refuse_everywhere(flusher: Traced, points: list[Point], folder: Path) -> None:
+def refuse_everywhere(flusher: Server, points: list[Point], folder: Path) -> None:
     failed = 0
     for number, point in enumerate(points):
         error = ERRORS[number % len(ERRORS)]
         home = folder / f"{point[0]}-{point[1]}"
         acknowledged = log_of(home)
-        status = flusher.refuse_at(home, point, error)
-        assert status in (0, FAILED), f"{error} at {point}: exit status {status}"
-        failed += status == FAILED
+        status = flusher.refuse(str(home), point, error)
+        assert status in (0, REFUSED), f"{error} at {point}: exit status {status}"
+        failed += status == REFUSED
         check(flusher, home, acknowledged, f"{error} at {point}")
     assert failed > len(points) / 2  # otherwise hardly anything was refused
 
 
 def test_a_flush_killed_at_some_point_is_completed_by_the_next_one(
-    flusher: Traced, points: list[Point], tmp_path: Path
+    flusher: Server, points: list[Point], tmp_path: Path
 ) -> None:
     kill_everywhere(flusher, _few(points), tmp_path)
 
 
 def test_a_flush_that_the_disk_refuses_at_some_point_is_completed_by_the_next_one(
-    flusher: Traced, points: list[Point], tmp_path: Path
+    flusher: Server, points: list[Point], tmp_path: Path
 ) -> None:
-    refuse_everywhere(flusher, _few([point for point in points if point[0] in REFUSED]), tmp_path)
+    refuse_everywhere(flusher, _few([point for point in points if point[0] in REFUSABLE]), tmp_path)
 
 
 @pytest.mark.deep
-def test_a_flush_killed_at_every_point(flusher: Traced, points: list[Point], tmp_path: Path) -> None:
+def test_a_flush_killed_at_every_point(flusher: Server, points: list[Point], tmp_path: Path) -> None:
     kill_everywhere(flusher, points, tmp_path)
 
 
 @pytest.mark.deep
-def test_a_flush_refused_at_every_point(flusher: Traced, points: list[Point], tmp_path: Path) -> None:
-    refusable = [point for point in points if point[0] in REFUSED]
+def test_a_flush_refused_at_every_point(flusher: Server, points: list[Point], tmp_path: Path) -> None:
+    refusable = [point for point in points if point[0] in REFUSABLE]
     refuse_everywhere(flusher, refusable, tmp_path / "one")
     refuse_everywhere(flusher, refusable[1:], tmp_path / "two")  # the same points with the other error

@@ -13,7 +13,7 @@ import pytest
 
 from ingestion.lake import Lake
 from tests.integration.lake_writer import JOBS, compact, erase, land, opened
-from tests.traced_jobs import Point, Server
+from tests.traced_jobs import REFUSED, Point, Server
 
 ORDINARY = 5  # points of each job and kind of disturbance in the ordinary suite, spread over all of them
 ERRORS = ("EIO", "ENOSPC")
@@ -23,9 +23,8 @@ ERRORS = ("EIO", "ENOSPC")
 def server() -> Iterator[Server]:
     if not shutil.which("strace"):
         pytest.skip("strace is not installed")
-    own = Server("tests.integration.lake_writer")
-    yield own
-    own.close()
+    with Server("tests.integration.lake_writer") as own:
+        yield own
 
 
 @pytest.fixture
@@ -75,7 +74,7 @@ def disturb(server: Server, job: str, start: Path, tmp_path: Path, killed: list[
         if error is None:
             assert server.kill(f"{job} {home}", point) == -signal.SIGKILL, name
         else:
-            assert server.refuse(f"{job} {home}", point, error) in (0, 1), name
+            assert server.refuse(f"{job} {home}", point, error) in (0, REFUSED), name
         lake = opened(home)
         assert lake.verify() == [], name
         between(content(lake), old, new, name)
