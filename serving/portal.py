@@ -20,6 +20,7 @@ from serving.catalogue import publication
 from serving.problems import Problem
 from serving.reading import Reading, Versions
 from serving.staleness import banner
+from serving.tracing import Arrived
 
 NAVIGATION = (("kpis", "KPIs", "/kpis"), ("events", "Events", "/events"))
 THEMES = ("light", "dark")
@@ -37,6 +38,11 @@ class Portal:
     def lake(self) -> Lake:
         """The lake, for pages that show what has just arrived; everything else reads the published version."""
         return Lake.open(self.settings)
+
+    @cached_property
+    def arrived(self) -> Arrived:
+        """The lake with what a collector on this machine has acknowledged and not landed yet."""
+        return Arrived(self.lake, self.settings.log_dir)
 
 
 def make_portal(settings: Settings) -> Portal:

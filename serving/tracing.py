@@ -1,32 +1,53 @@
-"""What became of one event: not here yet, in the lake, refused, or counted by the published numbers."""
+"""What became of one event: not here yet, acknowledged, in the lake, refused, or counted by the published numbers."""
 
+import threading
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 from uuid import UUID
 
 from ingestion.lake import Lake
-from ingestion.lake_find import Place, find
+from ingestion.lake_find import Place, find, find_in_tail
+from ingestion.lake_tail import LakeTail
 from serving.problems import NothingPublished
 from serving.reading import Versions
 
-State = Literal["unknown", "landed", "refused", "counted"]
+State = Literal["unknown", "acknowledged", "landed", "refused", "counted"]
 
 
 @dataclass(frozen=True)
 class Trace:
-    """How far an event has come; `place` is its row in the lake, None as long as it is not there."""
+    """How far an event has come; `place` is where it lies, None if it is not here."""
 
     state: State
     place: Place | None = None
 
 
-def trace(lake: Lake, versions: Versions, tenant: str, message_id: UUID) -> Trace:
-    """Look for a message of the last two days in the lake, and then in the published version."""
-    place = find(lake, tenant, message_id)
+class Arrived:
+    """What has arrived, landed or not. Requests take turns: the tail of the log is read on from where it was left."""
+
+    def __init__(self, lake: Lake, log_dir: Path) -> None:
+        self._lake = lake
+        self._tail = LakeTail(lake, log_dir)
+        self._lock = threading.Lock()
+
+    def find(self, tenant: str, message_id: UUID) -> Place | None:
+        """A message of the last two days, or None. Raises AlmanacError or OSError if log or lake cannot be read."""
+        with self._lock:
+            # The log first: what is landed between the two looks is found by the second one.
+            waiting = find_in_tail(self._tail, tenant, message_id)
+        return find(self._lake, tenant, message_id) or waiting
+
+
+def trace(arrived: Arrived, versions: Versions, tenant: str, message_id: UUID) -> Trace:
+    """Look for a message of the last two days where it arrived, and then in the published version."""
+    place = arrived.find(tenant, message_id)
     if place is None:
         return Trace("unknown")
     if place.reasons:
         return Trace("refused", place)
+    if not place.path:
+        return Trace("acknowledged", place)
     return Trace("counted" if _is_published(versions, tenant, message_id) else "landed", place)
 
 

@@ -17,7 +17,10 @@ from typing import Self
 from almanac.errors import AlmanacError
 from almanac.settings import ROOT
 
-SYSCALLS = "write,pwrite64,writev,pwritev,fsync,fdatasync,rename,renameat,renameat2,link,unlink,unlinkat,mkdir,ftruncate,truncate"
+SYSCALLS = (
+    "write,pwrite64,writev,pwritev,fsync,fdatasync,rename,renameat,renameat2,link,unlink,unlinkat,mkdir"
+    ",ftruncate,truncate"
+)
 REFUSED = 3  # exit status of a job that ended with an error which people can read
 CALL = re.compile(r"^(?:\[pid\s+\d+\] |\d+ +)?(\w+)\(")
 

@@ -76,7 +76,7 @@ def look(
     portal = the_portal(request)
     plan = portal.lake.plan
     chosen = _tenant(portal, plan, tenant)
-    found = trace(portal.lake, portal.versions, chosen, message_id)
+    found = trace(portal.arrived, portal.versions, chosen, message_id)
     zone = plan.tenants[chosen].time_zone
     return JSONResponse(_document(found, zone), headers={"Cache-Control": "no-store"})
 

@@ -33,9 +33,14 @@ function show(found) {
   if (found.state === "refused") {
     step("landed").hidden = true;
     step("counted").hidden = true;
-    say("refused", `Received ${found.received}; kept as row ${found.row} of ${found.path}`, "bad");
+    const where = found.path ? `kept as row ${found.row} of ${found.path}` : "it goes to quarantine when it is landed";
+    say("refused", `Received ${found.received}; ${where}`, "bad");
     step("refused").querySelector("[data-reasons]").replaceChildren(...found.reasons.map(reason));
-    return true;
+    return found.path !== "";
+  }
+  if (found.state === "acknowledged") {
+    say("landed", `Received ${found.received} and safe in the collector's log; it is landed within a minute`, "waiting");
+    return false;
   }
   say("landed", `Received ${found.received}; row ${found.row} of ${found.path}`, "good");
   if (found.state !== "counted") return false;

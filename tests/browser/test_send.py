@@ -27,7 +27,7 @@ PATIENCE = 60_000  # milliseconds; a loaded machine lands and builds slowly
 def test_what_the_page_says_to_send_is_followed_to_the_published_numbers(tmp_path: Path) -> None:
     settings, key = Settings.for_home(tmp_path), new_key(tmp_path)
     with (
-        running(tmp_path) as collector,
+        running(tmp_path, flush_seconds=2) as collector,
         running_portal(tmp_path, collector_url=collector.url) as portal,
         open_browser() as browser,
         watched_page(browser, portal) as watched,

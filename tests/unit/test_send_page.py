@@ -18,6 +18,10 @@ from almanac.event_lineage import kpis_by_event, source_events
 from almanac.house.lineage import check_source_events
 from almanac.kpis import load_catalogue
 from almanac.settings import ROOT, Settings
+from ingestion.collector import records
+from ingestion.collector.door import Verdict
+from ingestion.collector.flusher import land_file
+from ingestion.collector.log_files import LogFile
 from ingestion.envelope import Arrival, EventRow, QuarantineRow, to_row
 from ingestion.lake import Lake
 from ingestion.lake_find import find
@@ -123,6 +127,7 @@ def test_find_gives_the_first_copy_of_the_last_two_days(tmp_path: Path) -> None:
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     made = Settings.for_home(tmp_path)
+    made.log_dir.mkdir()
     version = publish(made)
     with duckdb.connect(str(version.path)) as con:
         con.execute("create table fact_events (tenant varchar, message_id uuid)")
@@ -151,6 +156,22 @@ def test_an_event_is_followed_to_the_published_numbers(client: TestClient, setti
     other = str(uuid4())
     _land(settings, _search(other))
     assert _trace(client, other)["state"] == "landed"
+
+
+def test_an_acknowledged_event_is_seen_before_it_is_landed(client: TestClient, settings: Settings) -> None:
+    wrong = str(uuid4())
+    log = LogFile(settings.log_dir / "wal-1-000001.log")
+    events = (_search(ID), {**_search(wrong), "event": "never_heard_of"})
+    log.append([records.encode("rentals", "web", NOW, 2, [Verdict(json.dumps(event).encode()) for event in events])])
+    found = _trace(client, ID)
+    assert (found["state"], found["path"], found["event"]) == ("acknowledged", "", "search_performed")
+    refused = _trace(client, wrong)
+    assert (refused["state"], refused["path"]) == ("refused", "")
+    assert [r["field"] for r in refused["reasons"]] == ["event"]
+    log.close()
+    assert land_file(Lake.open(settings), log.path) == (1, 1)
+    assert _trace(client, ID)["path"].startswith("events/")
+    assert _trace(client, wrong)["path"].startswith("quarantine/")
 
 
 def test_a_refused_event_says_why(client: TestClient, settings: Settings) -> None:
