@@ -21,15 +21,15 @@ from almanac.errors import AlmanacError
 from almanac.object_store import ObjectStore, let_read
 from almanac.settings import Settings
 from ingestion.envelope import Arrival, Unread
-from ingestion.lake_commit import NewFile, commit_files, landing_files, new_file
+from ingestion.lake_commit import NewFile, commit_files, new_file
 from ingestion.lake_compact import Compacted, compact, plan
 from ingestion.lake_intents import clean_up
 from ingestion.lake_manifest import Entry, Kind, Manifest, Superseded
-from ingestion.lake_parts import Part, split
+from ingestion.lake_parts import part_files, split
 from ingestion.lake_replaced import KEEP, delete_replaced, waiting
 from ingestion.lake_replays import Place, Replayed, ReplayResult, again_files, marks, replay_id
 from ingestion.lake_rewrite import rewrite
-from ingestion.lake_rows import counters_table, part_tables
+from ingestion.lake_rows import part_tables
 from ingestion.lake_schema import HISTORY, parquet, schema_of
 from ingestion.lake_store import Store, open_store
 from ingestion.lake_verify import Problem, named, verify_entries, verify_lake
@@ -111,7 +111,7 @@ class Lake:
             counts = {"received": 0, "suppressed": 0}
             if part.is_first:
                 counts = {"received": received.get(part.day, 0), "suppressed": suppressed.get(part.day, 0)}
-            files = _landed(tenant, source, part, events, refused, counts)
+            files = part_files(tenant, source, part, events, refused, counts)
             with self._store.lock():
                 if part.file_id.int % FOLD_EVERY == 0:
                     self._manifest.fold()
@@ -292,16 +292,3 @@ class Lake:
         Raises AlmanacError if `path` leads out of the lake.
         """
         return self._store.locate(path)
-
-
-def _landed(
-    tenant: str, source: str, part: Part, events: pa.Table, refused: pa.Table, counts: Mapping[str, int]
-) -> list[NewFile]:
-    """The files of a landing part."""
-    file_id = part.file_id
-    counter = {"tenant": tenant, "source": source, "received_date": part.day, "file_id": file_id.bytes, **counts}
-    # Events also without rows: the landing must be seen as new, so that its counters and refusals are built.
-    tables: dict[Kind, pa.Table] = {"events": events, "counters": counters_table([counter])}
-    if refused.num_rows:
-        tables["quarantine"] = refused
-    return landing_files(tenant, source, part.day, file_id, tables)

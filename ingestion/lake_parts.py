@@ -1,12 +1,17 @@
 """The parts of a landing: per UTC day of arrival at least one, each with the id that makes landing it again a no-op."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from uuid import UUID
 
+import pyarrow as pa
+
 from ingestion.envelope import Arrival, Unread
+from ingestion.lake_commit import NewFile, landing_files
+from ingestion.lake_manifest import Kind
+from ingestion.lake_rows import counters_table
 from ingestion.tracking_plan.values import to_utc
 
 
@@ -48,3 +53,16 @@ def file_id(tenant: str, source: str, content_hash: str, day: date, number: int 
     """The id of a landing: the same for the same tenant, source, content, UTC day of arrival and number of the part."""
     identity = "\n".join((tenant, source, content_hash, day.isoformat(), *([str(number)] if number else ())))
     return UUID(bytes=hashlib.sha256(identity.encode()).digest()[:16])
+
+
+def part_files(
+    tenant: str, source: str, part: Part, events: pa.Table, refused: pa.Table, counts: Mapping[str, int]
+) -> list[NewFile]:
+    """The files of a landing part: its events, its counters, and what was refused if anything was."""
+    file_id = part.file_id
+    counter = {"tenant": tenant, "source": source, "received_date": part.day, "file_id": file_id.bytes, **counts}
+    # Events also without rows: the landing must be seen as new, so that its counters and refusals are built.
+    tables: dict[Kind, pa.Table] = {"events": events, "counters": counters_table([counter])}
+    if refused.num_rows:
+        tables["quarantine"] = refused
+    return landing_files(tenant, source, part.day, file_id, tables)

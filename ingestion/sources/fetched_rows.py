@@ -1,6 +1,5 @@
 """Fetching rows of databases and paged HTTP APIs: dlt extracts (dialects, pages, retries) and stores nothing."""
 
-import os
 from base64 import b64encode
 from collections.abc import Iterator
 from datetime import date
@@ -99,13 +98,13 @@ def _http(
 
 def _dlt() -> Any:
     """dlt, silent: it is imported only where it is needed, because it is an extra."""
-    os.environ.setdefault("RUNTIME__DLTHUB_TELEMETRY", "false")
-    os.environ.setdefault("RUNTIME__LOG_LEVEL", "CRITICAL")
     try:
         import dlt
     except ImportError as error:
         what = "databases and APIs need the extra `sources`"
         raise AlmanacError(f"{what}: .venv/bin/uv pip install --python .venv/bin/python -e '.[sources]'") from error
+    dlt.config["runtime.dlthub_telemetry"] = False
+    dlt.config["runtime.log_level"] = "CRITICAL"
     return dlt
 
 

@@ -14,6 +14,8 @@ from almanac.settings import ROOT, Settings
 from tests.golden.golden import LANDINGS, differences, events, expected, land, measured
 from tests.golden.mutations import MUTATIONS, Mutation, build_kpis
 
+pytestmark = pytest.mark.xdist_group("golden")  # what its tests share is made once
+
 
 @pytest.fixture(scope="module")
 def dbt() -> WarmDbt:

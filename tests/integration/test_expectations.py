@@ -20,6 +20,8 @@ from almanac.versions import current, read_status
 from ingestion.envelope import Arrival
 from ingestion.lake import Lake
 
+pytestmark = pytest.mark.xdist_group("expectations")  # what its tests share is made once
+
 START = datetime(2026, 3, 2, 6, tzinfo=UTC)
 HISTORY_DAYS = 9
 NEXT = HISTORY_DAYS  # the day that each test lands, and that is judged once something arrives on the day after

@@ -18,6 +18,8 @@ from ingestion.collector.log_files import LogFile
 from ingestion.lake import Lake
 from tests.traced_jobs import REFUSED, Point, Server
 
+pytestmark = pytest.mark.xdist_group("flush_kill")  # what its tests share is made once
+
 DAYS = (datetime(2026, 5, 1, 23, 59, 59, tzinfo=UTC), datetime(2026, 5, 2, 0, 0, 1, tzinfo=UTC))
 ERRORS = ("EIO", "ENOSPC")
 REFUSABLE = ("write", "fsync", "fdatasync", "rename", "mkdir")  # what a disk that is full or broken refuses

@@ -30,6 +30,8 @@ from orchestration.manifest import load_manifest
 from orchestration.schedules import daily_schedule
 from orchestration.translator import LAKE, TRACKING_PLAN, Translator
 
+pytestmark = pytest.mark.xdist_group("orchestration")  # what its tests share is made once
+
 VERSION = dg.AssetKey(["published", "version"])
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 START = datetime(2026, 3, 2, 6, tzinfo=UTC)

@@ -18,6 +18,8 @@ from almanac.versions import current, hold
 from tests.small_lake import FIRST_DAY, PASSED, land_day, land_days
 from tests.traced_jobs import Point, Server
 
+pytestmark = pytest.mark.xdist_group("publish_kill")  # what its tests share is made once
+
 ORDINARY_WRITES = 12  # of the many equal page writes only so many are killed in the ordinary suite
 
 

@@ -1,16 +1,18 @@
 """Plays one random history: landings, compactions, erasures, restores, runs of which some fail; with the reference."""
 
 import hashlib
+import json
 import random
 import shutil
 from collections import Counter
-from datetime import UTC, date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
 from almanac.build import run_build
 from ingestion.envelope import Arrival
 from ingestion.lake import Lake
+from ingestion.lake_tables import Table, TableRow, land_rows
 from tests.replay.histories import ZONES, Copy, World, message
 from tests.replay.project import FAILING, FailingDbt, settings_for
 from tests.replay.reference import accepted, local_date, report
@@ -39,6 +41,7 @@ class History:
         self._failed = False
         self._unbuilt: set[str] = set()  # landings since the last whole build
         self._compactions = random.Random(seed)  # of its own, so that the rest of a history is as without compaction
+        self._fetches = random.Random(f"fetches {seed}")
 
     @property
     def seen(self) -> Counter[str]:
@@ -73,11 +76,22 @@ class History:
         for _ in range(rng.randint(1, 4)):
             tenant, copies = self.world.batch()
             self._land(tenant, copies)
+        self._fetch()
         for share in (0.4, 0.2):  # before and after an erasure
             if self._compactions.random() < share:
                 self._compact()
             if share == 0.4 and self._built and (self.aim == "restore" or rng.random() < 0.6):
                 self._erase()
+
+    def _fetch(self) -> None:
+        """Rows of a foreign table: few keys, cursors that repeat, go back or are missing."""
+        rng = self._fetches
+        table = Table(rng.choice(["rentals", "advisory"]), "shop", "orders")
+        rows = [
+            TableRow(f"[{rng.randrange(4)}]", rng.choice([None, "01", "02", "03"]), json.dumps({"n": rng.randrange(9)}))
+            for _ in range(rng.randint(1, 3))
+        ]
+        land_rows(Lake.open(self.settings), table, rows, datetime(2026, 10, rng.randint(1, 5), tzinfo=UTC))
 
     def _run(self, *, last: bool) -> None:
         rng, seen = self.world.random, self.world.seen

@@ -145,13 +145,16 @@ def test_each_package_says_what_belongs_in_it(package: str, root: Path) -> None:
             assert len(docstring) > 20
 
 
+COPIED_AS_ONE_FILE = "ingestion/middleware.py"  # into applications that have nothing else of ours
+
+
 def test_files_are_small_rooms(root: Path) -> None:
     long = {
         p.relative_to(root).as_posix(): lines
         for p in python_files(root)
         if (lines := len(p.read_text().splitlines())) > 300
     }
-    assert long == {}
+    assert long.keys() <= {COPIED_AS_ONE_FILE}
 
 
 def test_the_readme_begins_with_the_two_commands_and_has_the_table(root: Path) -> None:
