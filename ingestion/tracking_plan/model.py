@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -96,6 +96,12 @@ class Privacy(_Strict):
     phone: Literal["mask", "quarantine", "keep"] = "mask"
 
 
+@cache
+def _time_zones() -> frozenset[str]:
+    # Reading them walks through hundreds of files.
+    return frozenset(available_timezones())
+
+
 class Tenant(_Strict):
     """One business: its days are cut in `time_zone` (IANA), its amounts are in `currency` (ISO 4217)."""
 
@@ -111,7 +117,7 @@ class Tenant(_Strict):
     @field_validator("time_zone")
     @classmethod
     def _known_zone(cls, zone: str) -> str:
-        if zone not in available_timezones():
+        if zone not in _time_zones():
             raise ValueError(f"{zone!r} is not an IANA time zone such as Europe/Berlin")
         return zone
 
