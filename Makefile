@@ -56,7 +56,7 @@ $(VENV)/.ready: requirements.lock pyproject.toml $(VENV)/.made
 	@touch $@
 
 $(VENV)/.ready-dev: requirements-dev.lock requirements.lock pyproject.toml $(VENV)/.made
-	@echo "Environment: .venv with the tools for tests and checks, about 170 MB more to fetch and 0.4 GB on disk"
+	@echo "Environment: .venv with the tools for tests and checks, about 230 MB more to fetch and 0.5 GB on disk"
 	@echo "--editable ." | $(UV) pip sync --quiet --python $(PY) requirements-dev.lock -
 	@touch $(VENV)/.ready $@
 
