@@ -22,6 +22,8 @@ from ingestion.collector.flusher import land_file
 from ingestion.lake import Lake
 
 START_SECONDS = 60.0
+# Its end waits for what it is landing, which takes long on a machine that does much else.
+STOP_SECONDS = 180.0
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -95,7 +97,7 @@ class CollectorProcess:
         return self._join()
 
     def _join(self) -> int:
-        code = self.process.wait(timeout=30)
+        code = self.process.wait(timeout=STOP_SECONDS)
         for reader in self._readers:
             reader.join(timeout=10)
         return code
