@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Any, ClassVar, Protocol
 from urllib.parse import unquote, urlparse
 
 from almanac.errors import AlmanacError
@@ -104,7 +104,12 @@ def messages(stream: IO[bytes]) -> Iterator[tuple[str, Any]]:
 
 
 class WarmDbt:
-    """Runs dbt in this process with a manifest parsed once (tests only: one warehouse at a time)."""
+    """Runs dbt in this process with a manifest parsed once (tests only: one warehouse at a time).
+
+    Those without a patch share it: the project must not change while the process lives.
+    """
+
+    _shared: ClassVar[dict[tuple[Path, str], Any]] = {}
 
     def __init__(self, patch: Callable[[Any], None] | None = None) -> None:
         self._manifest: Any = None
@@ -112,10 +117,12 @@ class WarmDbt:
 
     def manifest(self, settings: Settings) -> Any:
         """The manifest, parsed when it is first asked for."""
-        if self._manifest is None:
+        key = (settings.root, settings.target)
+        if self._patch is None:
+            self._manifest = self._shared.get(key) or self._shared.setdefault(key, parse(settings))
+        elif self._manifest is None:
             self._manifest = parse(settings)
-            if self._patch:
-                self._patch(self._manifest)
+            self._patch(self._manifest)
         return self._manifest
 
     def build(self, settings: Settings, *, full_refresh: bool, on_event: OnEvent | None = None) -> DbtRun:

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -45,6 +46,7 @@ class Reader(threading.Thread):
                 assert row[0] == version.id
                 self.seen.add(version.id)
                 self.reads += 1
+                self._ends.wait(0.05)  # the build needs the processor too
             except Exception as e:
                 self.errors.append(e)
                 return
@@ -57,26 +59,37 @@ class Reader(threading.Thread):
             raise self.errors[0]
 
 
-@pytest.fixture
-def published(tmp_path: Path) -> tuple[Settings, str]:
+@dataclass(frozen=True)
+class Undisturbed:
+    """A home before the build that is killed, and what that build and its publication give when nobody kills them."""
+
+    before: Settings
+    old: str
+    warehouse: Path
+    new: str
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
     """A published version and a lake that has moved on."""
-    settings = Settings.for_home(tmp_path / "home")
-    land_days(settings, 2)
-    assert run_build(settings, runner=WarmDbt()).succeeded
-    version = publish(settings, PASSED).version.id
-    land_day(settings, FIRST_DAY + timedelta(days=2))
-    land_day(settings, FIRST_DAY, tag="late")
-    return settings, version
+    before = Settings.for_home(tmp_path_factory.mktemp("before") / "home")
+    dbt = WarmDbt()
+    land_days(before, 2)
+    assert run_build(before, runner=dbt).succeeded
+    old = publish(before, PASSED).version.id
+    land_day(before, FIRST_DAY + timedelta(days=2))
+    land_day(before, FIRST_DAY, tag="late")
+    after = _copied(before, tmp_path_factory.mktemp("after") / "home")
+    assert run_build(after, runner=dbt).succeeded
+    return Undisturbed(before, old, after.warehouse, publish(after, PASSED).version.id)
 
 
 @pytest.mark.parametrize("after", ["int_events__keys", "fact_sessions", "kpi_values"])
 def test_a_build_killed_after_a_model_is_finished_by_the_next_run(
-    published: tuple[Settings, str], tmp_path: Path, after: str
+    undisturbed: Undisturbed, tmp_path: Path, after: str
 ) -> None:
     """`kill -9` of the building process; its dbt worker dies with it and leaves no lock."""
-    settings, old = published
-    undisturbed = Settings.for_home(tmp_path / "undisturbed")
-    shutil.copytree(settings.home, undisturbed.home)
+    settings = _copied(undisturbed.before, tmp_path / "home")
     reader = Reader(settings)
     reader.start()
     command = [sys.executable, "-m", "tests.integration.builder", str(settings.home)]
@@ -89,12 +102,15 @@ def test_a_build_killed_after_a_model_is_finished_by_the_next_run(
         else:
             pytest.fail(f"the build never finished {after}")
     assert builder.returncode == -signal.SIGKILL
-    dbt = SpawnedDbt()
-    assert run_build(settings, runner=dbt).succeeded
-    assert reader.seen == {old}
+    assert run_build(settings, runner=SpawnedDbt()).succeeded
+    assert reader.seen == {undisturbed.old}
     new = publish(settings, PASSED).version.id
     reader.end()
     assert reader.reads > 0
-    assert run_build(undisturbed, runner=dbt).succeeded
     assert differences(settings.warehouse, undisturbed.warehouse) == {}
-    assert publish(undisturbed, PASSED).version.id == new
+    assert new == undisturbed.new
+
+
+def _copied(settings: Settings, home: Path) -> Settings:
+    shutil.copytree(settings.home, home)
+    return Settings.for_home(home)

@@ -57,6 +57,10 @@ def test_a_lake_in_a_bucket_gives_the_same_numbers_as_one_in_a_folder(in_folder:
 
 @pytest.mark.deep
 def test_a_rebuild_from_the_bucket_gives_what_the_builds_gave(in_bucket: Settings, tmp_path: Path) -> None:
+    land_day(in_bucket, FIRST_DAY + timedelta(days=5))
+    assert run_build(in_bucket, runner=WarmDbt()).succeeded
+    land_day(in_bucket, FIRST_DAY + timedelta(days=5), tag="late")
+    assert run_build(in_bucket, runner=WarmDbt()).succeeded
     again = replace(Settings.for_home(tmp_path), object_store=in_bucket.object_store)
     assert run_build(again, runner=WarmDbt(), full_refresh=True).succeeded
     query = "from kpis.kpi_values order by all"

@@ -20,7 +20,7 @@ from tests.traced_jobs import Point, Server
 
 pytestmark = pytest.mark.xdist_group("publish_kill")  # what its tests share is made once
 
-ORDINARY_WRITES = 12  # of the many equal page writes only so many are killed in the ordinary suite
+ORDINARY_WRITES = 4  # of the many equal page writes only so many are killed in the ordinary suite
 
 
 @pytest.fixture(scope="module")
