@@ -136,6 +136,9 @@ def parse(settings: Settings) -> Any:
     """dbt's manifest of the project for these settings. Raises AlmanacError if dbt cannot parse it."""
     from dbt.cli.main import dbtRunner
 
+    from almanac.dbt_events import hear_no_debug
+
+    hear_no_debug()
     os.environ.update(environment(settings))
     parsed = dbtRunner().invoke(["parse", *base_arguments(settings)])
     if not parsed.success:
@@ -147,6 +150,9 @@ def invoke(settings: Settings, full_refresh: bool, on_event: OnEvent | None, man
     """Build every model and run every data test in this process; the warehouse stays open until `close`."""
     from dbt.cli.main import dbtRunner
 
+    from almanac.dbt_events import hear_no_debug
+
+    hear_no_debug()
     os.environ.update(environment(settings))
     arguments = [
         "build",

@@ -1,5 +1,6 @@
 """A connection to the warehouse of a build target, for load log and gate: the same few calls on both engines."""
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -12,6 +13,9 @@ from almanac.settings import Settings
 # A new file is written in the newest format (the default is that of DuckDB 1.0): text costs a third less to write and
 # takes less space. It holds for a file from its creation on, whoever opens it later.
 NEW_FILES: dict[str, str | bool | int | float | list[str]] = {"storage_compatibility_version": "v1.5.0"}
+
+# A process that was killed frees its lock only when the system has ended what it was writing.
+LOCK_SECONDS = 10.0
 
 
 class Engine:
@@ -63,21 +67,29 @@ class Engine:
 def open_warehouse(settings: Settings, *, read_only: bool = False) -> Iterator[Engine]:
     """Open the private warehouse of `settings.target`; it is closed at the end.
 
-    Raises AlmanacError if another process is building it, or if PostgreSQL cannot be reached.
+    Raises AlmanacError if another process goes on building it, or if PostgreSQL cannot be reached.
     """
     if settings.target == "postgres":
         connection = _postgres(settings)
     else:
-        settings.warehouse.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            connection = duckdb.connect(str(settings.warehouse), read_only=read_only, config=NEW_FILES)
-        except duckdb.IOException as e:
-            raise AlmanacError(f"{settings.warehouse} cannot be opened: {str(e).splitlines()[0]}") from e
+        connection = _duckdb(settings, read_only=read_only)
         connection.execute("set TimeZone = 'UTC'")
     try:
         yield Engine(settings.target, connection)
     finally:
         connection.close()
+
+
+def _duckdb(settings: Settings, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+    settings.warehouse.parent.mkdir(parents=True, exist_ok=True)
+    until = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            return duckdb.connect(str(settings.warehouse), read_only=read_only, config=NEW_FILES)
+        except duckdb.IOException as e:
+            if "lock" not in str(e) or time.monotonic() > until:
+                raise AlmanacError(f"{settings.warehouse} cannot be opened: {str(e).splitlines()[0]}") from e
+            time.sleep(0.1)
 
 
 def _postgres(settings: Settings) -> Any:

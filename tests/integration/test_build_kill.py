@@ -84,7 +84,14 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
     return Undisturbed(before, old, after.warehouse, publish(after, PASSED).version.id)
 
 
-@pytest.mark.parametrize("after", ["int_events__keys", "fact_sessions", "kpi_values"])
+@pytest.mark.parametrize(
+    "after",
+    [
+        pytest.param("int_events__keys", marks=pytest.mark.deep),
+        "fact_sessions",
+        pytest.param("kpi_values", marks=pytest.mark.deep),
+    ],
+)
 def test_a_build_killed_after_a_model_is_finished_by_the_next_run(
     undisturbed: Undisturbed, tmp_path: Path, after: str
 ) -> None:

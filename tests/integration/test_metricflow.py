@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from almanac.build import run_build
-from almanac.dbt_worker import WarmDbt
+from almanac.dbt_worker import WarmDbt, parse
 from almanac.kpis import load_catalogue
 from almanac.settings import ROOT, Settings
 from ingestion.simulator.run import simulate
@@ -71,6 +71,7 @@ def referee(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Referee]:
         simulate(settings, tenant, users=users, days=40, last_day=date(2026, 3, 10))
     result = run_build(settings, runner=WarmDbt())
     assert result.succeeded, (result.error, [(n.name, n.message) for n in result.failed])
+    parse(settings)  # writes the semantic manifest
     with duckdb.connect(str(settings.warehouse), read_only=True) as connection:
         yield Referee(settings, connection)
 

