@@ -61,9 +61,9 @@ def test_everything_at_once_gives_the_expected_values(at_once: Settings) -> None
 
 
 def test_one_landing_after_another_gives_the_expected_values_once_the_visitor_is_identified(
-    dbt: WarmDbt, tmp_path: Path
+    tmp_path: Path,
 ) -> None:
-    settings = Settings.for_home(tmp_path)
+    settings, dbt = Settings.for_home(tmp_path), WarmDbt(data_tests=False)
     wrong = []
     for landing in LANDINGS:
         land(settings, landing)

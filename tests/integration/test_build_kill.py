@@ -73,7 +73,7 @@ class Undisturbed:
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
     """A published version and a lake that has moved on."""
     before = Settings.for_home(tmp_path_factory.mktemp("before") / "home")
-    dbt = WarmDbt()
+    dbt = WarmDbt(data_tests=False)
     land_days(before, 2)
     assert run_build(before, runner=dbt).succeeded
     old = publish(before, PASSED).version.id

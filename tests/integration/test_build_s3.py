@@ -32,7 +32,7 @@ def in_bucket(tmp_path_factory: pytest.TempPathFactory, s3_server: str) -> Setti
 
 def test_a_lake_in_a_bucket_gives_the_same_numbers_as_one_in_a_folder(in_folder: Settings, in_bucket: Settings) -> None:
     versions = []
-    warm = WarmDbt()
+    warm = WarmDbt(data_tests=False)
     for settings in (in_folder, in_bucket):
         for step in ("first", "late and erased"):
             if step == "first":
@@ -58,9 +58,9 @@ def test_a_lake_in_a_bucket_gives_the_same_numbers_as_one_in_a_folder(in_folder:
 @pytest.mark.deep
 def test_a_rebuild_from_the_bucket_gives_what_the_builds_gave(in_bucket: Settings, tmp_path: Path) -> None:
     land_day(in_bucket, FIRST_DAY + timedelta(days=5))
-    assert run_build(in_bucket, runner=WarmDbt()).succeeded
+    assert run_build(in_bucket, runner=WarmDbt(data_tests=False)).succeeded
     land_day(in_bucket, FIRST_DAY + timedelta(days=5), tag="late")
-    assert run_build(in_bucket, runner=WarmDbt()).succeeded
+    assert run_build(in_bucket, runner=WarmDbt(data_tests=False)).succeeded
     again = replace(Settings.for_home(tmp_path), object_store=in_bucket.object_store)
     assert run_build(again, runner=WarmDbt(), full_refresh=True).succeeded
     query = "from kpis.kpi_values order by all"
@@ -70,7 +70,7 @@ def test_a_rebuild_from_the_bucket_gives_what_the_builds_gave(in_bucket: Setting
 def test_postgresql_is_filled_from_the_bucket(in_bucket: Settings, postgres_dsn: str) -> None:
     with postgres.database(postgres_dsn) as dsn:
         settings = replace(in_bucket.with_target("postgres"), postgres_dsn=dsn)
-        result = run_build(settings, runner=WarmDbt())
+        result = run_build(settings, runner=WarmDbt(data_tests=False))
         assert (result.succeeded, result.error) == (True, "")
         counted = postgres.execute(dsn, "select count(*), count(distinct message_id) from marts.fact_events")
     assert counted == _rows(in_bucket.warehouse, "select count(*), count(distinct message_id) from marts.fact_events")
@@ -83,7 +83,7 @@ def test_a_damaged_file_of_the_bucket_stops_the_build(in_bucket: Settings) -> No
     whole = store.read(path)
     store.put(path, whole[:-1] + b"?")
     with pytest.raises(Exception, match="lake_file_corrupt"):
-        run_build(in_bucket, runner=WarmDbt())
+        run_build(in_bucket, runner=WarmDbt(data_tests=False))
     store.put(path, whole)
 
 

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.xdist_group("history")
 @pytest.fixture(scope="module")
 def dbt() -> WarmDbt:
     """dbt, parsed once."""
-    return WarmDbt()
+    return WarmDbt(data_tests=False)
 
 
 @pytest.fixture(scope="module")

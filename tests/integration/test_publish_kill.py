@@ -29,7 +29,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, str, s
     if not shutil.which("strace"):
         pytest.skip("strace is not installed")
     settings = Settings.for_home(tmp_path_factory.mktemp("publish"))
-    dbt = WarmDbt()
+    dbt = WarmDbt(data_tests=False)
     land_days(settings, 2)
     assert run_build(settings, runner=dbt).succeeded
     old = publish(settings, PASSED).version.id

@@ -17,6 +17,7 @@ import duckdb
 import pytest
 
 from almanac.build import run_build
+from almanac.dbt_worker import WarmDbt
 from almanac.settings import Settings
 from almanac.state import hash_id
 from ingestion.collector import records
@@ -140,7 +141,7 @@ def test_every_event_is_accounted_for_exactly(tmp_path: Path, count: int, seed: 
             wal.remove(path)
     wal.close()
     erase(lake)
-    result = run_build(settings)
+    result = run_build(settings, runner=WarmDbt())
     assert result.succeeded, [(n.name, n.message) for n in result.failed]
     with duckdb.connect(str(settings.warehouse), read_only=True) as con:
         rows = con.execute(

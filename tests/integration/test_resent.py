@@ -34,7 +34,7 @@ MOVE = {"mv_daily_arrivals", "int_events__landings"}
 @pytest.fixture(scope="module")
 def dbt() -> WarmDbt:
     """dbt, parsed once."""
-    return WarmDbt()
+    return WarmDbt(data_tests=False)
 
 
 def built(settings: Settings, dbt: WarmDbt, copy: Path) -> Path:

@@ -1,10 +1,8 @@
 """A copy of the project with more tenants, and dbt kept warm on it; mutations patch this copy, never the project."""
 
 import shutil
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from almanac.dbt_worker import DbtRun, OnEvent, WarmDbt
 from almanac.settings import ROOT, Settings
@@ -40,34 +38,23 @@ def copy_project(folder: Path) -> Path:
     return folder
 
 
-class FailingDbt:
-    """Warm dbt in which one chosen model fails in the next run, and whose data tests run only when they are asked for.
+class FailingDbt(WarmDbt):
+    """Warm dbt in which one chosen model fails in the next run."""
 
-    A data test changes no row, and what the histories compare is stronger; without tests a run takes half as long.
-    """
-
-    def __init__(self, patch: Callable[[Any], None] | None = None) -> None:
-        self._warm = WarmDbt(patch)
-        self.fails: str | None = None
-        self.tests = True
+    fails: str | None = None
 
     def build(self, settings: Settings, *, full_refresh: bool, on_event: OnEvent | None = None) -> DbtRun:
         """Build; the model named by `fails` breaks in its own statement, after its pre-hook."""
-        nodes = self._warm.manifest(settings).nodes
-        tests = {} if self.tests else {name: node for name, node in nodes.items() if node.resource_type == "test"}
-        broken = nodes[f"model.almanac.{self.fails}"] if self.fails else None
-        self.fails = None
-        whole = broken.raw_code if broken else ""
-        for name in tests:
-            del nodes[name]
-        if broken:
-            broken.raw_code = whole + "\n-- planned failure\nunion all select * from planned.failure"
+        model, self.fails = self.fails, None
+        if model is None:
+            return super().build(settings, full_refresh=full_refresh, on_event=on_event)
+        node = self.manifest(settings).nodes[f"model.almanac.{model}"]
+        whole = node.raw_code
+        node.raw_code = whole + "\n-- planned failure\nunion all select * from planned.failure"
         try:
-            return self._warm.build(settings, full_refresh=full_refresh, on_event=on_event)
+            return super().build(settings, full_refresh=full_refresh, on_event=on_event)
         finally:
-            nodes.update(tests)
-            if broken:
-                broken.raw_code = whole
+            node.raw_code = whole
 
 
 def settings_for(root: Path, home: Path, lake: Path | None = None) -> Settings:
