@@ -17,7 +17,7 @@ from ingestion.collector.answers import answer
 from ingestion.collector.auth import KeyRing, key_in, missing_key
 from ingestion.collector.dialects import Document, Match, Request, Route, match, methods_at
 from ingestion.collector.judging import Judge, read_quickly
-from ingestion.collector.limits import MAX_BODY_BYTES, Body, ClientGone, inflate, read_body
+from ingestion.collector.limits import MAX_BODY_BYTES, Body, ClientGone, drain, inflate, read_body
 from ingestion.collector.metrics import CONTENT_TYPE, Metrics
 from ingestion.collector.problems import Problem
 from ingestion.collector.rate_limits import RateLimits
@@ -66,6 +66,7 @@ class _Attempt:
     path: str
     key: WriteKey | None = None
     size: int = 0
+    is_read: bool = False
 
 
 class Collector:
@@ -98,7 +99,11 @@ class Collector:
         try:
             path = head.path.rstrip("/")
             found = match(path)
-            answer = self._other(path) if found is None else await self._handle(path, found, head, body)
+            if found is None:
+                await drain(body, head.headers)
+                answer: Answer | None = self._other(path)
+            else:
+                answer = await self._handle(path, found, head, body)
             route = "other" if found is None else _route_name(path, found)
             self._metrics.requests[route, 0 if answer is None else answer.status] += 1
             return answer
@@ -120,6 +125,7 @@ class Collector:
         route = found.routes.get(head.method)
         if route is not None:
             return await self._collect(route, found, _Attempt(path), head, body)
+        await drain(body, head.headers)
         allowed = methods_at(found).encode()
         if head.method == "OPTIONS":
             return Answer(204, (*_PREFLIGHT, (b"access-control-allow-methods", allowed)))
@@ -130,6 +136,8 @@ class Collector:
         try:
             return Answer(200, _SUCCESS, await self._accept(route, found, attempt, head, body))
         except Problem as problem:
+            if not attempt.is_read:
+                await drain(body, head.headers)
             if not problem.kept:
                 self._refuse(problem, attempt)
             return _problem(problem)
@@ -159,6 +167,7 @@ class Collector:
         if token is not None:
             attempt.key = await self._admit(token, route)
         limit = _body_limit(attempt.key)
+        attempt.is_read = True
         data = await read_body(body, headers.get(b"content-length"), limit)
         attempt.size = len(data)
         received_at = datetime.now(UTC)

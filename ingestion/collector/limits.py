@@ -2,7 +2,8 @@
 
 import asyncio
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from typing import Protocol
 
 from ingestion.collector.problems import Problem, too_large
@@ -17,7 +18,7 @@ MAX_MESSAGE_ID = 100
 BODY_SECONDS = 30.0
 
 # A client that is cut off while it sends sees a broken connection instead of the answer, and sends again. So a body
-# that is a little too large is read to its end and thrown away.
+# that nobody wants, or that is a little too large, is read to its end and thrown away.
 _DRAINED = 8  # times the limit
 _CLOSE = ((b"connection", b"close"),)
 
@@ -66,6 +67,19 @@ async def read_body(
         problem.headers = () if complete else _CLOSE
         raise problem
     return content
+
+
+async def drain(body: Body, headers: Mapping[bytes, bytes]) -> None:
+    """Read the body of a request that is refused whatever it says, so that the client gets to read the answer."""
+    if headers.get(b"content-length", b"0") == b"0" and b"transfer-encoding" not in headers:
+        return
+    size = 0
+    with suppress(TimeoutError, ClientGone):
+        async with asyncio.timeout(BODY_SECONDS):
+            async for chunk in body.chunks():
+                size += len(chunk)
+                if size > _DRAINED * MAX_BODY_BYTES:
+                    return
 
 
 async def _read(body: Body, limit: int) -> tuple[bytes, int, bool]:

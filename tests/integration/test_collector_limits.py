@@ -1,5 +1,6 @@
 """What a write key may send, and what happens to requests while the collector ends."""
 
+import http.client
 import json
 import socket
 import threading
@@ -64,6 +65,25 @@ def test_a_key_may_be_allowed_larger_requests(collector: CollectorProcess, home:
     assert post(collector, key, large).json()["accepted"] == 40
     answer = post(collector, key, batch(200, filling="x" * 25_000))
     assert (answer.status_code, answer.json()["limit"]) == (413, 4_000_000)
+
+
+@pytest.mark.parametrize("server", ["granian", "uvicorn"])
+def test_who_is_refused_before_the_body_was_read_hears_why(tmp_path: Path, server: str) -> None:
+    body = json.dumps(batch(400, filling="x" * 1_000)).encode()
+    with running(tmp_path, options=("--server", server)) as collector:
+        connection = http.client.HTTPConnection("127.0.0.1", collector.port, timeout=30)
+        bearer = {"authorization": "Bearer nobody"}
+        for path, headers, status in 30 * [
+            ("/v1/batch", bearer, 401),
+            ("/v1/batch?writeKey=k", {}, 400),
+            ("/nowhere", bearer, 404),
+            ("/v1/settings", bearer, 404),
+        ]:
+            connection.request("POST", path, body, headers)
+            answer = connection.getresponse()
+            answer.read()
+            assert answer.status == status
+            assert connection.sock is not None, "the connection was closed"
 
 
 @pytest.mark.parametrize("server", ["granian", "uvicorn"])
