@@ -5,9 +5,8 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from almanac.errors import AlmanacError
+from almanac.yaml_files import read_yaml
 from dashboards.specs import Dashboard, Table, TimeSeries, dashboard_files, kpis_of, load_dashboard
 
 KpiShape = tuple[Collection[str], Collection[str]]  # the time grains and the dimensions that a KPI declares
@@ -60,8 +59,8 @@ def _against(dashboard: Dashboard, kpis: Mapping[str, KpiShape], units: Mapping[
 
 def _sql_in(path: Path) -> list[str]:
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        raw = read_yaml(path).content
+    except (OSError, AlmanacError):
         return []  # loading the file says what is wrong with it
     return [where for where, text in _texts(raw, "") if SQL.search(text)]
 

@@ -7,10 +7,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from almanac.errors import AlmanacError
+from almanac.yaml_files import read_yaml
 
 FOLDER = Path("dashboards") / "specs"
 COLUMNS = 24  # of the grid on which cards lie
@@ -184,9 +184,9 @@ def load_dashboard(path: Path, root: Path | None = None) -> Dashboard:
 @lru_cache(maxsize=128)
 def _load(path: Path, label: str, _changed: int, _size: int) -> Dashboard:
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise AlmanacError(f"{label}: not readable as YAML: {' '.join(str(error).split())}") from error
+        raw = read_yaml(path, label).content
+    except OSError as error:
+        raise AlmanacError(f"{label}: cannot be read: {error.strerror}") from error
     if not isinstance(raw, dict):
         raise AlmanacError(f"{label}: must be a mapping with title, description and cards")
     if raw.get("name", path.stem) != path.stem:

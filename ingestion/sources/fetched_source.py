@@ -1,18 +1,16 @@
 """The description of a source that is fetched: a database's tables, a paged HTTP API, or an outbox table of events."""
 
-import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from almanac.errors import AlmanacError
+from almanac.yaml_files import read_yaml
 from ingestion.tracking_plan import Plan
 from ingestion.tracking_plan.names import SLUG
 
 FOLDER = Path("ingestion") / "sources" / "fetched"
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 
 
 class FetchedTable(BaseModel):
@@ -82,14 +80,12 @@ def fetched_names(root: Path) -> list[str]:
 def load_fetched(root: Path, name: str, plan: Plan) -> FetchedSource:
     """The source `fetched/<name>.yml`. Raises AlmanacError naming the file and the field of the first problem."""
     path = root / FOLDER / f"{name}.yml"
-    if not _NAME.fullmatch(name) or not path.is_file():
+    if not SLUG.fullmatch(name) or not path.is_file():
         known = ", ".join(fetched_names(root)) or "none yet"
         raise AlmanacError(f"there is no fetched source {name!r}: choose from {known}")
     where = path.relative_to(root).as_posix()
     try:
-        found = FetchedSource.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except yaml.YAMLError as error:
-        raise AlmanacError(f"{where} is not YAML: {' '.join(str(error).split())}") from error
+        found = FetchedSource.model_validate(read_yaml(path, where).content)
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"]) or "the source"

@@ -4,7 +4,6 @@ import re
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
-from zoneinfo import available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -12,6 +11,7 @@ from almanac.errors import AlmanacError
 from almanac.yaml_files import ConfigError, read_yaml
 from ingestion.sources.column_types import ColumnType, column_type
 from ingestion.tracking_plan import Plan
+from ingestion.tracking_plan.model import time_zones
 
 FOLDER = Path("ingestion") / "sources" / "files"
 # What a line of an access log says, by the names that expressions use. `path` is without the query.
@@ -72,7 +72,7 @@ class Mapping(BaseModel):
     @field_validator("time_zone")
     @classmethod
     def _known_zone(cls, zone: str) -> str:
-        if zone not in available_timezones():
+        if zone not in time_zones():
             raise ValueError(f"{zone!r} is not an IANA time zone such as Europe/Berlin")
         return zone
 

@@ -104,7 +104,9 @@ def test_two_cards_may_not_share_an_id_or_a_place(tmp_path: Path) -> None:
 def test_a_file_that_is_no_dashboard_is_named(tmp_path: Path) -> None:
     path = write(tmp_path)
     path.write_text("cards: [", encoding="utf-8")
-    assert fault(tmp_path, path).startswith("dashboards/specs/one.yml: not readable as YAML")
+    assert fault(tmp_path, path).startswith("dashboards/specs/one.yml:2:1: is not valid YAML")
+    path.write_text("title: one\ntitle: two\n", encoding="utf-8")
+    assert "twice" in fault(tmp_path, path)
     path.write_text("- a list\n", encoding="utf-8")
     assert "must be a mapping" in fault(tmp_path, path)
     path.write_text("name: other\n", encoding="utf-8")
