@@ -8,7 +8,7 @@ from tests.replay.mutations import MUTATIONS, Mutation
 from tests.replay.project import FailingDbt, copy_project
 from tests.replay.runs import History
 
-ORDINARY = ("built-in delete+insert", "copies ordered by landing", "the identity map does not propagate")
+ORDINARY = ("copies ordered by landing", "anti-join with the target", "compaction marks its landings")
 
 
 @pytest.fixture(scope="module")
