@@ -28,7 +28,7 @@ _EMPTY = msgspec.Raw(b"{}")
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 # What decoding and encoding raise for what the careful way has to look at.
-_NOT_PLAIN = (ValueError, OverflowError, RecursionError, TypeError)
+NOT_PLAIN = (ValueError, OverflowError, RecursionError, TypeError)
 
 
 class Envelope(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -86,23 +86,14 @@ class PlainEvents:
         self.context_columns = tuple(CONTEXT_PREFIX + name for name in plan.common.context)
         self._contexts: dict[bytes, PlainContext | None] = {b"": self._context({}, [None] * len(self.context_columns))}
 
-    def accepts(self, raws: Sequence[bytes]) -> list[bool]:
-        """For each event, whether the careful way would surely accept it; False says nothing.
-
-        For the door: an event for which this is true needs no `to_row` before it is logged, because its times never
-        refuse it. `raw` is what the log would keep: completed (type, context) and without credentials or addresses; a
-        message with a writeKey or an address beside its context is not plain. Property names are the plan's; the door's
-        other limits (size, depth of the context, length of the message id) are not looked at.
-        """
-        accepted = [False] * len(raws)
-        for group in self.read(raws):
-            for place in group.places:
-                accepted[place] = True
-        return accepted
+    def knows_context(self, raw: bytes) -> bool:
+        """Whether this context is taken without a word."""
+        known = self._contexts
+        return (known[raw] if raw in known else self._look_up([raw])[0]) is not None
 
     def read(self, raws: Sequence[bytes]) -> list[PlainGroup]:
         """The plain ones among the events in these bytes, by name."""
-        envelopes = _envelopes(raws)
+        envelopes = read_envelopes(raws)
         contexts = self._look_up([b"" if e is None else bytes(e.context) for e in envelopes])
         by_name: dict[tuple[str, str | None], list[int]] = defaultdict(list)
         for place, envelope in enumerate(envelopes):
@@ -147,7 +138,7 @@ class PlainEvents:
         session = session_id({}, context, warnings) if context else None
         try:
             text = _encode(context) if context else None
-        except _NOT_PLAIN:
+        except NOT_PLAIN:
             return None
         return None if warnings else PlainContext(text, session, tuple(values))
 
@@ -156,7 +147,7 @@ def _group(
     known: Known, kind: str, places: list[int], envelopes: list[Envelope], contexts: list[PlainContext]
 ) -> PlainGroup:
     """The plain events of one name, without those whose identity or properties are not plain."""
-    given = [_properties_of(envelope, kind) for envelope in envelopes]
+    given = [properties_of(envelope, kind) for envelope in envelopes]
     decoded = _decode_each(given)
     properties = [item if type(item) is dict else {} for item in decoded]
     columns, texts, odd = plain_properties(known, kind, properties, envelopes)
@@ -170,11 +161,11 @@ def _group(
     return PlainGroup(known, kind, places, envelopes, contexts, columns, texts)
 
 
-def _envelopes(raws: Sequence[bytes]) -> list[Envelope | None]:
+def read_envelopes(raws: Sequence[bytes]) -> list[Envelope | None]:
     """The messages as far as they can be plain."""
     try:
         envelopes: list[Envelope | None] = [_decode_envelope(raw) for raw in raws]
-    except _NOT_PLAIN:
+    except NOT_PLAIN:
         envelopes = [_envelope_or_none(raw) for raw in raws]
     whole = b"\n".join(raws)
     if not _is_fully_read(whole, [envelope for envelope in envelopes if envelope is not None]):
@@ -188,7 +179,7 @@ def _envelopes(raws: Sequence[bytes]) -> list[Envelope | None]:
 def _envelope_or_none(raw: bytes) -> Envelope | None:
     try:
         return _decode_envelope(raw)
-    except _NOT_PLAIN:
+    except NOT_PLAIN:
         return None
 
 
@@ -215,7 +206,7 @@ def _is_fully_read(raw: bytes, envelopes: Sequence[Envelope]) -> bool:
     return True
 
 
-def _properties_of(envelope: Envelope, kind: str) -> bytes:
+def properties_of(envelope: Envelope, kind: str) -> bytes:
     """The bytes of the properties or traits; of what is ambiguous, bytes that are no object."""
     if envelope.traits is _ABSENT:
         return b"{}" if envelope.properties is _ABSENT else bytes(envelope.properties)
@@ -228,14 +219,14 @@ def _decode_each(raws: Sequence[bytes]) -> list[Any]:
     """The values of JSON texts, None where there is none."""
     try:
         return [_decode(raw) for raw in raws]
-    except _NOT_PLAIN:
+    except NOT_PLAIN:
         return [_decoded_or_none(raw) for raw in raws]
 
 
 def _decoded_or_none(raw: bytes) -> Any:
     try:
         return _decode(raw)
-    except _NOT_PLAIN:
+    except NOT_PLAIN:
         return None
 
 

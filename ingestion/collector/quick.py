@@ -15,7 +15,8 @@ from ingestion.collector.enrich import Enricher
 from ingestion.collector.limits import MAX_DEPTH, MAX_EVENT_BYTES, MAX_MESSAGE_ID, MAX_PROPERTIES, MAX_PROPERTY_NAME
 from ingestion.collector.messages import KEY_MARK, Unreadable, read, repeats_names
 from ingestion.enrichment import Parts
-from ingestion.plain_events import Envelope, PlainEvents
+from ingestion.plain_events import Envelope
+from ingestion.plain_fit import PlainFit
 from ingestion.privacy.cleaning import NAMES, clean
 from ingestion.privacy.suppression import SuppressedPeople
 from ingestion.tracking_plan import Plan
@@ -24,6 +25,7 @@ _LARGEST = MAX_EVENT_BYTES - 2_048  # with room for what is added
 _CONTEXTS = 8_192  # remembered at one time
 _NAME_END = b'":'
 _NESTED = ("context", "properties", "traits", "integrations", "_metadata")
+_BESIDE = ("integrations", "_metadata")  # nobody reads them: they are looked at here, the others when they are judged
 _ABOUT_PEOPLE = ("identify", "group", "alias")
 _ABSENT = b""
 
@@ -38,7 +40,7 @@ class QuickLane:
         self._plan = plan
         self._enricher = enricher
         self._suppressed = suppressed
-        self._plain: dict[str, PlainEvents] = {}
+        self._plain: dict[str, PlainFit] = {}
         self._contexts: dict[tuple[bytes, bytes], bytes | None] = {}
 
     def judge(
@@ -67,17 +69,17 @@ class QuickLane:
         people = self._suppressed(tenant)
         plain = self._plain.get(tenant)
         if plain is None:
-            plain = self._plain[tenant] = PlainEvents(self._plan, tenant)
-        fit: list[int] = []
-        for group in plain.read(raws):
-            if kind is not None and group.type != kind:
+            plain = self._plain[tenant] = PlainFit(self._plan, tenant)
+        places: list[int] = []
+        for place, fit in enumerate(plain.of(raws)):
+            if fit is None or not _is_simple(fit.raw_properties, fit.properties):
                 continue
-            for place, envelope in zip(group.places, group.envelopes, strict=True):
-                if len(envelope.messageId) > MAX_MESSAGE_ID:
-                    continue
-                if people is None or not _may_be_about(people, group.type, envelope, raws[place]):
-                    fit.append(place)
-        return fit
+            envelope = fit.envelope
+            if len(envelope.messageId) > MAX_MESSAGE_ID or (kind is not None and envelope.type != kind):
+                continue
+            if people is None or not _may_be_about(people, envelope, raws[place]):
+                places.append(place)
+        return places
 
     def _context_of(self, common: Parts) -> Callable[[bytes], bytes | None]:
         """What becomes of a context in this request; None where it needs care."""
@@ -166,26 +168,31 @@ def _top_of(raw: bytes) -> dict[str, msgspec.Raw] | None:
     for place in _NESTED:
         if place in top:
             nested = bytes(top[place])
+            if nested == b"{}":
+                continue
             names += nested.count(_NAME_END)
-            if place != "context" and not _is_simple(nested):
+            if place in _BESIDE and not _is_simple(nested, None):
                 return None
     # A name that stands twice at the top is in the dictionary once.
     return top if raw.count(_NAME_END) == names else None
 
 
-def _is_simple(raw: bytes) -> bool:
-    """Whether these properties hold no name twice, nothing that has to be taken out, and no further objects."""
+def _is_simple(raw: bytes, inside: Mapping[str, Any] | None) -> bool:
+    """Whether an object holds no name twice, nothing that has to be taken out, and no further objects.
+
+    `inside` is what it holds, where that is known.
+    """
     if raw.count(b"{") != 1:
         return raw in (b"null", b"[]")
-    inside = _decode_top(raw)
+    inside = _decode_top(raw) if inside is None else inside
     if len(inside) != raw.count(_NAME_END) or "" in inside or not NAMES.isdisjoint(inside):
         return False
     is_short = len(raw) <= MAX_PROPERTY_NAME
-    return is_short or (len(inside) <= MAX_PROPERTIES and max(map(len, inside)) <= MAX_PROPERTY_NAME)
+    return is_short or not inside or (len(inside) <= MAX_PROPERTIES and max(map(len, inside)) <= MAX_PROPERTY_NAME)
 
 
-def _may_be_about(people: SuppressedPeople, kind: str, envelope: Envelope, raw: bytes) -> bool:
+def _may_be_about(people: SuppressedPeople, envelope: Envelope, raw: bytes) -> bool:
     """Whether an event has to be looked at because it may be about a suppressed person."""
-    if kind in _ABOUT_PEOPLE or b'"traits"' in raw or envelope.previousId is not None:
+    if envelope.type in _ABOUT_PEOPLE or b'"traits"' in raw or envelope.previousId is not None:
         return True
     return envelope.userId in people or envelope.anonymousId in people
