@@ -64,7 +64,7 @@ class PlainFit:
             contract = self._contracts[kind, name]
         except KeyError:
             contract = self._contract(kind, name)
-        if contract is None or not _has_identity(envelope):
+        if contract is None or not has_identity(envelope):
             return None
         context = bytes(envelope.context)
         if context and not self._events.knows_context(context):
@@ -85,16 +85,14 @@ class PlainFit:
         return contract
 
 
-def _has_identity(envelope: Envelope) -> bool:
-    user, visitor = envelope.userId, envelope.anonymousId
-    if user is None:
-        if visitor is None:
-            return False
-    elif not is_plain_id(user):
+def has_identity(event: Any) -> bool:
+    """Whether a message's ids are taken without a word, given its envelope (a field may be UNSET)."""
+    user, visitor = event.userId or None, event.anonymousId or None
+    if user is None and visitor is None:
         return False
-    if visitor is not None and not is_plain_id(visitor):
+    if (user is not None and not is_plain_id(user)) or (visitor is not None and not is_plain_id(visitor)):
         return False
-    return bool(envelope.messageId) and envelope.sessionId != ""
+    return bool(event.messageId) and event.sessionId != ""
 
 
 def _satisfies(given: dict[str, Any], contract: _Contract, envelope: Envelope) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
+from msgspec import UNSET
 
 from ingestion.collector.dialects import Found, Item
 from ingestion.collector.door import Verdict
@@ -17,6 +18,7 @@ from ingestion.collector.messages import KEY_MARK, Unreadable, read, repeats_nam
 from ingestion.enrichment import Parts
 from ingestion.plain_events import Envelope
 from ingestion.plain_fit import PlainFit
+from ingestion.plain_typed import TypedEvent, TypedEvents
 from ingestion.privacy.cleaning import NAMES, clean
 from ingestion.privacy.suppression import SuppressedPeople
 from ingestion.tracking_plan import Plan
@@ -24,6 +26,7 @@ from ingestion.tracking_plan import Plan
 _LARGEST = MAX_EVENT_BYTES - 2_048  # with room for what is added
 _CONTEXTS = 8_192  # remembered at one time
 _NAME_END = b'":'
+_CONTEXT = b'"context":'
 _NESTED = ("context", "properties", "traits", "integrations", "_metadata")
 _BESIDE = ("integrations", "_metadata")  # nobody reads them: they are looked at here, the others when they are judged
 _ABOUT_PEOPLE = ("identify", "group", "alias")
@@ -40,6 +43,7 @@ class QuickLane:
         self._plan = plan
         self._enricher = enricher
         self._suppressed = suppressed
+        self._typed: dict[str, TypedEvents] = {}
         self._plain: dict[str, PlainFit] = {}
         self._contexts: dict[tuple[bytes, bytes], bytes | None] = {}
 
@@ -50,23 +54,37 @@ class QuickLane:
         verdicts: list[Verdict | None] = [None] * len(found.items)
         if found.context is not None or tenant not in self._plan.tenants:
             return verdicts
+        people = self._suppressed(tenant)
         common = self._enricher.of_request(headers, peer)
         completer = _Completer(found, self._context_of(common))
+        typed = self._typed.get(tenant)
+        if typed is None:
+            typed = self._typed[tenant] = TypedEvents(self._plan, tenant)
         completed: list[bytes] = []
         places: list[int] = []
         for place, item in enumerate(found.items):
-            raw = completer.complete(item.raw)
+            given = item.raw
+            if not _is_ordinary(given):
+                continue
+            found_typed = typed.read(given)
+            if found_typed is not None:
+                event, context = found_typed
+                raw = completer.complete_typed(given, event, context, typed)
+                if raw is not None and not _may_be_about(people, event, raw):
+                    verdicts[place] = Verdict(raw)
+                    continue
+            raw = completer.complete(given)
             if raw is not None:
                 completed.append(raw)
                 places.append(place)
-        for number in self._plain_among(completed, tenant, found.type):
-            verdicts[places[number]] = Verdict(completed[number])
+        if completed:
+            for number in self._plain_among(completed, tenant, found.type, people):
+                verdicts[places[number]] = Verdict(completed[number])
         return verdicts
 
-    def _plain_among(self, raws: list[bytes], tenant: str, kind: str | None) -> list[int]:
-        if not raws:
-            return []
-        people = self._suppressed(tenant)
+    def _plain_among(
+        self, raws: list[bytes], tenant: str, kind: str | None, people: SuppressedPeople | None
+    ) -> list[int]:
         plain = self._plain.get(tenant)
         if plain is None:
             plain = self._plain[tenant] = PlainFit(self._plan, tenant)
@@ -77,7 +95,7 @@ class QuickLane:
             envelope = fit.envelope
             if len(envelope.messageId) > MAX_MESSAGE_ID or (kind is not None and envelope.type != kind):
                 continue
-            if people is None or not _may_be_about(people, envelope, raws[place]):
+            if not _may_be_about(people, envelope, raws[place]):
                 places.append(place)
         return places
 
@@ -98,6 +116,8 @@ class QuickLane:
 
     def _completed_context(self, raw: bytes, common: Parts) -> bytes | None:
         message: dict[str, Any] = {}
+        if raw.count(b"{") + raw.count(b"[") >= MAX_DEPTH:
+            return None
         if raw is not _ABSENT:
             try:
                 message = {"context": read(raw)}
@@ -127,7 +147,7 @@ class _Completer:
 
     def complete(self, raw: bytes) -> bytes | None:
         """The event as the log keeps it, or None if it needs care."""
-        if len(raw) > _LARGEST or raw.count(b"{") + raw.count(b"[") > MAX_DEPTH or KEY_MARK in raw:
+        if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH:
             return None
         try:
             top = _top_of(raw)
@@ -138,7 +158,8 @@ class _Completer:
         context = bytes(top["context"]) if "context" in top else _ABSENT
         if b'"traits"' in context and (self._type == "identify" or b'"identify"' in raw):
             return None  # they may be the event's own (RudderStack)
-        longer = self._with_context(raw, context)
+        wanted = self._context_of(context)
+        longer = None if wanted is None else _with_context(raw, context, wanted)
         if longer is None:
             return None
         added = self._type_part if self._type is not None and "type" not in top else b""
@@ -149,20 +170,43 @@ class _Completer:
                 return None
         return b"{" + added + longer[1:] if added else longer
 
-    def _with_context(self, raw: bytes, given: bytes) -> bytes | None:
+    def complete_typed(self, raw: bytes, event: TypedEvent, given: bytes, typed: TypedEvents) -> bytes | None:
+        """The same for a track message with the context `given` that was recognised by its type."""
         wanted = self._context_of(given)
-        if wanted is None or wanted is given or wanted == given:
-            return None if wanted is None else raw
-        if not given:
-            return b'{"context":' + wanted + b"," + raw[1:]
-        before, found, after = raw.partition(b'"context":' + given)
-        return b"".join((before, b'"context":', wanted, after)) if found else None
+        if wanted is None or len(event.messageId) > MAX_MESSAGE_ID or not typed.knows_context(wanted):
+            return None
+        longer = _with_context(raw, given, wanted)
+        if longer is None or self._type not in (None, "track"):
+            return None
+        added = b""
+        if event.type is UNSET:
+            if self._type is None:
+                return None
+            added = self._type_part
+        if self._sent_at is not None:
+            if event.sentAt is UNSET:
+                added += self._sent_at
+            elif event.sentAt is None:
+                return None
+        return b"{" + added + longer[1:] if added else longer
+
+
+def _with_context(raw: bytes, given: bytes, wanted: bytes) -> bytes | None:
+    """The event with another context, or None where the place of its own one is not certain."""
+    if wanted is given or wanted == given:
+        return raw
+    if not given:
+        return b'{"context":' + wanted + b"," + raw[1:]
+    start = raw.find(_CONTEXT) + len(_CONTEXT)
+    if start < len(_CONTEXT) or not raw.startswith(given, start):
+        return None
+    return b"".join((raw[:start], wanted, raw[start + len(given) :]))
 
 
 def _top_of(raw: bytes) -> dict[str, msgspec.Raw] | None:
     """The fields of an event, or None if a name stands twice or something has to be taken out (but for its context)."""
     top = _decode_top(raw)
-    if not raw.startswith(b'{"') or not NAMES.isdisjoint(top):
+    if not NAMES.isdisjoint(top):
         return None
     names = len(top)
     for place in _NESTED:
@@ -191,8 +235,15 @@ def _is_simple(raw: bytes, inside: Mapping[str, Any] | None) -> bool:
     return is_short or not inside or (len(inside) <= MAX_PROPERTIES and max(map(len, inside)) <= MAX_PROPERTY_NAME)
 
 
-def _may_be_about(people: SuppressedPeople, envelope: Envelope, raw: bytes) -> bool:
+def _is_ordinary(raw: bytes) -> bool:
+    """Whether an event is of a usual size, and holds no key."""
+    return len(raw) <= _LARGEST and raw.startswith(b'{"') and KEY_MARK not in raw
+
+
+def _may_be_about(people: SuppressedPeople | None, event: Envelope | TypedEvent, raw: bytes) -> bool:
     """Whether an event has to be looked at because it may be about a suppressed person."""
-    if envelope.type in _ABOUT_PEOPLE or b'"traits"' in raw or envelope.previousId is not None:
+    if people is None:
+        return False
+    if event.type in _ABOUT_PEOPLE or b'"traits"' in raw or getattr(event, "previousId", None) is not None:
         return True
-    return envelope.userId in people or envelope.anonymousId in people
+    return (event.userId or None) in people or (event.anonymousId or None) in people

@@ -142,3 +142,12 @@ def test_ordinary_events_stay_in_the_quick_lane(headers: dict[bytes, bytes]) -> 
         quick, careful = both(body, path, headers)
         assert quick == careful
         assert all(verdict is not None for verdict in quick)
+
+
+def test_what_clients_usually_send_stays_in_the_quick_lane() -> None:
+    for body in bodies(100, 3):
+        quick, wanted = both(body, "/v1/batch", {b"user-agent": SAFARI.encode()})
+        assert quick == wanted
+    for body in bodies(1, 50):
+        quick, wanted = both(body, "/v1/track", {})
+        assert quick == wanted

@@ -1,0 +1,161 @@
+"""Contracts as types: a track message is decoded and held against its contract in one step, in C.
+
+It answers what `plain_fit` answers, for fewer events at a fraction of the cost: only names that the contract declares,
+only values whose JSON type is right. What is not recognised is for the next one to look at.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal, NamedTuple
+
+import msgspec
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
+
+from ingestion.plain_events import CONTEXTS, NOT_PLAIN, PlainEvents
+from ingestion.plain_fit import has_identity
+from ingestion.privacy.cleaning import NAMES
+from ingestion.tracking_plan.contracts import Known
+from ingestion.tracking_plan.model import Plan
+from ingestion.tracking_plan.values import PARSERS
+
+_Whole = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+_TYPES: dict[str, Any] = {"string": str, "boolean": bool, "integer": _Whole, "number": float | _Whole}
+# Numbers are money if they have at most four decimals; that takes a look at each.
+_PARSED: dict[str, Any] = {"money": str | float | _Whole, "currency": str, "timestamp": str, "date": str}
+_NAME_END = b'":'
+
+_values = msgspec.structs.astuple
+
+
+class TypedEvent(Struct, tag_field="event", forbid_unknown_fields=True, gc=False):
+    """A track message whose contract gives `properties` their type; a field that was not sent is UNSET."""
+
+    messageId: str
+    type: Literal["track"] | UnsetType = UNSET
+    userId: str | UnsetType | None = UNSET
+    anonymousId: str | UnsetType | None = UNSET
+    sessionId: str | UnsetType | None = UNSET
+    timestamp: str | UnsetType | None = UNSET
+    originalTimestamp: str | UnsetType | None = UNSET
+    sentAt: str | UnsetType | None = UNSET
+    context: Raw | UnsetType = UNSET
+
+
+class _Contract(NamedTuple):
+    """What is left to ask of properties that have the right types."""
+
+    parsed: tuple[tuple[int, Callable[[Any], Any]], ...]  # place among the properties, and what has to understand it
+    required: tuple[int, ...]  # places of texts that must not be blank
+
+
+class TypedEvents:
+    """Recognises the track messages of one tenant. It remembers contexts: use one for as many events as possible."""
+
+    def __init__(self, plan: Plan, tenant: str) -> None:
+        self._events = PlainEvents(plan, tenant)
+        self._contracts: dict[type, _Contract] = {}
+        self._names: dict[bytes, int] = {}
+        types = [
+            made
+            for name, known in plan.judges.by_name.get(tenant, {}).items()
+            if (made := self._type(name, known)) is not None
+        ]
+        union: Any = types[0] if types else TypedEvent
+        for made in types[1:]:
+            union = union | made
+        self._decode = msgspec.json.Decoder(union).decode if types else None
+
+    def read(self, raw: bytes) -> tuple[TypedEvent, bytes] | None:
+        """The message and its context's bytes, if it would surely be accepted with a context that is known.
+
+        None says nothing. The same is promised and not looked at as in `PlainFit.of`, but a name that stands twice is
+        seen here (if no other has a space behind it). `raw` need not be complete: type and context may come later.
+        """
+        if self._decode is None:
+            return None
+        try:
+            event: TypedEvent = self._decode(raw)
+        except NOT_PLAIN:
+            return None
+        context = b"" if event.context is UNSET else bytes(event.context)
+        # Looking for one character costs a tenth of looking for two.
+        if (b"\\" in raw and b"\\u" in raw) or not has_identity(event):
+            return None
+        properties = event.properties  # type: ignore[attr-defined]
+        own, inside = _values(event), _values(properties)
+        given = len(own) - own.count(UNSET) + len(inside) - inside.count(UNSET) + 1  # and the event's name
+        # No name stands twice: as many names are in the bytes as fields were given.
+        if raw.count(_NAME_END) - self._names_in(context) != given:
+            return None
+        return (event, context) if self._satisfies(properties, inside) else None
+
+    def _names_in(self, context: bytes) -> int:
+        """How many names a context holds; counted once."""
+        try:
+            return self._names[context]
+        except KeyError:
+            if len(self._names) >= CONTEXTS:
+                self._names.clear()
+            count = self._names[context] = context.count(_NAME_END)
+            return count
+
+    def knows_context(self, context: bytes) -> bool:
+        """Whether this context, as the log would keep it, is taken without a word."""
+        return not context or self._events.knows_context(context)
+
+    def _satisfies(self, properties: Any, values: tuple[Any, ...]) -> bool:
+        contract = self._contracts[type(properties)]
+        for place, parse in contract.parsed:
+            value = values[place]
+            if value is not None and value is not UNSET:
+                try:
+                    parse(value)
+                except ValueError:
+                    return False
+        for place in contract.required:
+            value = values[place]
+            if not value or value.isspace():
+                return False
+        return True
+
+    def _type(self, name: str, known: Known) -> type | None:
+        """The type of messages of this name, or None if its contract is more than types can say."""
+        own = _own_names(known.rename)
+        if own is None:
+            return None
+        fields: list[Any] = []
+        names: dict[str, str] = {}
+        parsed, blank = [], []
+        for place, (canonical, spec) in enumerate(known.specs.items()):
+            kind = _TYPES.get(spec.type, _PARSED.get(spec.type))
+            is_required = canonical in known.required
+            if kind is None:
+                return None
+            if spec.type in _PARSED:
+                parsed.append((place, PARSERS[spec.type]))
+            if is_required and kind is str:
+                blank.append(place)
+            elif is_required and spec.type == "money":
+                kind = float | _Whole  # text may be blank, which is for the next one to see
+            field = f"p{place}"
+            names[field] = own.get(canonical, canonical)
+            fields.append((field, kind) if is_required else (field, kind | UnsetType | None, UNSET))
+        if not NAMES.isdisjoint(names.values()):
+            return None  # something has to be taken out of them
+        fields.sort(key=len)  # those without a default come first
+        order = {field: place for place, (field, *_) in enumerate(fields)}
+        properties = msgspec.defstruct(
+            f"{known.event}_properties", fields, rename=names, forbid_unknown_fields=True, gc=False
+        )
+        self._contracts[properties] = _Contract(
+            tuple((order[f"p{place}"], parse) for place, parse in parsed), tuple(order[f"p{place}"] for place in blank)
+        )
+        # Without properties there is nothing to require.
+        return msgspec.defstruct(
+            f"{known.event}_event", [("properties", properties)], bases=(TypedEvent,), tag=name, kw_only=True, gc=False
+        )
+
+
+def _own_names(rename: Mapping[str, str]) -> dict[str, str] | None:
+    """The tenant's name of each canonical one; None where two of its names mean the same."""
+    own = {canonical: name for name, canonical in rename.items()}
+    return own if len(own) == len(rename) else None
