@@ -28,6 +28,8 @@ TABLES = {
     "check_result": "name varchar, kind varchar, subject varchar, severity varchar, passed boolean, message varchar",
 }
 
+GONE = 0  # the version of a landing that left the lake; no build ever makes it the built one
+
 
 @dataclass(frozen=True)
 class Landing:
@@ -83,7 +85,8 @@ class LoadLog:
     def sync_landings(self, landings: Iterable[Landing]) -> None:
         """Take over the manifest's landings: new ones come in pending, moved ones change path only.
 
-        A landing that the manifest no longer lists (a lake restored from a back-up) gets a null path and version.
+        A landing that the manifest no longer lists (a lake restored from a back-up) loses its path and is pending until
+        a build is through, even if it was never built: a failed run may have taken rows from it.
         """
         now = {one.file_id: one for one in landings}
         known = {
@@ -101,7 +104,7 @@ class LoadLog:
                     for i in (*fresh, *(s for s in stale if s in now))
                 ],
             )
-            self.engine.insert("ctl.file", [(i, built[i][0], None, None, *built[i][1:]) for i in stale if i not in now])
+            self.engine.insert("ctl.file", [(i, built[i][0], None, GONE, *built[i][1:]) for i in stale if i not in now])
 
     def _take_out(self, file_ids: Sequence[str]) -> dict[str, tuple[Any, ...]]:
         if not file_ids:
@@ -121,7 +124,7 @@ class LoadLog:
         rows = self.engine.execute(
             "select file_id, tenant, path, version from ctl.file where version is distinct from built_version"
         )
-        return [Landing(str(i), tenant, path or "", version or 0) for i, tenant, path, version in rows]
+        return [Landing(str(i), tenant, path or "", version) for i, tenant, path, version in rows]
 
     def replace_lake_files(self, files: Iterable[tuple[str, str]], schemas: Iterable[tuple[str, str]]) -> None:
         """Take over the paths of quarantine, counters, replays and history files, and of the zero-row schema files."""

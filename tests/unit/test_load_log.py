@@ -29,6 +29,19 @@ def test_another_version_is_work_and_another_path_is_not() -> None:
     assert log.pending() == [other]
 
 
+def test_a_landing_that_left_the_lake_is_work_until_a_build_is_through() -> None:
+    log = LoadLog(Engine("duckdb", duckdb.connect()))
+    log.sync_landings([Landing(ONE, "rentals", "a.parquet", 1)])
+    log.begin(full_refresh=False)  # this run fails, and may have taken winners from the landing
+    for _ in range(2):
+        log.sync_landings([])
+        assert log.pending() == [Landing(ONE, "rentals", "", 0)]
+        log.begin(full_refresh=False)
+    log.commit("run", {})
+    assert log.pending() == []
+    assert log.engine.execute("from ctl.file") == []
+
+
 def test_a_load_log_from_when_versions_were_counters_is_taken_over(tmp_path: Path) -> None:
     path = str(tmp_path / "build.duckdb")
     with duckdb.connect(path) as con:
