@@ -27,6 +27,8 @@ OCCURRENCES = {
     "erasure inside a compacted file": 2,
     "session over local midnight": 5,
 }
+# In ten histories without an aim this may not happen; the mutation of this name aims at it.
+RARE = "failed full refresh"
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +46,8 @@ def test_random_histories_equal_their_replay_and_the_reference(root: Path, tmp_p
 @pytest.mark.parametrize("first", range(1000, 1000 + DEEP, TOGETHER))
 def test_a_hundred_random_histories_equal_their_replay(root: Path, tmp_path: Path, first: int) -> None:
     """The long count, ten histories at a time."""
-    _play(range(first, first + TOGETHER), root, tmp_path, OCCURRENCES)
+    expected = {name: at_least for name, at_least in OCCURRENCES.items() if name != RARE}
+    _play(range(first, first + TOGETHER), root, tmp_path, expected)
 
 
 def _play(seeds: range, root: Path, tmp_path: Path, occurrences: dict[str, int]) -> None:
