@@ -87,7 +87,7 @@ def _duckdb(settings: Settings, *, read_only: bool) -> duckdb.DuckDBPyConnection
         try:
             return duckdb.connect(str(settings.warehouse), read_only=read_only, config=NEW_FILES)
         except duckdb.IOException as e:
-            if "lock" not in str(e) or time.monotonic() > until:
+            if "Could not set lock" not in str(e) or time.monotonic() > until:
                 raise AlmanacError(f"{settings.warehouse} cannot be opened: {str(e).splitlines()[0]}") from e
             time.sleep(0.1)
 

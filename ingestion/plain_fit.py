@@ -57,6 +57,10 @@ class PlainFit:
         """
         return [None if envelope is None else self._fit(envelope) for envelope in read_envelopes(raws)]
 
+    def knows_context(self, context: bytes) -> bool:
+        """Whether this context (empty if there is none), as the log would keep it, is taken without a word."""
+        return not context or self._events.knows_context(context)
+
     def _fit(self, envelope: Envelope) -> Fit | None:
         kind = envelope.type
         name = envelope.event if kind == "track" else None
@@ -66,8 +70,7 @@ class PlainFit:
             contract = self._contract(kind, name)
         if contract is None or not has_identity(envelope):
             return None
-        context = bytes(envelope.context)
-        if context and not self._events.knows_context(context):
+        if not self.knows_context(bytes(envelope.context)):
             return None
         raw = properties_of(envelope, kind)
         try:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
-from ingestion.plain_events import CONTEXTS, NOT_PLAIN, PlainEvents
+from ingestion.plain_events import CONTEXTS, NOT_PLAIN
 from ingestion.plain_fit import has_identity
 from ingestion.privacy.cleaning import NAMES
 from ingestion.tracking_plan.contracts import Known
@@ -51,7 +51,6 @@ class TypedEvents:
     """Recognises the track messages of one tenant. It remembers contexts: use one for as many events as possible."""
 
     def __init__(self, plan: Plan, tenant: str) -> None:
-        self._events = PlainEvents(plan, tenant)
         self._contracts: dict[type, _Contract] = {}
         self._names: dict[bytes, int] = {}
         types = [
@@ -98,10 +97,6 @@ class TypedEvents:
             count = self._names[context] = context.count(_NAME_END)
             return count
 
-    def knows_context(self, context: bytes) -> bool:
-        """Whether this context, as the log would keep it, is taken without a word."""
-        return not context or self._events.knows_context(context)
-
     def _satisfies(self, properties: Any, values: tuple[Any, ...]) -> bool:
         contract = self._contracts[type(properties)]
         for place, parse in contract.parsed:
@@ -139,8 +134,9 @@ class TypedEvents:
             field = f"p{place}"
             names[field] = own.get(canonical, canonical)
             fields.append((field, kind) if is_required else (field, kind | UnsetType | None, UNSET))
-        if not NAMES.isdisjoint(names.values()):
-            return None  # something has to be taken out of them
+        given = set(names.values())
+        if len(given) < len(names) or not NAMES.isdisjoint(given):
+            return None  # a name of the tenant's is another property's, or something has to be taken out
         fields.sort(key=len)  # those without a default come first
         order = {field: place for place, (field, *_) in enumerate(fields)}
         properties = msgspec.defstruct(

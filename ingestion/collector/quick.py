@@ -43,8 +43,7 @@ class QuickLane:
         self._plan = plan
         self._enricher = enricher
         self._suppressed = suppressed
-        self._typed: dict[str, TypedEvents] = {}
-        self._plain: dict[str, PlainFit] = {}
+        self._lanes: dict[str, tuple[TypedEvents, PlainFit]] = {}
         self._contexts: dict[tuple[bytes, bytes], bytes | None] = {}
 
     def judge(
@@ -57,9 +56,10 @@ class QuickLane:
         people = self._suppressed(tenant)
         common = self._enricher.of_request(headers, peer)
         completer = _Completer(found, self._context_of(common))
-        typed = self._typed.get(tenant)
-        if typed is None:
-            typed = self._typed[tenant] = TypedEvents(self._plan, tenant)
+        lanes = self._lanes.get(tenant)
+        if lanes is None:
+            lanes = self._lanes[tenant] = TypedEvents(self._plan, tenant), PlainFit(self._plan, tenant)
+        typed, plain = lanes
         completed: list[bytes] = []
         places: list[int] = []
         for place, item in enumerate(found.items):
@@ -69,7 +69,7 @@ class QuickLane:
             found_typed = typed.read(given)
             if found_typed is not None:
                 event, context = found_typed
-                raw = completer.complete_typed(given, event, context, typed)
+                raw = completer.complete_typed(given, event, context, plain)
                 if raw is not None and not _may_be_about(people, event, raw):
                     verdicts[place] = Verdict(raw)
                     continue
@@ -78,26 +78,9 @@ class QuickLane:
                 completed.append(raw)
                 places.append(place)
         if completed:
-            for number in self._plain_among(completed, tenant, found.type, people):
+            for number in _plain_among(completed, plain, found.type, people):
                 verdicts[places[number]] = Verdict(completed[number])
         return verdicts
-
-    def _plain_among(
-        self, raws: list[bytes], tenant: str, kind: str | None, people: SuppressedPeople | None
-    ) -> list[int]:
-        plain = self._plain.get(tenant)
-        if plain is None:
-            plain = self._plain[tenant] = PlainFit(self._plan, tenant)
-        places: list[int] = []
-        for place, fit in enumerate(plain.of(raws)):
-            if fit is None or not _is_simple(fit.raw_properties, fit.properties):
-                continue
-            envelope = fit.envelope
-            if len(envelope.messageId) > MAX_MESSAGE_ID or (kind is not None and envelope.type != kind):
-                continue
-            if not _may_be_about(people, envelope, raws[place]):
-                places.append(place)
-        return places
 
     def _context_of(self, common: Parts) -> Callable[[bytes], bytes | None]:
         """What becomes of a context in this request; None where it needs care."""
@@ -136,6 +119,20 @@ class QuickLane:
         return item.raw[len(start) : end] if item.raw.startswith(start) else None
 
 
+def _plain_among(raws: list[bytes], plain: PlainFit, kind: str | None, people: SuppressedPeople | None) -> list[int]:
+    """The places of the completed events that would surely be accepted, and are about nobody who is suppressed."""
+    places: list[int] = []
+    for place, fit in enumerate(plain.of(raws)):
+        if fit is None or not _is_simple(fit.raw_properties, fit.properties):
+            continue
+        envelope = fit.envelope
+        if len(envelope.messageId) > MAX_MESSAGE_ID or (kind is not None and envelope.type != kind):
+            continue
+        if not _may_be_about(people, envelope, raws[place]):
+            places.append(place)
+    return places
+
+
 class _Completer:
     """Adds to the events of one request what the request says for all of them."""
 
@@ -170,10 +167,10 @@ class _Completer:
                 return None
         return b"{" + added + longer[1:] if added else longer
 
-    def complete_typed(self, raw: bytes, event: TypedEvent, given: bytes, typed: TypedEvents) -> bytes | None:
+    def complete_typed(self, raw: bytes, event: TypedEvent, given: bytes, plain: PlainFit) -> bytes | None:
         """The same for a track message with the context `given` that was recognised by its type."""
         wanted = self._context_of(given)
-        if wanted is None or len(event.messageId) > MAX_MESSAGE_ID or not typed.knows_context(wanted):
+        if wanted is None or len(event.messageId) > MAX_MESSAGE_ID or not plain.knows_context(wanted):
             return None
         longer = _with_context(raw, given, wanted)
         if longer is None or self._type not in (None, "track"):

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from ingestion.collector.records import Logged
 from ingestion.lake_rows import part_tables
 from ingestion.plain_fit import PlainFit
+from ingestion.plain_typed import TypedEvents
 from ingestion.tracking_plan import load_plan
 
 PLAN = load_plan()
@@ -253,3 +254,11 @@ def test_what_clients_usually_send_is_plain() -> None:
 def test_what_needs_thought_is_not_plain(properties: dict[str, Any]) -> None:
     message = {"type": "track", "event": "Property Viewed", "userId": "u1", "messageId": "m", "properties": properties}
     assert PlainFit(PLAN, "rentals").of([msgspec.json.encode(message)]) == [None]
+
+
+def test_a_tenants_name_that_is_another_propertys_is_left_to_the_careful_way() -> None:
+    known = PLAN.judges.by_name["rentals"]["listing_viewed"]
+    assert {"city", "category"} <= known.specs.keys()
+    typed = TypedEvents(PLAN, "rentals")
+    assert typed._type("Viewed", known) is not None
+    assert typed._type("Viewed", known._replace(rename={"city": "category"})) is None
