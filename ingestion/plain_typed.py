@@ -15,7 +15,7 @@ from ingestion.plain_fit import has_identity
 from ingestion.privacy.cleaning import NAMES
 from ingestion.tracking_plan.contracts import Known
 from ingestion.tracking_plan.model import Plan
-from ingestion.tracking_plan.values import PARSERS
+from ingestion.tracking_plan.values import PARSERS, is_surely_money, parse_money
 
 _Whole = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 _TYPES: dict[str, Any] = {"string": str, "boolean": bool, "integer": _Whole, "number": float | _Whole}
@@ -126,7 +126,7 @@ class TypedEvents:
             if kind is None:
                 return None
             if spec.type in _PARSED:
-                parsed.append((place, PARSERS[spec.type]))
+                parsed.append((place, _look_at_money if spec.type == "money" else PARSERS[spec.type]))
             if is_required and kind is str:
                 blank.append(place)
             elif is_required and spec.type == "money":
@@ -149,6 +149,12 @@ class TypedEvents:
         return msgspec.defstruct(
             f"{known.event}_event", [("properties", properties)], bases=(TypedEvent,), tag=name, kw_only=True, gc=False
         )
+
+
+def _look_at_money(value: Any) -> None:
+    """Raise ValueError if a value is no money."""
+    if type(value) is str or not is_surely_money(value):
+        parse_money(value)
 
 
 def _own_names(rename: Mapping[str, str]) -> dict[str, str] | None:

@@ -15,7 +15,7 @@ from almanac.state import WriteKey
 from ingestion.collector import records
 from ingestion.collector.answers import answer
 from ingestion.collector.auth import KeyRing, key_in, missing_key
-from ingestion.collector.dialects import Document, Match, Request, Route, match, methods_at
+from ingestion.collector.dialects import Document, Match, Request, Route, Unread, match, methods_at
 from ingestion.collector.judging import Judge, read_quickly
 from ingestion.collector.limits import MAX_BODY_BYTES, Body, ClientGone, drain, inflate, read_body
 from ingestion.collector.metrics import CONTENT_TYPE, Metrics
@@ -184,14 +184,14 @@ class Collector:
         key = attempt.key
         if key is None:
             raise missing_key()
-        self._rates.spend(key, len(read.items))
+        self._rates.spend(key, read.count)
         verdicts = None if unread is None else self._judge.judge_unread(unread, key, received_at, headers, head.peer)
         if verdicts is None:
-            read = read if unread is None else route.reader(request)
+            read = route.reader(request) if isinstance(read, Unread) else read
             if isinstance(read, Document):
                 return read.body
             verdicts = self._judge.judge(read, key, received_at, headers, head.peer)
-        record = records.encode(key.tenant, key.source, received_at, len(read.items), verdicts)
+        record = records.encode(key.tenant, key.source, received_at, read.count, verdicts)
         await self._wal.append(record)
         self._metrics.judged(verdicts)
         return answer(verdicts, read.is_batch)

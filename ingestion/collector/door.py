@@ -1,7 +1,6 @@
 """The door: every event of a request is cleaned, completed and judged, by the same rules as at its landing."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -36,8 +35,7 @@ PeopleOf = Callable[[str], SuppressedPeople | None]
 _decode_reasons = msgspec.json.Decoder(list[Reason]).decode
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True, gc=False):
     """What becomes of one event: the bytes that the log keeps, and why it is refused (accepted if there is no reason).
 
     `own` are the reasons that the landing cannot find again, because they are about what came and not what it means;

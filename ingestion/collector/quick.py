@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
-from ingestion.collector.dialects import Found, Item
+from ingestion.collector.dialects import Item, Unread
 from ingestion.collector.door import Verdict
 from ingestion.collector.enrich import Enricher
 from ingestion.collector.limits import MAX_DEPTH, MAX_EVENT_BYTES, MAX_MESSAGE_ID, MAX_PROPERTIES, MAX_PROPERTY_NAME
@@ -47,24 +47,24 @@ class QuickLane:
         self._contexts: dict[tuple[bytes, bytes], bytes | None] = {}
 
     def judge(
-        self, found: Found, tenant: str, headers: Mapping[bytes, bytes], peer: str | None
+        self, unread: Unread, tenant: str, headers: Mapping[bytes, bytes], peer: str | None
     ) -> list[Verdict | None]:
         """A verdict for each event that is plain, None for each that has to go the careful way."""
-        verdicts: list[Verdict | None] = [None] * len(found.items)
-        if found.context is not None or tenant not in self._plan.tenants:
+        verdicts: list[Verdict | None] = [None] * unread.count
+        if tenant not in self._plan.tenants:
             return verdicts
         people = self._suppressed(tenant)
         common = self._enricher.of_request(headers, peer)
-        completer = _Completer(found, self._context_of(common))
+        completer = _Completer(unread, self._context_of(common))
         lanes = self._lanes.get(tenant)
         if lanes is None:
             lanes = self._lanes[tenant] = TypedEvents(self._plan, tenant), PlainFit(self._plan, tenant)
         typed, plain = lanes
         completed: list[bytes] = []
         places: list[int] = []
-        for place, item in enumerate(found.items):
-            given = item.raw
-            if not _is_ordinary(given):
+        may_hold_keys = KEY_MARK in unread.body
+        for place, given in enumerate(unread.raws):
+            if len(given) > _LARGEST or not given.startswith(b'{"') or (may_hold_keys and KEY_MARK in given):
                 continue
             found_typed = typed.read(given)
             if found_typed is not None:
@@ -78,7 +78,7 @@ class QuickLane:
                 completed.append(raw)
                 places.append(place)
         if completed:
-            for number in _plain_among(completed, plain, found.type, people):
+            for number in _plain_among(completed, plain, unread.type, people):
                 verdicts[places[number]] = Verdict(completed[number])
         return verdicts
 
@@ -136,10 +136,10 @@ def _plain_among(raws: list[bytes], plain: PlainFit, kind: str | None, people: S
 class _Completer:
     """Adds to the events of one request what the request says for all of them."""
 
-    def __init__(self, found: Found, context_of: Callable[[bytes], bytes | None]) -> None:
+    def __init__(self, unread: Unread, context_of: Callable[[bytes], bytes | None]) -> None:
         self._context_of = context_of
-        self._type = None if found.is_batch else found.type or "track"
-        self._sent_at = None if found.sent_at is None else b'"sentAt":' + msgspec.json.encode(found.sent_at) + b","
+        self._type = None if unread.is_batch else unread.type or "track"
+        self._sent_at = None if unread.sent_at is None else b'"sentAt":' + msgspec.json.encode(unread.sent_at) + b","
         self._type_part = b'"type":' + msgspec.json.encode(self._type) + b","
 
     def complete(self, raw: bytes) -> bytes | None:
@@ -230,11 +230,6 @@ def _is_simple(raw: bytes, inside: Mapping[str, Any] | None) -> bool:
         return False
     is_short = len(raw) <= MAX_PROPERTY_NAME
     return is_short or not inside or (len(inside) <= MAX_PROPERTIES and max(map(len, inside)) <= MAX_PROPERTY_NAME)
-
-
-def _is_ordinary(raw: bytes) -> bool:
-    """Whether an event is of a usual size, and holds no key."""
-    return len(raw) <= _LARGEST and raw.startswith(b'{"') and KEY_MARK not in raw
 
 
 def _may_be_about(people: SuppressedPeople | None, event: Envelope | TypedEvent, raw: bytes) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
@@ -35,6 +36,7 @@ class Record(msgspec.Struct, array_like=True, frozen=True):
     suppressed: int = 0
 
 
+_NONE: list[Any] = []  # most events have neither reasons nor warnings
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Record).decode
 
@@ -42,8 +44,14 @@ _decode = msgspec.msgpack.Decoder(Record).decode
 def encode(tenant: str, source: str, received_at: datetime, found: int, verdicts: Sequence[Verdict]) -> bytes:
     """The record of one request."""
     stored = [verdict for verdict in verdicts if not verdict.is_suppressed]
-    events = [Event(v.raw, [(r.field, r.code, r.message) for r in v.own], list(v.warnings)) for v in stored]
+    events = [
+        Event(v.raw, _reasons(v.own) if v.own else _NONE, list(v.warnings) if v.warnings else _NONE) for v in stored
+    ]
     return _encode(Record(FORMAT, tenant, source, received_at, found, events, len(verdicts) - len(stored)))
+
+
+def _reasons(reasons: Sequence[Reason]) -> list[tuple[str, str, str]]:
+    return [(reason.field, reason.code, reason.message) for reason in reasons]
 
 
 def decode(data: bytes) -> Record:

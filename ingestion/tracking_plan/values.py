@@ -23,6 +23,7 @@ _CENT_OF_A_CENT = Decimal((0, (1,), -MONEY_SCALE))
 _MONEY = Context(prec=MONEY_DIGITS, traps=[Inexact, InvalidOperation])
 _DECIMAL_TEXT = re.compile(r"[+-]?[0-9]{1,20}(?:\.[0-9]{1,20})?")
 _INTEGER_TEXT = re.compile(r"[+-]?[0-9]{1,19}")
+_EXACT_MONEY = 1e10
 _NO_MONEY = "invalid_money"
 _BIGINT_MIN, _BIGINT_MAX = -(2**63), 2**63 - 1
 _EXACT_FLOAT = 2.0**53
@@ -124,6 +125,15 @@ def parse_money(value: Any) -> Decimal:
         digits = MONEY_DIGITS - MONEY_SCALE
         code = "number_out_of_range" if abs(number) > _BIGINT_MAX else _NO_MONEY
         raise Unfit(f"expected money, got a number with more than {digits} digits before the point", code) from None
+
+
+def is_surely_money(value: float) -> bool:
+    """Whether `parse_money` takes a finite number, found without decimal arithmetic; False says nothing.
+
+    A double is money if it is the one nearest to a decimal of at most four places, and then the division, which is
+    rounded correctly, gives it again: with less than 15 digits no two such decimals share a double.
+    """
+    return -_EXACT_MONEY < value < _EXACT_MONEY and round(value * 10_000) / 10_000 == value
 
 
 def parse_currency(value: Any) -> str:

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import threading
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 
 import duckdb
@@ -19,7 +18,8 @@ from almanac.publish import publish
 from almanac.settings import ROOT, Settings
 from almanac.versions import current, hold
 from tests.replay.warehouse import differences
-from tests.small_lake import FIRST_DAY, PASSED, land_day, land_days
+from tests.small_home import publish_and_move_on
+from tests.small_lake import PASSED
 
 pytestmark = pytest.mark.xdist_group("build_kill")
 
@@ -74,11 +74,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
     """A published version and a lake that has moved on."""
     before = Settings.for_home(tmp_path_factory.mktemp("before") / "home")
     dbt = WarmDbt(data_tests=False)
-    land_days(before, 2)
-    assert run_build(before, runner=dbt).succeeded
-    old = publish(before, PASSED).version.id
-    land_day(before, FIRST_DAY + timedelta(days=2))
-    land_day(before, FIRST_DAY, tag="late")
+    old = publish_and_move_on(before, dbt)
     after = _copied(before, tmp_path_factory.mktemp("after") / "home")
     assert run_build(after, runner=dbt).succeeded
     return Undisturbed(before, old, after.warehouse, publish(after, PASSED).version.id)

@@ -4,7 +4,6 @@ import shutil
 import signal
 import sys
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 
 import duckdb
@@ -15,7 +14,8 @@ from almanac.dbt_worker import WarmDbt
 from almanac.publish import publish
 from almanac.settings import Settings
 from almanac.versions import current, hold
-from tests.small_lake import FIRST_DAY, PASSED, land_day, land_days
+from tests.small_home import publish_and_move_on
+from tests.small_lake import PASSED
 from tests.traced_jobs import Point, Server
 
 pytestmark = pytest.mark.xdist_group("publish_kill")  # what its tests share is made once
@@ -30,11 +30,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, str, s
         pytest.skip("strace is not installed")
     settings = Settings.for_home(tmp_path_factory.mktemp("publish"))
     dbt = WarmDbt(data_tests=False)
-    land_days(settings, 2)
-    assert run_build(settings, runner=dbt).succeeded
-    old = publish(settings, PASSED).version.id
-    land_day(settings, FIRST_DAY + timedelta(days=2))
-    land_day(settings, FIRST_DAY, tag="late")
+    old = publish_and_move_on(settings, dbt)
     assert run_build(settings, runner=dbt).succeeded
     undisturbed = Settings.for_home(settings.home.with_name("undisturbed"))
     shutil.copytree(settings.home, undisturbed.home)

@@ -16,7 +16,7 @@ from ingestion.events_cli import COMMANDS
 from ingestion.plan_check import check_plan
 from ingestion.tracking_plan import Judged, Plan, Unfit, dictionary, judge, load_plan, parse_money, parse_time
 from ingestion.tracking_plan.names import ENVELOPE, PLACE
-from ingestion.tracking_plan.values import PARSERS
+from ingestion.tracking_plan.values import PARSERS, is_surely_money
 
 
 @pytest.fixture(scope="module")
@@ -265,6 +265,16 @@ def test_money_survives_json(value: Decimal) -> None:
     """A client that writes a decimal as a JSON number gets it back exactly: fifteen digits fit a double."""
     assert parse_money(float(str(value))) == value
     assert parse_money(str(value)) == value
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.floats(-2e10, 2e10) | st.integers(0, 7).flatmap(lambda n: st.decimals(-(10**11), 10**11, places=n)))
+def test_money_is_recognised_without_decimal_arithmetic(value: float | Decimal) -> None:
+    written = float(value)
+    if abs(written) < 1e10 and -Decimal(repr(written)).as_tuple().exponent <= 4:
+        assert is_surely_money(written)
+    if is_surely_money(written):
+        assert parse_money(written) == Decimal(repr(written))
 
 
 @pytest.mark.parametrize(

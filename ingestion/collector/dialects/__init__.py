@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from ingestion.collector.dialects import cloudevents, jitsu, posthog, rudder, segment, segment_settings, track
-from ingestion.collector.dialects.interface import Document, Found, Item, Reader, Request, Route
+from ingestion.collector.dialects.interface import Document, Found, Item, Reader, Request, Route, Unread
 
-__all__ = ["Document", "Found", "Item", "Match", "Reader", "Request", "Route", "match", "methods_at"]
+__all__ = ["Document", "Found", "Item", "Match", "Reader", "Request", "Route", "Unread", "match", "methods_at"]
 
 _DIALECTS = (segment, segment_settings, track, rudder, jitsu, posthog, cloudevents)
 

@@ -45,6 +45,28 @@ class Found:
     sent_at: Any = None
     write_key: str | None = field(default=None, repr=False)
 
+    @property
+    def count(self) -> int:
+        """How many events there are."""
+        return len(self.items)
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """The same as bytes that nobody has read yet; `body` is what all of them stand in."""
+
+    raws: list[bytes]
+    body: bytes
+    is_batch: bool = False
+    type: str | None = None
+    sent_at: str | None = None
+    write_key: str | None = field(default=None, repr=False)
+
+    @property
+    def count(self) -> int:
+        """How many events there are."""
+        return len(self.raws)
+
 
 @dataclass(frozen=True, slots=True)
 class Document:
@@ -55,7 +77,7 @@ class Document:
 
 
 Reader = Callable[[Request], Found | Document]
-QuickReader = Callable[[Request], Found | None]
+QuickReader = Callable[[Request], Unread | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +87,7 @@ class Route:
     An address that takes no events is answered even while nothing can be written, and its URL may hold a write key
     where the dialect puts one there.
 
-    `quick` finds the same events without reading them: their items have bytes but no value. None where it cannot tell.
+    `quick` finds the same events without reading them; None where it cannot tell.
     """
 
     reader: Reader

@@ -16,7 +16,7 @@ from ingestion.collector.dialects.bodies import (
     refuse_size,
     text,
 )
-from ingestion.collector.dialects.interface import Found, Item, Request, Route
+from ingestion.collector.dialects.interface import Found, Item, Request, Route, Unread
 from ingestion.collector.limits import MAX_DEPTH, MAX_EVENTS
 from ingestion.collector.messages import Unreadable, deeper_than, finite, read, read_odd, refuse_body
 from ingestion.collector.problems import Problem
@@ -73,15 +73,15 @@ def read_batch(request: Request) -> Found:
     return found
 
 
-def quick_single(request: Request, type_: str | None = None) -> Found | None:
+def quick_single(request: Request, type_: str | None = None) -> Unread | None:
     """A body that looks like one message, not read; None if a write key may be in it."""
     body = request.body
     if not body.startswith(b"{") or b'"writeKey"' in body:
         return None
-    return Found([Item(body, None)], type=type_)
+    return Unread([body], body, type=type_)
 
 
-def quick_batch(request: Request) -> Found | None:
+def quick_batch(request: Request) -> Unread | None:
     """A batch whose events are not read; None where something beside them needs care."""
     try:
         batch = _decode_batch(request.body)
@@ -91,7 +91,8 @@ def quick_batch(request: Request) -> Found | None:
         return None
     if batch.context is not _NONE or not 0 < len(batch.batch) <= MAX_EVENTS:
         return None
-    return Found([Item(bytes(raw), None) for raw in batch.batch], True, sent_at=sent_at, write_key=write_key or None)
+    raws = [bytes(raw) for raw in batch.batch]
+    return Unread(raws, request.body, is_batch=True, sent_at=sent_at, write_key=write_key or None)
 
 
 def read_item(raw: bytes) -> Item:
