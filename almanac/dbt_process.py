@@ -9,7 +9,8 @@ import pickle
 import sys
 
 from almanac.child_process import die_with
-from almanac.dbt_worker import DbtRun, Event, OnEvent, close, invoke, parse
+from almanac.dbt_parse import parse
+from almanac.dbt_worker import DbtRun, Event, OnEvent, close, invoke
 from almanac.settings import Settings
 
 

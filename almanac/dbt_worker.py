@@ -12,9 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, ClassVar, Protocol
-from urllib.parse import unquote, urlparse
 
-from almanac.errors import AlmanacError
+from almanac.dbt_parse import base_arguments, environment, parse
 from almanac.settings import Settings
 
 Event = dict[str, Any]
@@ -141,20 +140,6 @@ class WarmDbt:
         return run
 
 
-def parse(settings: Settings) -> Any:
-    """dbt's manifest of the project for these settings. Raises AlmanacError if dbt cannot parse it."""
-    from dbt.cli.main import dbtRunner
-
-    from almanac.dbt_events import hear_no_debug
-
-    hear_no_debug()
-    os.environ.update(environment(settings))
-    parsed = dbtRunner().invoke(["parse", *base_arguments(settings)])
-    if not parsed.success:
-        raise AlmanacError(f"dbt cannot parse the project: {parsed.exception or 'see the log'}")
-    return parsed.result
-
-
 def invoke(settings: Settings, full_refresh: bool, on_event: OnEvent | None, manifest: Any) -> DbtRun:
     """Build every model and run every data test in this process; the warehouse stays open until `close`."""
     from dbt.cli.main import dbtRunner
@@ -184,36 +169,6 @@ def invoke(settings: Settings, full_refresh: bool, on_event: OnEvent | None, man
     }
     error = str(result.exception) if result.exception else ""
     return DbtRun(nodes, published, error)
-
-
-def base_arguments(settings: Settings) -> list[str]:
-    """dbt's arguments that every command of this project needs."""
-    return [
-        "--project-dir", str(settings.root), "--profiles-dir", str(settings.root), "--target", settings.target,
-        "--target-path", str(settings.dbt_target), "--log-path", str(settings.home / "dbt" / "logs"),
-        "--log-level", "none", "--log-level-file", "info",
-    ]  # fmt: skip
-
-
-def environment(settings: Settings) -> dict[str, str]:
-    """The variables that `profiles.yml` reads."""
-    from almanac.dbt_object_store import VARIABLE, encoded
-
-    variables = {
-        "ALMANAC_DBT_WAREHOUSE": str(settings.warehouse),
-        VARIABLE: encoded(settings.object_store),
-        "DO_NOT_TRACK": "1",
-    }
-    if settings.postgres_dsn:
-        dsn = urlparse(settings.postgres_dsn)
-        variables |= {
-            "ALMANAC_DBT_PG_HOST": dsn.hostname or "127.0.0.1",
-            "ALMANAC_DBT_PG_PORT": str(dsn.port or 5432),
-            "ALMANAC_DBT_PG_USER": unquote(dsn.username or "postgres"),
-            "ALMANAC_DBT_PG_PASSWORD": unquote(dsn.password or ""),
-            "ALMANAC_DBT_PG_DATABASE": dsn.path.lstrip("/") or "almanac",
-        }
-    return variables
 
 
 def _declared(manifest: Any) -> list[Any]:

@@ -37,7 +37,8 @@ def models(settings: Settings) -> Phases:
     clock = Clock()
     from dbt.cli.main import dbtRunner
 
-    from almanac.dbt_worker import base_arguments, close, parse
+    from almanac.dbt_parse import base_arguments, environment, parse
+    from almanac.dbt_worker import close
 
     phases = {"start": clock.took()}
     clock = Clock()
@@ -47,11 +48,12 @@ def models(settings: Settings) -> Phases:
     marks: dict[str, Took] = {}
 
     def mark(event: Any) -> None:
-        if event.info.name == "NodeStart":
+        if event.info.name == "LogStartLine":
             marks.setdefault("first", clock.took())
-        if event.info.name == "NodeFinished":
+        if event.info.name == "LogModelResult":
             marks["last"] = clock.took()
 
+    os.environ.update(environment(settings))
     arguments = ["run", *base_arguments(settings), "--full-refresh", "--no-write-json", "--no-populate-cache"]
     result: Any = dbtRunner(manifest=manifest, callbacks=[mark]).invoke(arguments)
     close(settings)

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from almanac.dbt_worker import base_arguments, environment
+from almanac.dbt_parse import base_arguments, begin_with_newest_parse, parse_environment, share_parse
 from almanac.errors import AlmanacError
 from almanac.locks import exclusive
 from almanac.settings import Settings
@@ -52,11 +52,13 @@ def _sources(root: Path) -> list[Path]:
 
 def _parse(settings: Settings, folder: Path) -> None:
     """Parse in a process of its own: dbt keeps state that a long-lived code server should not carry."""
+    target = folder / "parse"
     arguments = base_arguments(settings)
-    arguments[arguments.index("--target-path") + 1] = str(folder / "parse")
+    arguments[arguments.index("--target-path") + 1] = str(target)
+    begin_with_newest_parse(settings, target)
     done = subprocess.run(
         [sys.executable, "-m", "dbt.cli.main", "parse", *arguments, "--log-level", "error"],
-        env={**os.environ, **environment(settings)},
+        env={**os.environ, **parse_environment(settings)},
         cwd=settings.root,
         capture_output=True,
         text=True,
@@ -65,4 +67,5 @@ def _parse(settings: Settings, folder: Path) -> None:
     if done.returncode:
         said = " ".join((done.stdout + done.stderr).split())
         raise AlmanacError(f"dbt cannot parse the project: {said[:600] or 'see the log'}")
-    os.replace(folder / "parse" / "manifest.json", folder / "manifest.json")
+    share_parse(settings, target)
+    os.replace(target / "manifest.json", folder / "manifest.json")

@@ -8,7 +8,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
-from almanac.dbt_worker import base_arguments, environment
+from almanac.dbt_parse import base_arguments, environment
 from almanac.settings import Settings
 
 Change = Callable[[Any], None]

@@ -11,7 +11,8 @@ import duckdb
 import pytest
 
 from almanac.build import run_build
-from almanac.dbt_worker import WarmDbt, base_arguments
+from almanac.dbt_parse import base_arguments
+from almanac.dbt_worker import WarmDbt
 from almanac.settings import Settings
 
 

@@ -10,7 +10,8 @@ import duckdb
 import pytest
 
 from almanac.build import run_build
-from almanac.dbt_worker import WarmDbt, parse
+from almanac.dbt_parse import parse
+from almanac.dbt_worker import WarmDbt
 from almanac.kpis import load_catalogue
 from almanac.settings import ROOT, Settings
 from ingestion.simulator.run import simulate
