@@ -65,14 +65,12 @@ def invalid_characters(message: dict[str, Any], in_name: bool) -> list[Reason]:
     return reasons
 
 
-def is_plain_id(text: str) -> bool:
-    """Whether `identity` takes this text as an id without a word."""
-    return (len(text) == _UUID_LENGTH and _UUID.fullmatch(text) is not None) or _is_plain_id(text)
-
-
 # The same people send event after event.
 @lru_cache(maxsize=65_536)
-def _is_plain_id(text: str) -> bool:
+def is_plain_id(text: str) -> bool:
+    """Whether `identity` takes this text as an id without a word."""
+    if len(text) == _UUID_LENGTH and _UUID.fullmatch(text):
+        return True
     reasons: list[Reason] = []
     warnings: list[str] = []
     return identity({"id": text}, "id", reasons, warnings) is not None and not reasons and not warnings

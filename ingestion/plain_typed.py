@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
-from ingestion.plain_events import CONTEXTS, NOT_PLAIN
+from ingestion.plain_events import NOT_PLAIN
 from ingestion.plain_fit import has_identity
 from ingestion.privacy.cleaning import NAMES
 from ingestion.tracking_plan.contracts import Known
@@ -21,7 +21,6 @@ _Whole = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 _TYPES: dict[str, Any] = {"string": str, "boolean": bool, "integer": _Whole, "number": float | _Whole}
 # Numbers are money if they have at most four decimals; that takes a look at each.
 _PARSED: dict[str, Any] = {"money": str | float | _Whole, "currency": str, "timestamp": str, "date": str}
-_NAME_END = b'":'
 
 _values = msgspec.structs.astuple
 
@@ -48,11 +47,10 @@ class _Contract(NamedTuple):
 
 
 class TypedEvents:
-    """Recognises the track messages of one tenant. It remembers contexts: use one for as many events as possible."""
+    """Recognises the track messages of one tenant."""
 
     def __init__(self, plan: Plan, tenant: str) -> None:
         self._contracts: dict[type, _Contract] = {}
-        self._names: dict[bytes, int] = {}
         types = [
             made
             for name, known in plan.judges.by_name.get(tenant, {}).items()
@@ -63,11 +61,12 @@ class TypedEvents:
             union = union | made
         self._decode = msgspec.json.Decoder(union).decode if types else None
 
-    def read(self, raw: bytes) -> tuple[TypedEvent, bytes] | None:
-        """The message and its context's bytes, if it would surely be accepted with a context that is known.
+    def read(self, raw: bytes) -> tuple[TypedEvent, bytes, int] | None:
+        """The message, its context's bytes and how many names it has beside those of its context, if it would surely be
+        accepted with a context that is known.
 
-        None says nothing. The same is promised and not looked at as in `PlainFit.of`, but a name that stands twice is
-        seen here (if no other has a space behind it). `raw` need not be complete: type and context may come later.
+        None says nothing. The same is promised and not looked at as in `PlainFit.of`. If there are more names in the
+        bytes, one of them stands twice. `raw` need not be complete: type and context may come later.
         """
         if self._decode is None:
             return None
@@ -75,27 +74,15 @@ class TypedEvents:
             event: TypedEvent = self._decode(raw)
         except NOT_PLAIN:
             return None
-        context = b"" if event.context is UNSET else bytes(event.context)
         # Looking for one character costs a tenth of looking for two.
         if (b"\\" in raw and b"\\u" in raw) or not has_identity(event):
             return None
         properties = event.properties  # type: ignore[attr-defined]
         own, inside = _values(event), _values(properties)
-        given = len(own) - own.count(UNSET) + len(inside) - inside.count(UNSET) + 1  # and the event's name
-        # No name stands twice: as many names are in the bytes as fields were given.
-        if raw.count(_NAME_END) - self._names_in(context) != given:
+        if not self._satisfies(properties, inside):
             return None
-        return (event, context) if self._satisfies(properties, inside) else None
-
-    def _names_in(self, context: bytes) -> int:
-        """How many names a context holds; counted once."""
-        try:
-            return self._names[context]
-        except KeyError:
-            if len(self._names) >= CONTEXTS:
-                self._names.clear()
-            count = self._names[context] = context.count(_NAME_END)
-            return count
+        names = len(own) - own.count(UNSET) + len(inside) - inside.count(UNSET) + 1  # and the event's name
+        return event, b"" if event.context is UNSET else bytes(event.context), names
 
     def _satisfies(self, properties: Any, values: tuple[Any, ...]) -> bool:
         contract = self._contracts[type(properties)]

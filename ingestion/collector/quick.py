@@ -5,7 +5,7 @@ bytes, no reason and no warning; a property test holds both against each other. 
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import UNSET
@@ -36,6 +36,24 @@ _ABSENT = b""
 _decode_top = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
+class _Context(NamedTuple):
+    """A context as clients send it, and what becomes of it."""
+
+    completed: bytes
+    names: int  # how many there are in it as it was sent
+    is_plain: bool  # whether it is taken without a word
+
+
+class _Lane:
+    """What is known for one tenant."""
+
+    def __init__(self, plan: Plan, tenant: str) -> None:
+        self.typed = TypedEvents(plan, tenant)
+        self.plain = PlainFit(plan, tenant)
+        # By what their request says for all contexts in it; None for one that needs care.
+        self.contexts: dict[tuple[bytes, bytes], _Context | None] = {}
+
+
 class QuickLane:
     """Judges what is plain; belongs to the event loop."""
 
@@ -43,8 +61,7 @@ class QuickLane:
         self._plan = plan
         self._enricher = enricher
         self._suppressed = suppressed
-        self._lanes: dict[str, tuple[TypedEvents, PlainFit]] = {}
-        self._contexts: dict[tuple[bytes, bytes], bytes | None] = {}
+        self._lanes: dict[str, _Lane] = {}
 
     def judge(
         self, unread: Unread, tenant: str, headers: Mapping[bytes, bytes], peer: str | None
@@ -53,46 +70,48 @@ class QuickLane:
         verdicts: list[Verdict | None] = [None] * unread.count
         if tenant not in self._plan.tenants:
             return verdicts
+        lane = self._lanes.get(tenant)
+        if lane is None:
+            lane = self._lanes[tenant] = _Lane(self._plan, tenant)
         people = self._suppressed(tenant)
-        common = self._enricher.of_request(headers, peer)
-        completer = _Completer(unread, self._context_of(common))
-        lanes = self._lanes.get(tenant)
-        if lanes is None:
-            lanes = self._lanes[tenant] = TypedEvents(self._plan, tenant), PlainFit(self._plan, tenant)
-        typed, plain = lanes
+        context_of = self._context_of(lane, self._enricher.of_request(headers, peer))
+        completer = _Completer(unread, context_of)
+        read = lane.typed.read
+        may_hold_keys = KEY_MARK in unread.body
         completed: list[bytes] = []
         places: list[int] = []
-        may_hold_keys = KEY_MARK in unread.body
         for place, given in enumerate(unread.raws):
-            if len(given) > _LARGEST or not given.startswith(b'{"') or (may_hold_keys and KEY_MARK in given):
+            if len(given) > _LARGEST or (may_hold_keys and KEY_MARK in given):
                 continue
-            found_typed = typed.read(given)
-            if found_typed is not None:
-                event, context = found_typed
-                raw = completer.complete_typed(given, event, context, plain)
-                if raw is not None and not _may_be_about(people, event, raw):
-                    verdicts[place] = Verdict(raw)
-                    continue
+            found = read(given)
+            raw = None if found is None else completer.complete_typed(given, *found)
+            if found is not None and raw is not None and not _may_be_about(people, found[0], raw):
+                verdicts[place] = Verdict(raw)
+                continue
             raw = completer.complete(given)
             if raw is not None:
                 completed.append(raw)
                 places.append(place)
         if completed:
-            for number in _plain_among(completed, plain, unread.type, people):
+            for number in _plain_among(completed, lane.plain, unread.type, people):
                 verdicts[places[number]] = Verdict(completed[number])
         return verdicts
 
-    def _context_of(self, common: Parts) -> Callable[[bytes], bytes | None]:
+    def _context_of(self, lane: _Lane, common: Parts) -> Callable[[bytes], _Context | None]:
         """What becomes of a context in this request; None where it needs care."""
-        known, key = self._contexts, msgspec.json.encode(common) if common else b""
+        known, key = lane.contexts, msgspec.json.encode(common) if common else b""
 
-        def context_of(raw: bytes) -> bytes | None:
+        def context_of(raw: bytes) -> _Context | None:
             try:
                 return known[key, raw]
             except KeyError:
                 if len(known) >= _CONTEXTS:
                     known.clear()
-                found = known[key, raw] = self._completed_context(raw, common)
+                completed = self._completed_context(raw, common)
+                found = None
+                if completed is not None:
+                    found = _Context(completed, raw.count(_NAME_END), lane.plain.knows_context(completed))
+                known[key, raw] = found
                 return found
 
         return context_of
@@ -136,7 +155,7 @@ def _plain_among(raws: list[bytes], plain: PlainFit, kind: str | None, people: S
 class _Completer:
     """Adds to the events of one request what the request says for all of them."""
 
-    def __init__(self, unread: Unread, context_of: Callable[[bytes], bytes | None]) -> None:
+    def __init__(self, unread: Unread, context_of: Callable[[bytes], _Context | None]) -> None:
         self._context_of = context_of
         self._type = None if unread.is_batch else unread.type or "track"
         self._sent_at = None if unread.sent_at is None else b'"sentAt":' + msgspec.json.encode(unread.sent_at) + b","
@@ -144,7 +163,7 @@ class _Completer:
 
     def complete(self, raw: bytes) -> bytes | None:
         """The event as the log keeps it, or None if it needs care."""
-        if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH:
+        if not raw.startswith(b'{"') or raw.count(b"{") + raw.count(b"[") > MAX_DEPTH:
             return None
         try:
             top = _top_of(raw)
@@ -156,8 +175,8 @@ class _Completer:
         if b'"traits"' in context and (self._type == "identify" or b'"identify"' in raw):
             return None  # they may be the event's own (RudderStack)
         wanted = self._context_of(context)
-        longer = None if wanted is None else _with_context(raw, context, wanted)
-        if longer is None:
+        parts = None if wanted is None else _around_context(raw, context, wanted.completed)
+        if parts is None:
             return None
         added = self._type_part if self._type is not None and "type" not in top else b""
         if self._sent_at is not None:
@@ -165,15 +184,17 @@ class _Completer:
                 added += self._sent_at
             elif bytes(top["sentAt"]) == b"null":
                 return None
-        return b"{" + added + longer[1:] if added else longer
+        return _joined(added, parts)
 
-    def complete_typed(self, raw: bytes, event: TypedEvent, given: bytes, plain: PlainFit) -> bytes | None:
-        """The same for a track message with the context `given` that was recognised by its type."""
-        wanted = self._context_of(given)
-        if wanted is None or len(event.messageId) > MAX_MESSAGE_ID or not plain.knows_context(wanted):
+    def complete_typed(self, raw: bytes, event: TypedEvent, sent: bytes, names: int) -> bytes | None:
+        """The same for a track message recognised by its type: with the context `sent`, and `names` beside it."""
+        context = self._context_of(sent)
+        if context is None or not context.is_plain or raw.count(_NAME_END) != names + context.names:
             return None
-        longer = _with_context(raw, given, wanted)
-        if longer is None or self._type not in (None, "track"):
+        if len(event.messageId) > MAX_MESSAGE_ID or self._type not in (None, "track"):
+            return None
+        parts = _around_context(raw, sent, context.completed)
+        if parts is None:
             return None
         added = b""
         if event.type is UNSET:
@@ -185,19 +206,26 @@ class _Completer:
                 added += self._sent_at
             elif event.sentAt is None:
                 return None
-        return b"{" + added + longer[1:] if added else longer
+        return _joined(added, parts)
 
 
-def _with_context(raw: bytes, given: bytes, wanted: bytes) -> bytes | None:
-    """The event with another context, or None where the place of its own one is not certain."""
-    if wanted is given or wanted == given:
-        return raw
-    if not given:
-        return b'{"context":' + wanted + b"," + raw[1:]
+def _around_context(raw: bytes, sent: bytes, wanted: bytes) -> tuple[bytes, bytes, bytes] | None:
+    """The event in three parts, its new context in the middle; None where the place of its own one is not certain."""
+    if wanted == sent:
+        return raw, b"", b""
+    if not sent:
+        return b'{"context":', wanted, b"," + raw[1:]
     start = raw.find(_CONTEXT) + len(_CONTEXT)
-    if start < len(_CONTEXT) or not raw.startswith(given, start):
+    if start < len(_CONTEXT) or not raw.startswith(sent, start):
         return None
-    return b"".join((raw[:start], wanted, raw[start + len(given) :]))
+    return raw[:start], wanted, raw[start + len(sent) :]
+
+
+def _joined(added: bytes, parts: tuple[bytes, bytes, bytes]) -> bytes:
+    """The event, with what is added at its beginning."""
+    if added:
+        return b"".join((b"{", added, parts[0][1:], parts[1], parts[2]))
+    return b"".join(parts)
 
 
 def _top_of(raw: bytes) -> dict[str, msgspec.Raw] | None:

@@ -26,23 +26,26 @@ SECRET = b"secret"
 HIDDEN = Suppression(
     SuppressedIds(by_tenant={"rentals": frozenset({hash_id(SECRET, "rentals", "hidden")})}, secret=SECRET)
 )
+# As in the collector, one of each sees every request.
+ENRICHER = Enricher(open_places(Settings.from_env({})))
+DOOR = Door(PLAN, HIDDEN.of)
+QUICK = QuickLane(PLAN, ENRICHER, HIDDEN.of)
 SAFARI = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Mobile/15E148"
 
 
 def both(body: bytes, path: str, headers: dict[bytes, bytes]) -> tuple[list[Any], list[Any]]:
     """The verdicts of the quick lane and of the careful way."""
-    enricher = Enricher(open_places(Settings.from_env({})))
     request = Request("POST", path, body, headers)
     found = match(path)
     assert found is not None
     route = found.routes["POST"]
     assert route.quick is not None
     unread = route.quick(request)
-    careful = enricher.enrich(route.reader(request), headers, None)  # type: ignore[arg-type]
-    wanted = Door(PLAN, HIDDEN.of).judge(careful, "rentals", "web", NOW)
+    careful = ENRICHER.enrich(route.reader(request), headers, None)  # type: ignore[arg-type]
+    wanted = DOOR.judge(careful, "rentals", "web", NOW)
     if unread is None:
         return [None] * len(wanted), wanted
-    return QuickLane(PLAN, enricher, HIDDEN.of).judge(unread, "rentals", headers, None), wanted
+    return QUICK.judge(unread, "rentals", headers, None), wanted
 
 
 texts = st.sampled_from(["u1", "hidden", "", "null", "Property Viewed", "é", 'a":b', "alm_" + "x" * 30, "x" * 300])
