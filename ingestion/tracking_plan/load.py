@@ -16,23 +16,29 @@ FOLDER = Path("ingestion") / "tracking_plan"
 COMMON = "common.yml"
 
 _M = TypeVar("_M", bound=BaseModel)
+_loaded: dict[Path, Plan] = {}
 
 
 def load_plan(root: Path | None = None) -> Plan:
     """Load and validate the tracking plan of the repository at `root` (default: the one that this module lies in).
 
-    Raises AlmanacError naming file and field of the first problem.
+    The same files give the same object. Raises AlmanacError naming file and field of the first problem.
     """
+    folder = _folder(root)
+    plan = _loaded.get(folder)
+    if plan is not None and plan.version == _version(folder):
+        return plan
     plan, problems = read_plan(root)
     if problems or plan is None:
         more = f" (and {len(problems) - 1} more: run `almanac check`)" if len(problems) > 1 else ""
         raise AlmanacError(f"tracking plan: {problems[0]}{more}")
+    _loaded[folder] = plan
     return plan
 
 
 def read_plan(root: Path | None = None) -> tuple[Plan | None, list[str]]:
     """The plan, or None where its files cannot be understood, and all problems that were found, in words."""
-    folder = (root / FOLDER) if root is not None else Path(__file__).resolve().parent
+    folder = _folder(root)
     problems: list[str] = []
     common = _read(folder, folder / COMMON, Common, problems)
     events: dict[str, EventContract] = {}
@@ -56,6 +62,10 @@ def read_plan(root: Path | None = None) -> tuple[Plan | None, list[str]]:
     plan = Plan(_version(folder), events, tenants, common, _columns(common, events))
     problems = example_problems(plan)
     return (None if problems else plan), problems
+
+
+def _folder(root: Path | None) -> Path:
+    return root / FOLDER if root is not None else Path(__file__).resolve().parent
 
 
 def _read(folder: Path, path: Path, shape: type[_M], problems: list[str]) -> _M | None:

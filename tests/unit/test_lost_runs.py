@@ -11,7 +11,7 @@ import pytest
 from orchestration.lost_runs import PROCESS, close_lost_runs, is_lost, mark
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def ended() -> dict[str, str]:
     """The mark of a process that has ended."""
     code = "import json; from orchestration.lost_runs import mark; print(json.dumps(mark()))"

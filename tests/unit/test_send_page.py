@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -124,14 +125,21 @@ def test_find_gives_the_first_copy_of_the_last_two_days(tmp_path: Path) -> None:
     assert find(lake, "rentals", UUID(ID), now=NOW.replace(tzinfo=None) + timedelta(days=3)) is None
 
 
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    made = Settings.for_home(tmp_path)
-    made.log_dir.mkdir()
-    version = publish(made)
-    with duckdb.connect(str(version.path)) as con:
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of versions with one that holds the event ID."""
+    made = Settings.for_home(tmp_path_factory.mktemp("published"))
+    with duckdb.connect(str(publish(made).path)) as con:
         con.execute("create table fact_events (tenant varchar, message_id uuid)")
         con.execute("insert into fact_events values ('rentals', ?)", [UUID(ID)])
+    return made.versions
+
+
+@pytest.fixture
+def settings(published: Path, tmp_path: Path) -> Settings:
+    made = Settings.for_home(tmp_path)
+    made.log_dir.mkdir()
+    shutil.copytree(published, made.versions)
     return made
 
 
