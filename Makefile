@@ -141,8 +141,9 @@ lock: $(VENV)/.made ## Resolve the dependencies again (both locks)
 	@$(LOCK) pyproject.toml -o requirements.lock
 	@$(LOCK) pyproject.toml --group dev -o requirements-dev.lock
 
-docs: $(VENV)/.ready ## Write the event dictionary to target/docs
+docs: $(VENV)/.ready ## Write the dictionaries of events and KPIs to target/docs
 	@$(ALMANAC) events docs --output target/docs/events.md
+	@$(ALMANAC) kpis docs
 
 bench-collector: $(VENV)/.ready-dev ## Compare the collector with nginx and a FastAPI twin (needs wrk)
 	@$(PY) -m benchmarks.collector $(ARGS)

@@ -1,16 +1,22 @@
-"""`almanac kpis`: the catalogue, and what the published version says about one KPI."""
+"""`almanac kpis`: the catalogue, what the published version says about one KPI, and the dictionary of all."""
 
 import json
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from almanac.errors import AlmanacError
 from almanac.settings import Settings
+
+if TYPE_CHECKING:
+    from almanac.kpi_docs import Example
+    from almanac.kpis import Catalogue
 
 
 @click.group()
 def kpis() -> None:
-    """List the KPIs, or show one: its definition and its latest values."""
+    """List the KPIs, show one (its definition and its latest values), or write the dictionary of all."""
 
 
 @kpis.command("list")
@@ -54,6 +60,53 @@ def show_kpi(name: str) -> None:
     for label, text in facts.items():
         click.echo(f"  {label:<12} {text}")
     click.echo("\n" + _latest(settings, name, kpi.settings.unit, kpi.settings.format))
+
+
+@kpis.command("docs")
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Where to write the page; target/docs/kpis.md of the repository by default.",
+)
+def write_docs(output: Path | None) -> None:
+    """Write the KPI dictionary as a Markdown page, with examples from the published version if there is one."""
+    from almanac.event_lineage import source_events
+    from almanac.kpi_docs import kpi_dictionary
+    from almanac.kpis import load_catalogue
+
+    settings = Settings.from_env()
+    path = output or settings.root / "target" / "docs" / "kpis.md"
+    catalogue = load_catalogue(settings.root)
+    events = {fact: names for fact, (names, _) in source_events(settings.root).items()}
+    examples = _examples(settings, catalogue)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(kpi_dictionary(catalogue, events, settings.root, examples), encoding="utf-8")
+    except OSError as error:
+        raise AlmanacError(f"cannot write {path}: {error.strerror}; choose another place with --output") from error
+    known = f"{len(examples)} with an example" if examples else "without examples: nothing is published yet"
+    click.echo(f"wrote {path}: {len(catalogue.kpis)} KPIs, {known}")
+
+
+def _examples(settings: Settings, catalogue: "Catalogue") -> "dict[str, Example]":
+    """The newest complete value of the shortest time grain of each KPI, of the first tenant that has one."""
+    from almanac.kpi_docs import Example
+    from serving.formatting import Style, bare, exact, period
+
+    examples: dict[str, Example] = {}
+    for name, kpi in catalogue.kpis.items():
+        for tenant, currency, grain, start, over, under, value in _latest_rows(settings, name) or ():
+            if value is not None:
+                own = kpi.settings
+                examples[name] = Example(
+                    tenant,
+                    period(start, grain).replace("\u00a0", " "),
+                    exact(value, Style(own.unit, own.format, currency)).replace("\u00a0", " "),
+                    bare(over, _part(own.unit)),
+                    bare(under, _part(own.unit)) if kpi.denominator else "",
+                )
+                break
+    return examples
 
 
 def _latest(settings: Settings, name: str, unit: str, form: str) -> str:
