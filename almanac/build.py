@@ -5,6 +5,8 @@ CLI, Dagster and tests call `run_build`. A failure clears nothing: the next run'
 
 import json
 import uuid
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 from almanac import raw_tables
@@ -19,6 +21,7 @@ from almanac.settings import Settings
 from ingestion.lake import Lake
 from ingestion.lake_manifest import KINDS, Entry, Kind
 
+WAIT_SECONDS = 600.0  # for another build
 LAKE_FILE_KINDS: tuple[Kind, ...] = ("quarantine", "counters", "replays", "tables", "history")
 
 
@@ -58,24 +61,31 @@ def run_build(
     full_refresh: bool = False,
     runner: Runner | None = None,
     on_event: OnEvent | None = None,
-    wait_seconds: float = 600.0,
+    again: Callable[[Entry], bool] | None = None,
+    wait_seconds: float = WAIT_SECONDS,
 ) -> BuildResult:
     """Bring the warehouse of `settings.target` up to the lake.
 
-    `on_event` sees dbt's result event of each model and test as it finishes. A second build of the same warehouse
-    waits up to `wait_seconds`. Raises AlmanacError if the lake is damaged or the warehouse cannot be opened; a failed
-    model or test is not an exception but a result.
+    `on_event` sees dbt's result event of each model and test as it finishes. Landings in files of events for which
+    `again` says yes are built once more, in this build or, if it fails, in the next one. A second build of the same
+    warehouse waits up to `wait_seconds`. Raises AlmanacError if the lake is damaged or the warehouse cannot be opened;
+    a failed model or test is not an exception but a result.
     """
-    with exclusive(settings.home / "warehouse" / f"{settings.target}.lock", "a build", wait_seconds=wait_seconds):
+    with build_lock(settings, wait_seconds):
         lake = Lake.open(settings)
-        work = _prepare(settings, lake, full_refresh)
+        work = _prepare(settings, lake, full_refresh, again)
         if work is None:
             return BuildResult(run_id="", built=False, full_refresh=False, pending=0)
         run = (runner or SpawnedDbt()).build(settings, full_refresh=work.full_refresh, on_event=on_event)
         return _finish(settings, work, run)
 
 
-def _prepare(settings: Settings, lake: Lake, full_refresh: bool) -> _Work | None:
+def build_lock(settings: Settings, wait_seconds: float = WAIT_SECONDS) -> AbstractContextManager[None]:
+    """What a build of the warehouse of `settings.target` holds; nobody else may write to it meanwhile."""
+    return exclusive(settings.home / "warehouse" / f"{settings.target}.lock", "a build", wait_seconds=wait_seconds)
+
+
+def _prepare(settings: Settings, lake: Lake, full_refresh: bool, again: Callable[[Entry], bool] | None) -> _Work | None:
     entries = lake.entries()
     tenants = [TenantRow(t.tenant, t.title, t.business, t.time_zone, t.currency) for t in lake.plan.tenants.values()]
     properties = lake.plan.declared()
@@ -89,6 +99,8 @@ def _prepare(settings: Settings, lake: Lake, full_refresh: bool) -> _Work | None
     with open_warehouse(settings) as engine:
         log = LoadLog(engine)
         log.sync_landings(_landings(lake, entries))
+        if again:
+            log.mark_not_built([i for e in entries if e.kind == "events" and again(e) for i in e.parts])
         pending = log.pending()
         if not full_refresh and not pending and all(log.state(k) == v for k, v in remembered.items()):
             return None

@@ -43,7 +43,7 @@ def rollback(to: str | None) -> None:
 
 def _build(target: str | None, full_refresh: bool) -> None:
     from almanac.build import run_build
-    from almanac.publish import gate, publish, record_failure
+    from almanac.publish import record_failure
 
     settings = Settings.from_env()
     if target:
@@ -56,11 +56,17 @@ def _build(target: str | None, full_refresh: bool) -> None:
             record_failure(settings, f"the build failed: {result.error or 'failed models or tests'}", failed)
         raise AlmanacError(_failure(result))
     click.echo(_summary(result))
-    if settings.target != "duckdb":
-        return
-    publication = publish(settings, gate(settings))
-    word = "published" if publication.is_new else "already published"
-    click.echo(f"{word}: version {publication.version.id}")
+    publish_and_say(settings)
+
+
+def publish_and_say(settings: Settings) -> None:
+    """Publish what is built, if this engine is the one that readers see. Raises AlmanacError if a check blocks it."""
+    from almanac.publish import gate, publish
+
+    if settings.target == "duckdb":
+        publication = publish(settings, gate(settings))
+        word = "published" if publication.is_new else "already published"
+        click.echo(f"{word}: version {publication.version.id}")
 
 
 def _summary(result: "BuildResult") -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def kpis() -> None:
-    """List the KPIs, show one (its definition and its latest values), or write the dictionary of all."""
+    """List the KPIs, show one with its latest values, or write the dictionary of all."""
 
 
 @kpis.command("list")

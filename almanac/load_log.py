@@ -25,6 +25,8 @@ TABLES = {
     "lake_file": "kind varchar, path varchar",
     "lake_schema": "kind varchar, path varchar",
     "state": "name varchar, value varchar",
+    "backfill": "backfill_id varchar, tenant varchar, first_day date, last_day date, chunk_first date, "
+    "chunk_last date, run_id varchar, started_at timestamp, finished_at timestamp",
     "check_result": "name varchar, kind varchar, subject varchar, severity varchar, passed boolean, message varchar",
 }
 
@@ -125,6 +127,14 @@ class LoadLog:
             "select file_id, tenant, path, version from ctl.file where version is distinct from built_version"
         )
         return [Landing(str(i), tenant, path or "", version) for i, tenant, path, version in rows]
+
+    def mark_not_built(self, file_ids: Sequence[str]) -> None:
+        """Make these landings pending, whether they were built or not."""
+        if file_ids:
+            self.engine.execute("create temporary table again (file_id uuid)")
+            self.engine.insert("again", [(i,) for i in file_ids])
+            self.engine.execute("update ctl.file set built_version = null where file_id in (select file_id from again)")
+            self.engine.execute("drop table again")
 
     def replace_lake_files(self, files: Iterable[tuple[str, str]], schemas: Iterable[tuple[str, str]]) -> None:
         """Take over the paths of quarantine, counters, replays and history files, and of the zero-row schema files."""

@@ -1,6 +1,7 @@
 """What the manifest says: the files of the lake, and the commits by which they came."""
 
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Literal
 
 MANIFEST = "manifest"
@@ -50,6 +51,11 @@ class Commit:
     def document(self) -> str:
         """Where it stands: a numbered commit under its number, any other one under its name."""
         return document_of(f"numbered-{self.number:08}" if self.number else self.commit)
+
+
+def received_on(entry: Entry) -> date:
+    """The day (UTC) on which the rows of a file arrived: a file never holds two."""
+    return date.fromisoformat(entry.path.rsplit("received_date=", 1)[1][: len("2026-01-31")])
 
 
 def document_of(name: str) -> str:

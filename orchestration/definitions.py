@@ -9,6 +9,7 @@ from orchestration.assets.arrivals import build_arrivals
 from orchestration.assets.lake import landings, tracking_plan
 from orchestration.assets.models import build_models
 from orchestration.assets.published import version
+from orchestration.backfills import backfill
 from orchestration.jobs import daily
 from orchestration.manifest import load_manifest
 from orchestration.resources import Almanac, almanac_resource
@@ -29,7 +30,7 @@ def build_defs(
     arrivals = build_arrivals(load_plan(settings.root))
     return dg.Definitions(
         assets=[tracking_plan, landings, models, arrivals, version],
-        jobs=[daily],
+        jobs=[daily, backfill],
         schedules=[daily_schedule(settings.environment == "production")],
         sensors=[lost_runs],
         resources={"almanac": almanac_resource(Almanac(settings, runner, on_event))},

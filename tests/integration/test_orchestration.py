@@ -13,6 +13,7 @@ import pytest
 from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 
 import expectations
+from almanac.backfill import backfills
 from almanac.checks import CheckResult
 from almanac.dbt_worker import WarmDbt
 from almanac.settings import Settings
@@ -221,6 +222,23 @@ class TestTheDailyJob:
             result = checks.execute_in_process(instance=instance, run_config=QUIET, raise_on_error=False)
         assert result.success
         assert {c.asset_check_key for c in result.get_asset_check_evaluations()} == {arrivals, grain}
+
+    def test_days_of_arrival_can_be_built_once_more(self, settings: Settings, dbt: WarmDbt) -> None:
+        def once_more(first: str, last: str) -> dg.ExecuteInProcessResult:
+            job = build_defs(settings, runner=dbt).resolve_job_def("backfill")
+            days = {"ops": {"build_once_more": {"config": {"first_day": first, "last_day": last}}}}
+            with dg.DagsterInstance.ephemeral() as instance:
+                return job.execute_in_process(instance=instance, run_config=QUIET | days, raise_on_error=False)
+
+        before = current(settings)
+        assert once_more("2026-03-02", "2026-03-08").success
+        (made,) = backfills(settings)
+        assert (len(made.chunks), made.waiting) == (1, [])
+        assert current(settings) == before, "nothing was wrong, so nothing has changed"
+        refused = once_more("yesterday", "2026-03-08")
+        assert "'yesterday' is no day; write it like 2026-03-01" in str(
+            refused.failure_data_for_node("build_once_more")
+        )
 
 
 class TestFailures:
