@@ -5,7 +5,7 @@ CLI, Dagster and tests call `run_build`. A failure clears nothing: the next run'
 
 import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
@@ -92,7 +92,7 @@ def _prepare(settings: Settings, lake: Lake, full_refresh: bool, again: Callable
     remembered = {
         "code": code_hash(settings.root, tenants),
         "definitions": definitions_hash(settings.root),
-        "lake": _content(entries),
+        "lake": content_of(entries),
         "tenants": fingerprint([repr(t) for t in tenants]),
         "properties": fingerprint(properties),
     }
@@ -119,14 +119,14 @@ def _prepare(settings: Settings, lake: Lake, full_refresh: bool, again: Callable
     return _Work(uuid.uuid4().hex, full, pending, remembered)
 
 
-def _content(entries: list[Entry]) -> str:
-    """What the lake holds, whichever files it lies in: its landings and their versions.
+def content_of(entries: Iterable[Entry]) -> str:
+    """What the lake holds that is work for a build, whichever files it lies in: its landings and their versions.
 
-    Counters and replay marks have no version of their own: they come with a landing, and change with one.
+    Counters and replay marks have no version of their own: they come with a landing, and change with one. The history
+    of KPI values comes from publications.
     """
-    return fingerprint(
-        sorted({(e.kind, i, n) for e in entries if e.kind in ("events", "quarantine") for i, n in e.parts.items()})
-    )
+    kinds = ("events", "quarantine", "tables")
+    return fingerprint(sorted({(e.kind, i, n) for e in entries if e.kind in kinds for i, n in e.parts.items()}))
 
 
 def _landings(lake: Lake, entries: list[Entry]) -> list[Landing]:

@@ -1,4 +1,4 @@
-"""What Dagster loads (`workspace.yaml`): assets, checks, the job, its schedule, and what is watched."""
+"""What Dagster loads (`workspace.yaml`): assets, checks, the jobs, when they run, and what is watched."""
 
 import dagster as dg
 
@@ -9,12 +9,11 @@ from orchestration.assets.arrivals import build_arrivals
 from orchestration.assets.lake import landings, tracking_plan
 from orchestration.assets.models import build_models
 from orchestration.assets.published import version
-from orchestration.backfills import backfill
-from orchestration.jobs import daily
+from orchestration.jobs import JOBS
 from orchestration.manifest import load_manifest
 from orchestration.resources import Almanac, almanac_resource
-from orchestration.schedules import daily_schedule
-from orchestration.sensors import lost_runs
+from orchestration.schedules import build_schedules
+from orchestration.sensors import build_new_landings, lost_runs
 
 
 def build_defs(
@@ -26,13 +25,14 @@ def build_defs(
     `on_event` is told of each model and test as it finishes. Raises AlmanacError if the dbt project cannot be parsed.
     """
     settings = settings or Settings.from_env()
+    is_production = settings.environment == "production"
     models = build_models(load_manifest(settings))
     arrivals = build_arrivals(load_plan(settings.root))
     return dg.Definitions(
         assets=[tracking_plan, landings, models, arrivals, version],
-        jobs=[daily, backfill],
-        schedules=[daily_schedule(settings.environment == "production")],
-        sensors=[lost_runs],
+        jobs=JOBS,
+        schedules=build_schedules(is_production=is_production),
+        sensors=[lost_runs, build_new_landings(is_production)],
         resources={"almanac": almanac_resource(Almanac(settings, runner, on_event))},
     )
 

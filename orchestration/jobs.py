@@ -1,6 +1,16 @@
-"""The job that leads from the lake to published numbers."""
+"""The jobs: from the lake to published numbers in one run or in two, and the upkeep of the lake."""
 
 import dagster as dg
+
+from orchestration.assets.arrivals import ARRIVALS
+from orchestration.assets.models import LOAD_LOG
+from orchestration.assets.published import VERSION
+from orchestration.backfills import backfill
+from orchestration.upkeep import lake_upkeep
+
+# What `dagster.yaml` allows once at a time.
+_WRITES = {"almanac/writes": "warehouse"}
+_LIMITED = {**_WRITES, "dagster/max_runtime": "21600"}
 
 daily = dg.define_asset_job(
     name="daily",
@@ -9,6 +19,24 @@ daily = dg.define_asset_job(
     "publish. Whatever fails ends the run, and readers keep the numbers they have.",
     # One process for the four steps: starting one for each would cost more than their work.
     executor_def=dg.in_process_executor,
-    tags={"almanac/writes": "warehouse", "dagster/max_runtime": "21600"},
+    tags=_LIMITED,
 )
-"""`almanac/writes` is what `dagster.yaml` allows once at a time."""
+
+increment = dg.define_asset_job(
+    name="increment",
+    selection=dg.AssetSelection.assets(LOAD_LOG).upstream(),
+    description="The first half of `daily`: take stock, build and test what has arrived. Readers see none of it yet.",
+    executor_def=dg.in_process_executor,
+    tags=_LIMITED,
+)
+
+publication = dg.define_asset_job(
+    name="publication",
+    selection=dg.AssetSelection.assets(ARRIVALS, VERSION),
+    description="The second half of `daily`: judge the arrivals and publish what is built. Without a change the "
+    "current version stays.",
+    executor_def=dg.in_process_executor,
+    tags=_LIMITED,
+)
+
+JOBS = (daily, increment, publication, backfill, lake_upkeep)

@@ -1,18 +1,66 @@
-"""When the job runs by itself."""
+"""When jobs run by themselves, as `schedules.yml` says."""
+
+from pathlib import Path
 
 import dagster as dg
+from pydantic import BaseModel, ConfigDict, ValidationError
 
-from orchestration.jobs import daily
+from almanac.errors import AlmanacError
+from almanac.yaml_files import read_yaml
+from orchestration.jobs import JOBS
+
+FILE = Path(__file__).with_name("schedules.yml")
 
 
-def daily_schedule(is_production: bool) -> dg.ScheduleDefinition:
-    """Every night once the UTC day is complete; running by itself only in production, elsewhere when switched on."""
+class Schedule(BaseModel):
+    """One schedule: which job runs when. `cron` has five fields, read in `time_zone` (an IANA name)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    job: str
+    cron: str
+    time_zone: str
+    description: str
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    schedules: tuple[Schedule, ...]
+
+
+def load_schedules(path: Path = FILE) -> tuple[Schedule, ...]:
+    """The schedules of the file. Raises AlmanacError naming file and field of the first mistake."""
+    file = read_yaml(path, f"orchestration/{path.name}")
+    try:
+        return _File.model_validate(file.content).schedules
+    except ValidationError as error:
+        raise AlmanacError(file.problems(error, _File)[0]) from error
+
+
+def build_schedules(*, is_production: bool, path: Path = FILE) -> list[dg.ScheduleDefinition]:
+    """The schedules for Dagster; running by themselves only in production.
+
+    Raises AlmanacError naming file and schedule if one names no job, or a time that is none.
+    """
+    names = sorted(job.name for job in JOBS)
     status = dg.DefaultScheduleStatus.RUNNING if is_production else dg.DefaultScheduleStatus.STOPPED
-    return dg.ScheduleDefinition(
-        name="every_night",
-        job=daily,
-        cron_schedule="0 1 * * *",
-        execution_timezone="UTC",
-        default_status=status,
-        description="At 01:00 UTC: the day that has just ended is complete and can be judged.",
-    )
+    made = []
+    for one in load_schedules(path):
+        where = f"orchestration/{path.name}: {one.name}"
+        if one.job not in names:
+            raise AlmanacError(f"{where}: there is no job {one.job!r}; known are {', '.join(names)}")
+        try:
+            schedule = dg.ScheduleDefinition(
+                name=one.name,
+                job_name=one.job,
+                cron_schedule=one.cron,
+                execution_timezone=one.time_zone,
+                default_status=status,
+                description=one.description,
+            )
+        except dg.DagsterInvalidDefinitionError as error:
+            raise AlmanacError(f"{where}: {' '.join(str(error).split())}") from error
+        made.append(schedule)
+    return made

@@ -11,9 +11,11 @@ from orchestration.assets.models import LOAD_LOG
 from orchestration.resources import Almanac
 from orchestration.translator import DATA_TEAM
 
+VERSION = dg.AssetKey(["published", "version"])
+
 
 @dg.asset(
-    key=["published", "version"],
+    key=VERSION,
     deps=[LOAD_LOG, ARRIVALS],
     group_name="published",
     description="The version that readers see: an immutable copy of the marts and KPIs, switched to in one step. "

@@ -26,9 +26,8 @@ from orchestration.assets.arrivals import ARRIVALS, check_name
 from orchestration.assets.models import LOAD_LOG
 from orchestration.definitions import build_defs
 from orchestration.instance import open_instance, prepare_home
-from orchestration.jobs import daily
 from orchestration.manifest import load_manifest
-from orchestration.schedules import daily_schedule
+from orchestration.resources import Almanac
 from orchestration.translator import LAKE, TRACKING_PLAN, Translator
 
 pytestmark = pytest.mark.xdist_group("orchestration")  # what its tests share is made once
@@ -75,7 +74,7 @@ def graph(home: Path) -> Any:
     return build_defs(Settings.for_home(home)).resolve_asset_graph()
 
 
-def land(settings: Settings, day: int, received: int = 30) -> None:
+def land(settings: Settings, day: int, received: int = 30, tag: str = "") -> None:
     """One landing of 30 page views on a day; `received` is what the door claims to have counted."""
     at = START + timedelta(days=day)
     arrivals = [
@@ -84,14 +83,14 @@ def land(settings: Settings, day: int, received: int = 30) -> None:
             {
                 "type": "page",
                 "name": "Home",
-                "messageId": f"{day}-{n}",
+                "messageId": f"{tag}{day}-{n}",
                 "anonymousId": f"device-{n % 5}",
                 "timestamp": (at + timedelta(minutes=n)).isoformat(),
             },
         )
         for n in range(30)
     ]
-    Lake.open(settings).land("rentals", "web", arrivals, content_hash=str(day), received={at.date(): received})
+    Lake.open(settings).land("rentals", "web", arrivals, content_hash=f"{tag}{day}", received={at.date(): received})
 
 
 def run(settings: Settings, dbt: WarmDbt, only: list[dg.AssetKey] | None = None) -> dg.ExecuteInProcessResult:
@@ -152,12 +151,6 @@ class TestTheGraph:
         keys = graph.get_all_asset_keys()
         assert {key for key in keys if not graph.get(key).parent_keys} == {LAKE, TRACKING_PLAN}
         assert {key for key in keys if not graph.get(key).child_keys} == {VERSION}
-
-    def test_the_schedule_runs_by_itself_in_production_only(self) -> None:
-        assert daily_schedule(True).default_status == dg.DefaultScheduleStatus.RUNNING
-        assert daily_schedule(False).default_status == dg.DefaultScheduleStatus.STOPPED
-        assert daily_schedule(True).execution_timezone == "UTC"
-        assert daily_schedule(True).job_name == daily.name
 
     def test_loading_it_reads_no_environment_and_opens_no_warehouse(self, home: Path) -> None:
         defs = build_defs(Settings.for_home(home))
@@ -222,6 +215,60 @@ class TestTheDailyJob:
             result = checks.execute_in_process(instance=instance, run_config=QUIET, raise_on_error=False)
         assert result.success
         assert {c.asset_check_key for c in result.get_asset_check_evaluations()} == {arrivals, grain}
+
+    def test_what_has_landed_is_built_by_one_job_and_published_by_another(
+        self, settings: Settings, dbt: WarmDbt
+    ) -> None:
+        defs = build_defs(settings, runner=dbt)
+        sensor = defs.resolve_sensor_def("new_landings")
+        before = current(settings)
+        with dg.DagsterInstance.ephemeral() as instance:
+
+            def look(cursor: str | None) -> tuple[Any, str | None]:
+                context = dg.build_sensor_context(
+                    instance=instance, cursor=cursor, resources={"almanac": Almanac(settings, dbt)}
+                )
+                return sensor(context), context.cursor
+
+            def execute(job: str) -> dg.ExecuteInProcessResult:
+                made = defs.resolve_job_def(job)
+                return made.execute_in_process(instance=instance, run_config=QUIET, raise_on_error=False)
+
+            asked, cursor = look(None)
+            assert isinstance(asked, dg.RunRequest)
+            assert isinstance(look(cursor)[0], dg.SkipReason)
+            land(settings, 2)
+            waiting = instance.add_run(dg.DagsterRun("increment", status=dg.DagsterRunStatus.NOT_STARTED))
+            assert "will take it" in str(look(cursor)[0])
+            instance.delete_run(waiting.run_id)
+            asked, after = look(cursor)
+            assert isinstance(asked, dg.RunRequest)
+            assert after != cursor
+
+            built = execute("increment")
+            assert built.success
+            assert LOAD_LOG in materialized(built)
+            assert VERSION not in materialized(built)
+            assert current(settings) == before
+            published = execute("publication")
+            assert published.success
+            assert materialized(published) == {ARRIVALS, VERSION}
+            assert current(settings) != before
+
+    def test_the_lake_is_verified_and_compacted(self, settings: Settings, dbt: WarmDbt) -> None:
+        def keep_up() -> dg.ExecuteInProcessResult:
+            job = build_defs(settings, runner=dbt).resolve_job_def("lake_upkeep")
+            with dg.DagsterInstance.ephemeral() as instance:
+                return job.execute_in_process(instance=instance, run_config=QUIET, raise_on_error=False)
+
+        land(settings, 1, tag="more")
+        before = Lake.open(settings).entries("events")
+        assert keep_up().success
+        entries = Lake.open(settings).entries("events")
+        assert len(entries) == len(before) - 1
+        assert {part for entry in entries for part in entry.parts} == {part for entry in before for part in entry.parts}
+        (settings.lake / entries[0].path).write_bytes(b"")
+        assert entries[0].path in str(keep_up().failure_data_for_node("verify_lake"))
 
     def test_days_of_arrival_can_be_built_once_more(self, settings: Settings, dbt: WarmDbt) -> None:
         def once_more(first: str, last: str) -> dg.ExecuteInProcessResult:
