@@ -73,7 +73,8 @@ class KeyRing:
         self._load = load
         self._loaded_at = self._asked_at = time.monotonic()
         self._keys = load()
-        self._unknown: set[str] = set()  # asked for since the keys were read, and not among them
+        self._found: dict[str, WriteKey] = {}  # by plain text: asked for since the keys were read, and among them
+        self._unknown: set[str] = set()  # the same, and not among them
         self._asking = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
 
@@ -89,7 +90,17 @@ class KeyRing:
 
     async def find(self, plaintext: str) -> WriteKey:
         """The key with this plain text. Raises Problem: 401 if it is not valid, 503 if nobody can tell."""
-        hashed = hash_key(plaintext)
+        key = self._found.get(plaintext) or await self._look_up(hash_key(plaintext))
+        if time.monotonic() - self._loaded_at > TOLERATED_SECONDS:
+            raise unavailable(
+                "state_unavailable", "Write keys cannot be checked at the moment. Send the request again."
+            )
+        if key is None:
+            raise invalid_key()
+        self._found[plaintext] = key
+        return key
+
+    async def _look_up(self, hashed: str) -> WriteKey | None:
         key = self._keys.get(hashed)
         if key is None and hashed not in self._unknown:
             # Refusing it now would lose events: clients throw away what was answered 401.
@@ -98,12 +109,6 @@ class KeyRing:
             key = self._keys.get(hashed)
             if key is None:
                 self._unknown.add(hashed)
-        if time.monotonic() - self._loaded_at > TOLERATED_SECONDS:
-            raise unavailable(
-                "state_unavailable", "Write keys cannot be checked at the moment. Send the request again."
-            )
-        if key is None:
-            raise invalid_key()
         return key
 
     @property
@@ -130,4 +135,5 @@ class KeyRing:
             self._asked_at = time.monotonic()
             self._keys = await asyncio.to_thread(self._load)
             self._loaded_at = self._asked_at
+            self._found.clear()
             self._unknown.clear()

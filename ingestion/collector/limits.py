@@ -2,8 +2,8 @@
 
 import asyncio
 import zlib
-from collections.abc import AsyncIterator, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Protocol
 
 from ingestion.collector.problems import Problem, too_large
@@ -20,6 +20,7 @@ BODY_SECONDS = 30.0
 # A client that is cut off while it sends sees a broken connection instead of the answer, and sends again. So a body
 # that nobody wants, or that is a little too large, is read to its end and thrown away.
 _DRAINED = 8  # times the limit
+_TOO_SLOW = "the body did not arrive in time"
 _CLOSE = ((b"connection", b"close"),)
 
 KEEP_ALIVE_SECONDS = 75  # longer than load balancers keep idle connections, so that they are the ones to close
@@ -48,7 +49,7 @@ async def read_body(
     """The request's whole body; `declared` is its Content-Length. Raises Problem (408, 413) or ClientGone."""
     seconds = BODY_SECONDS if seconds is None else seconds
     try:
-        async with asyncio.timeout(seconds):
+        with _within(seconds):
             if declared is not None and declared.isdigit() and int(declared) <= limit:
                 content = await body.whole()
                 size, complete = len(content), True
@@ -69,17 +70,36 @@ async def read_body(
     return content
 
 
+@contextmanager
+def _within(seconds: float) -> Iterator[None]:
+    """Raise TimeoutError in the current task if what is inside takes longer.
+
+    As `asyncio.timeout` does it, at half the cost: every request reads a body, and nearly every body is there already.
+    """
+    task = asyncio.current_task()
+    assert task is not None
+    timer = asyncio.get_running_loop().call_later(seconds, task.cancel, _TOO_SLOW)
+    try:
+        yield
+    except asyncio.CancelledError as error:
+        if _TOO_SLOW not in error.args:
+            raise
+        task.uncancel()
+        raise TimeoutError from error
+    finally:
+        timer.cancel()
+
+
 async def drain(body: Body, headers: Mapping[bytes, bytes]) -> None:
     """Read the body of a request that is refused whatever it says, so that the client gets to read the answer."""
     if headers.get(b"content-length", b"0") == b"0" and b"transfer-encoding" not in headers:
         return
     size = 0
-    with suppress(TimeoutError, ClientGone):
-        async with asyncio.timeout(BODY_SECONDS):
-            async for chunk in body.chunks():
-                size += len(chunk)
-                if size > _DRAINED * MAX_BODY_BYTES:
-                    return
+    with suppress(TimeoutError, ClientGone), _within(BODY_SECONDS):
+        async for chunk in body.chunks():
+            size += len(chunk)
+            if size > _DRAINED * MAX_BODY_BYTES:
+                return
 
 
 async def _read(body: Body, limit: int) -> tuple[bytes, int, bool]:

@@ -5,6 +5,7 @@ bytes, no reason and no warning; a property test holds both against each other. 
 """
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
@@ -159,7 +160,7 @@ class _Completer:
         self._context_of = context_of
         self._type = None if unread.is_batch else unread.type or "track"
         self._sent_at = None if unread.sent_at is None else b'"sentAt":' + msgspec.json.encode(unread.sent_at) + b","
-        self._type_part = b'"type":' + msgspec.json.encode(self._type) + b","
+        self._type_part = _type_part(self._type)
 
     def complete(self, raw: bytes) -> bytes | None:
         """The event as the log keeps it, or None if it needs care."""
@@ -207,6 +208,11 @@ class _Completer:
             elif event.sentAt is None:
                 return None
         return _joined(added, parts)
+
+
+@lru_cache(maxsize=16)
+def _type_part(type_: str | None) -> bytes:
+    return b'"type":' + msgspec.json.encode(type_) + b","
 
 
 def _around_context(raw: bytes, sent: bytes, wanted: bytes) -> tuple[bytes, bytes, bytes] | None:

@@ -30,14 +30,14 @@ class HeaderMap(Mapping[bytes, bytes]):
         self._headers = headers
 
     def __getitem__(self, name: bytes) -> bytes:
-        value = self._headers.get(name.decode("latin-1"))
+        value = self._headers.get(_name(name))
         if value is None:
             raise KeyError(name)
         return _bytes(value)
 
     def get(self, name: bytes, default: bytes | None = None) -> bytes | None:  # type: ignore[override]
         """The value of a header, or `default`."""
-        value = self._headers.get(name.decode("latin-1"))
+        value = self._headers.get(_name(name))
         return default if value is None else _bytes(value)
 
     def __iter__(self) -> Iterator[bytes]:
@@ -45,6 +45,11 @@ class HeaderMap(Mapping[bytes, bytes]):
 
     def __len__(self) -> int:
         return len(self._headers.keys())
+
+
+@lru_cache(maxsize=256)
+def _name(name: bytes) -> str:
+    return name.decode("latin-1")
 
 
 def _bytes(value: str) -> bytes:
