@@ -30,7 +30,9 @@ MOUNTS = {
     "collect": Mount("ingestion.collector.cli", "Run the collector that SDKs send events to."),
     "build": Mount("almanac.cli_build", "Build what arrived, check it and publish it (target postgres is only built)."),
     "rebuild": Mount("almanac.cli_build", "Build everything anew from the lake, check it and publish it."),
-    "backfill": Mount("almanac.cli_backfill", "Build what arrived in some days once more from the lake."),
+    "backfill": Mount(
+        "almanac.cli_backfill", "Build what arrived in some days once more from the lake, check it and publish it."
+    ),
     "rollback": Mount("almanac.cli_build", "Show readers an earlier version; the next publication goes forward again."),
     "serve": Mount("serving.cli", "Run the portal on the published version."),
     "check": Mount("almanac.cli_check", "Check the tracking plan, KPIs, dashboards and SQL for mistakes."),
