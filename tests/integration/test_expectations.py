@@ -30,7 +30,7 @@ ROWS = 100
 
 @pytest.fixture(scope="module")
 def dbt() -> WarmDbt:
-    return WarmDbt()
+    return WarmDbt(data_tests=False)
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,9 @@ def run(folder: Path, root: Path, *arguments: str, **environment: str) -> subpro
     (folder / "conftest.py").write_text((root / "tests" / "conftest.py").read_text())
     env = {name: value for name, value in os.environ.items() if name not in {"CI", "ALMANAC_TEST_DATA"}}
     env = {name: value for name, value in env.items() if not name.startswith("PYTEST_")}
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
+    # A folder of its own: in the shared one it would wait to tidy up after other runs.
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--basetemp", str(folder / "temp")]
+    command += arguments
     return subprocess.run(command, cwd=folder, env=env | environment, capture_output=True, text=True)
 
 
