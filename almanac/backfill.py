@@ -17,6 +17,7 @@ from almanac.engines import Engine, open_warehouse
 from almanac.errors import AlmanacError
 from almanac.load_log import LoadLog
 from almanac.locks import exclusive
+from almanac.publish import record_failure
 from almanac.settings import Settings
 from ingestion.lake_entries import Entry, received_on
 from ingestion.tracking_plan import load_plan
@@ -88,11 +89,12 @@ def run_backfill(
         for chunk in backfill.waiting:
             result = run_build(settings, runner=runner, on_event=on_event, again=chunk.span.holds)
             if not result.succeeded:
-                failed = ", ".join(node.name for node in result.failed[:3]) or " ".join(result.error.split())
-                raise AlmanacError(
-                    f"the backfill stopped at {chunk.span.first} to {chunk.span.last}: the build failed ({failed}); "
-                    "the same command goes on from there"
-                )
+                names = [node.name for node in result.failed]
+                why = ", ".join(names[:3]) or " ".join(result.error.split())
+                said = f"the backfill stopped at {chunk.span.first} to {chunk.span.last}: the build failed ({why})"
+                if settings.target == "duckdb":
+                    record_failure(settings, said, names)
+                raise AlmanacError(f"{said}; the same command goes on from there")
             backfill = _finished(settings, backfill.id, chunk, result)
             if on_chunk:
                 on_chunk(backfill, chunk, result)

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from almanac.backfill import Backfill, Chunk, Span
     from almanac.build import BuildResult
 
-CHUNK_DAYS = 7
 _DAY = click.DateTime(["%Y-%m-%d"])
 
 
@@ -24,10 +23,8 @@ _DAY = click.DateTime(["%Y-%m-%d"])
 @click.option("--tenant", help="Only what this tenant sent.")
 @click.option(
     "--chunk-days",
-    default=CHUNK_DAYS,
-    show_default=True,
     type=click.IntRange(1, 3650),
-    help="How many days are one build. One that is not finished keeps its own.",
+    help="How many days are one build, a week by default. A backfill that is not finished keeps its own.",
 )
 @click.option(
     "--target", type=click.Choice(TARGETS), default=None, help="Engine to build on (default: ALMANAC_TARGET)."
@@ -37,7 +34,7 @@ def backfill(
     first: datetime | None,
     last: datetime | None,
     tenant: str | None,
-    chunk_days: int,
+    chunk_days: int | None,
     target: str | None,
     is_list: bool,
 ) -> None:
@@ -56,8 +53,8 @@ def backfill(
     _run(settings, first.date(), (last or first).date(), tenant, chunk_days)
 
 
-def _run(settings: Settings, first: date, last: date, tenant: str | None, chunk_days: int) -> None:
-    from almanac.backfill import Span, run_backfill
+def _run(settings: Settings, first: date, last: date, tenant: str | None, chunk_days: int | None) -> None:
+    from almanac.backfill import CHUNK_DAYS, Span, run_backfill
 
     def say(made: "Backfill", chunk: "Chunk", result: "BuildResult") -> None:
         done = len(made.chunks) - len(made.waiting)
@@ -68,7 +65,7 @@ def _run(settings: Settings, first: date, last: date, tenant: str | None, chunk_
         run_backfill(
             settings,
             Span(first, last, tenant),
-            chunk_days=chunk_days,
+            chunk_days=chunk_days or CHUNK_DAYS,
             on_event=lambda _: nodes.advance(),
             on_chunk=say,
         )

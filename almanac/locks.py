@@ -47,6 +47,11 @@ def holder(path: Path) -> str:
     return f"{note['what']} runs in process {note['pid']} since {note['since']}"
 
 
+def any_held(folder: Path) -> bool:
+    """Whether somebody holds one of the locks in a folder now."""
+    return any(is_held(lock) for lock in folder.glob("*.lock"))
+
+
 def is_held(path: Path) -> bool:
     """Whether somebody holds the lock at `path` now."""
     try:

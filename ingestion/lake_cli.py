@@ -7,7 +7,7 @@ from datetime import timedelta
 import click
 
 from almanac.errors import AlmanacError
-from almanac.locks import is_held
+from almanac.locks import any_held
 from almanac.progress import progress
 from almanac.settings import Settings
 from almanac.tables import text_table
@@ -59,7 +59,7 @@ def compact(tenant: str | None, keep_hours: float) -> None:
     own = Lake.open(settings)
     if tenant is not None and tenant not in {entry.tenant for entry in own.entries()}:
         raise AlmanacError(f"the lake holds no tenant {tenant!r}: `almanac lake stats` lists them")
-    building = any(is_held(lock) for lock in (settings.home / "warehouse").glob("*.lock"))
+    building = any_held(settings.home / "warehouse")
     with progress("compact", sum(map(len, own.compactable(tenant=tenant))), "files") as p:
         done = own.compact(tenant=tenant, keep=None if building else timedelta(hours=keep_hours), advance=p.advance)
     waiting = len(own.waiting())

@@ -8,7 +8,7 @@ from pydantic import Field
 from almanac.backfill import CHUNK_DAYS, Backfill, Chunk, Span, run_backfill
 from almanac.build import BuildResult
 from almanac.errors import AlmanacError
-from almanac.publish import gate, publish
+from orchestration.assets.published import publish_built
 from orchestration.resources import Almanac
 
 
@@ -40,9 +40,9 @@ def build_once_more(context: dg.OpExecutionContext, config: BackfillConfig, alma
             on_event=almanac.on_event,
             on_chunk=say,
         )
-        publication = publish(almanac.settings, gate(almanac.settings))
     except AlmanacError as error:
         raise dg.Failure(str(error), allow_retries=False) from error
+    publication = publish_built(almanac.settings)
     context.add_output_metadata({"chunks": len(made.chunks), "version": publication.version.id})
 
 
@@ -51,8 +51,8 @@ def build_once_more(context: dg.OpExecutionContext, config: BackfillConfig, alma
     description="Builds what arrived in some days once more from the lake, some days at a time, and publishes it. "
     "Give the days in the launchpad.",
     executor_def=dg.in_process_executor,
-    # Without a time limit: how long it takes is a matter of how many days it spans.
-    tags={"almanac/writes": "warehouse"},
+    # 0: without the time limit of other runs; how long it takes is a matter of how many days it spans.
+    tags={"almanac/writes": "warehouse", "dagster/max_runtime": "0"},
 )
 def backfill() -> None:
     """The job."""

@@ -1,10 +1,8 @@
 """The job that looks after the lake: is every file what was written, and are closed days one file each."""
 
-from datetime import timedelta
-
 import dagster as dg
 
-from almanac.locks import is_held
+from almanac.locks import any_held
 from ingestion.lake import Lake
 from ingestion.lake_replaced import KEEP
 from orchestration.resources import Almanac
@@ -33,8 +31,8 @@ def compact_lake(almanac: dg.ResourceParam[Almanac]) -> dg.Output[None]:
     """Compact; no row changes, and it is no work for a build."""
     lake = Lake.open(almanac.settings)
     # A build may be reading files that were replaced.
-    building = any(is_held(lock) for lock in (almanac.settings.home / "warehouse").glob("*.lock"))
-    done = lake.compact(keep=None if building else timedelta(seconds=KEEP.total_seconds()))
+    building = any_held(almanac.settings.home / "warehouse")
+    done = lake.compact(keep=None if building else KEEP)
     return dg.Output(None, metadata={"replaced": done.replaced, "written": done.written, "deleted": done.deleted})
 
 

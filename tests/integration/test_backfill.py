@@ -14,6 +14,7 @@ from almanac.cli_backfill import COMMANDS
 from almanac.dbt_worker import DbtRun, OnEvent, WarmDbt
 from almanac.errors import AlmanacError
 from almanac.settings import Settings
+from almanac.versions import read_status
 from tests.small_lake import FIRST_DAY, land_days
 
 pytestmark = pytest.mark.xdist_group("backfill")
@@ -94,6 +95,7 @@ def test_one_that_failed_goes_on_with_the_first_chunk_that_is_left(settings: Set
     dbt.fails = 2
     with pytest.raises(AlmanacError, match=f"stopped at {SECOND_DAY} to {SECOND_DAY}.*the same command goes on"):
         run_backfill(settings, span, chunk_days=1, runner=dbt)
+    assert "the backfill stopped" in read_status(settings).reason
     newest = backfills(settings)[0]
     assert [chunk.span.first for chunk in newest.waiting] == [SECOND_DAY, THIRD_DAY]
     assert newest.finished_at is None
