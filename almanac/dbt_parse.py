@@ -21,9 +21,9 @@ def parse(settings: Settings) -> Any:
     """dbt's manifest of the project for these settings. Raises AlmanacError if dbt cannot parse it."""
     from dbt.cli.main import dbtRunner
 
-    from almanac.dbt_events import hear_no_debug
+    from almanac.dbt_shortcuts import take_shortcuts
 
-    hear_no_debug()
+    take_shortcuts()
     os.environ.update(parse_environment(settings))
     begin_with_newest_parse(settings, settings.dbt_target)
     parsed = dbtRunner().invoke(["parse", *base_arguments(settings)])

@@ -128,6 +128,9 @@ class WarmDbt:
 
     def build(self, settings: Settings, *, full_refresh: bool, on_event: OnEvent | None = None) -> DbtRun:
         """Build in this process and close the warehouse afterwards."""
+        from almanac.dbt_shortcuts import keep_templates
+
+        keep_templates()
         nodes = self.manifest(settings).nodes
         left_out = {} if self.data_tests else {name: n for name, n in nodes.items() if n.resource_type == "test"}
         for name in left_out:
@@ -144,9 +147,9 @@ def invoke(settings: Settings, full_refresh: bool, on_event: OnEvent | None, man
     """Build every model and run every data test in this process; the warehouse stays open until `close`."""
     from dbt.cli.main import dbtRunner
 
-    from almanac.dbt_events import hear_no_debug
+    from almanac.dbt_shortcuts import take_shortcuts
 
-    hear_no_debug()
+    take_shortcuts()
     os.environ.update(environment(settings))
     arguments = [
         "build",

@@ -3,7 +3,12 @@
 Great Expectations takes seconds to import, so this module is imported only when something is judged.
 """
 
+# ruff: noqa: E402  (what is loaded later has to be said before Great Expectations is imported)
 from typing import Any
+
+from expectations.later import load_later
+
+load_later("altair", "scipy", "scipy.stats")
 
 import great_expectations as gx
 import pandas as pd

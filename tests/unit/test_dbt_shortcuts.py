@@ -1,0 +1,114 @@
+"""The shortcuts through dbt give what dbt gives, only with less work."""
+
+import datetime
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import dbt.clients.jinja
+import pytest
+from dbt.adapters.events.types import SQLQuery
+from dbt.events.types import LogModelResult
+from dbt_common.clients import agate_helper, jinja
+from dbt_common.events.base_types import BaseEvent, EventLevel, EventMsg
+from dbt_common.events.event_manager_client import get_event_manager
+
+from almanac import dbt_shortcuts
+from almanac.dbt_shortcuts import keep_templates, take_shortcuts
+
+PLACES = [
+    *((BaseEvent, name) for name in ("__init__", "__getattr__", "__setattr__")),
+    (jinja.NativeSandboxTemplate, "new_context"),
+    (agate_helper, "build_type_tester"),
+    (dbt.clients.jinja, "get_template"),
+]
+
+
+@pytest.fixture(autouse=True)
+def shortcuts(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Take them for one test."""
+    for place, name in PLACES:
+        monkeypatch.setattr(place, name, getattr(place, name))  # taken back afterwards
+    take_shortcuts()
+    keep_templates()
+    yield
+    dbt_shortcuts._templates.clear()
+
+
+@pytest.mark.parametrize(("place", "name"), PLACES)
+def test_dbt_still_has_what_is_replaced(place: Any, name: str) -> None:
+    assert hasattr(place, name)
+
+
+class TestEvents:
+    def test_an_event_that_nobody_reads_is_not_worded(self) -> None:
+        event = SQLQuery(conn_name="c", sql="select 1")
+        assert "pb_msg" not in vars(event)
+
+    def test_one_that_is_read_says_what_it_said(self) -> None:
+        event = SQLQuery(conn_name="c", sql="select 1")
+        assert "select 1" in event.message()
+        assert event.conn_name == "c"
+        assert event.sql == "select 1"
+
+    def test_one_can_be_changed_before_it_is_read(self) -> None:
+        event = SQLQuery(conn_name="c", sql="select 1")
+        event.sql = "select 2"
+        assert (event.conn_name, event.sql) == ("c", "select 2")
+
+    def test_an_unknown_field_is_still_an_error(self) -> None:
+        with pytest.raises(AttributeError):
+            _ = SQLQuery(conn_name="c", sql="select 1").nothing
+
+    def test_what_is_heard_is_heard_whole(self) -> None:
+        heard: list[EventMsg] = []
+        manager = get_event_manager()
+        manager.add_callback(heard.append)
+        try:
+            manager.fire_event(SQLQuery(conn_name="c", sql="select 1"))
+            said = LogModelResult(description="model a", status="OK", index=1, total=2, execution_time=0.5)
+            manager.fire_event(said, EventLevel.INFO)
+        finally:
+            manager.callbacks.remove(heard.append)
+        assert [e.info.name for e in heard] == ["LogModelResult"]
+        assert heard[0].data.description == "model a"  # type: ignore[attr-defined]
+
+
+class TestTables:
+    ROWS: tuple[dict[str, Any], ...] = (
+        {"n": 1, "text": "005", "nothing": None, "when": "2026-10-01", "share": Decimal("0.5"), "some": ["a"]},
+        {"n": None, "text": "null", "nothing": None, "when": "", "share": Decimal(2), "some": []},
+    )
+
+    def test_rows_of_a_query_have_the_same_values_and_types(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        quick = agate_helper.table_from_data_flat(self.ROWS, list(self.ROWS[0]))
+        monkeypatch.setattr(agate_helper, "build_type_tester", dbt_shortcuts._new_type_tester)
+        careful = agate_helper.table_from_data_flat(self.ROWS, list(self.ROWS[0]))
+        assert [tuple(r) for r in quick.rows] == [tuple(r) for r in careful.rows]
+        assert [type(t) for t in quick.column_types] == [type(t) for t in careful.column_types]
+        assert quick.rows[0]["text"] == "005"
+
+    def test_other_columns_have_another_tester(self) -> None:
+        as_text = agate_helper.table_from_rows([["2026-10-01"]], ["a"], text_only_columns={"a"})
+        as_date = agate_helper.table_from_rows([["2026-10-01"]], ["a"], text_only_columns=set())
+        assert (as_text.rows[0]["a"], as_date.rows[0]["a"]) == ("2026-10-01", datetime.date(2026, 10, 1))
+
+
+class TestTemplates:
+    def test_arguments_of_tests_see_what_is_around_them(self) -> None:
+        assert dbt.clients.jinja.get_rendered("{{ [a, 2] }}", {"a": 1}, native=True) == [1, 2]
+        assert dbt.clients.jinja.get_rendered("{{ [a, 2] }}", {"a": 3}, native=True) == [3, 2]
+
+    def test_a_text_is_compiled_once_and_rendered_with_what_is_around_it_each_time(self) -> None:
+        assert [dbt.clients.jinja.get_rendered("select {{ a }}", {"a": n}) for n in (1, 2)] == ["select 1", "select 2"]
+        assert len(dbt_shortcuts._templates) == 1
+
+    def test_native_and_plain_are_kept_apart(self) -> None:
+        rendered = [dbt.clients.jinja.get_rendered("{{ a }}", {"a": 7}, native=native) for native in (True, False)]
+        assert rendered == [7, "7"]
+
+    def test_a_mistake_is_told_as_dbt_tells_it(self) -> None:
+        from dbt_common.exceptions import CompilationError
+
+        with pytest.raises(CompilationError):
+            dbt.clients.jinja.get_rendered("{{ a", {})
