@@ -26,7 +26,7 @@ def parse(settings: Settings) -> Any:
     take_shortcuts()
     os.environ.update(parse_environment(settings))
     begin_with_newest_parse(settings, settings.dbt_target)
-    parsed = dbtRunner().invoke(["parse", *base_arguments(settings)])
+    parsed = dbtRunner().invoke(["parse", *base_arguments(settings), "--no-write-json"])
     if not parsed.success:
         raise AlmanacError(f"dbt cannot parse the project: {parsed.exception or 'see the log'}")
     share_parse(settings, settings.dbt_target)

@@ -187,18 +187,19 @@ def _declared(manifest: Any) -> list[Any]:
 
 
 def _node(declared: Any, outcome: Any) -> Node:
-    subject = declared.name
+    # Plain words: a node of dbt's own types would make whoever reads it load dbt.
+    subject, kind = declared.name, str(declared.resource_type.value)
     if declared.resource_type == "test":
         attached = getattr(declared, "attached_node", None) or next(iter(declared.depends_on.nodes), declared.name)
         subject = attached.split(".")[-1]
     severity = "warn" if str(getattr(declared.config, "severity", "error")).lower() == "warn" else "error"
     if outcome is None:
-        return Node(declared.unique_id, declared.name, declared.resource_type, subject, severity)
+        return Node(declared.unique_id, declared.name, kind, subject, severity)
     times = [t for t in outcome.timing if t.started_at and t.completed_at]
     return Node(
         unique_id=declared.unique_id,
         name=declared.name,
-        resource_type=declared.resource_type,
+        resource_type=kind,
         subject=subject,
         severity=severity,
         status=str(getattr(outcome.status, "value", outcome.status)),

@@ -6,12 +6,13 @@ from typing import Any
 import yaml
 
 from almanac.errors import AlmanacError
+from almanac.yaml_files import load
 
 
 def read(file: Path) -> dict[str, Any]:
     """The mapping that a YAML file holds; empty for an empty file."""
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+        content = load(file.read_text(encoding="utf-8")) or {}
     except yaml.YAMLError as e:
         raise AlmanacError(f"{file}: not valid YAML: {' '.join(str(e).split())}") from e
     if not isinstance(content, dict):

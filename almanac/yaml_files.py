@@ -20,6 +20,7 @@ MAX_BYTES = 1_000_000
 MAX_DEPTH = 50
 Step = str | int
 Place = tuple[int, int]  # line and column, both from 1
+_FastLoader: Any = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
 
 
 class ConfigError(AlmanacError):
@@ -59,6 +60,11 @@ class YamlFile:
         return f"{self.where(path)}: {'.'.join(map(str, path)) or 'the file'}: {message[0].lower()}{message[1:]}"
 
 
+def load(text: str) -> Any:
+    """What any YAML holds, as `yaml.safe_load` reads it but ten times as fast. Raises yaml.YAMLError."""
+    return yaml.load(text, Loader=_FastLoader)  # a safe loader
+
+
 def read_yaml(path: Path, name: str = "") -> YamlFile:
     """Read a YAML file; `name` is what errors call it.
 
@@ -88,7 +94,7 @@ def read_yaml(path: Path, name: str = "") -> YamlFile:
         raise ConfigError(_syntax(name, error)) from error
 
 
-class _Loader(yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader):  # type: ignore[misc]
+class _Loader(_FastLoader):  # type: ignore[misc]
     """YAML without its surprises."""
 
 

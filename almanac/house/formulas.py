@@ -4,9 +4,8 @@ import ast
 import re
 from pathlib import Path
 
-import yaml
-
 from almanac.house.findings import Finding, line_of, text_files
+from almanac.yaml_files import load
 
 KPI_ROOM = ("dbt_project/models/kpis/", "dbt_project/macros/kpis/")
 # The portal's total over a free range of dates: stored parts added up, and divided once.
@@ -44,7 +43,7 @@ def check_formulas(root: Path) -> list[Finding]:
 
 
 def _definitions(name: str, text: str) -> list[Finding]:
-    document = yaml.safe_load(text)
+    document = load(text)
     if not isinstance(document, dict):
         return []
     metrics = list(document.get("metrics") or [])

@@ -4,11 +4,10 @@ import re
 from collections.abc import Collection
 from pathlib import Path
 
-import yaml
-
 from almanac.errors import AlmanacError
 from almanac.event_lineage import source_events
 from almanac.house.findings import Finding
+from almanac.yaml_files import load
 
 MODELS = "dbt_project/models"
 _DEPENDS_ON = re.compile(r"--\s*depends_on:\s*\{\{\s*ref\(\s*['\"](\w+)['\"]\s*\)\s*\}\}")
@@ -59,7 +58,7 @@ def models_with_measures(root: Path) -> dict[str, str]:
     """The models that declare at least one measure (a simple metric), each with the YAML file that does."""
     models = {}
     for path in sorted((root / MODELS).rglob("*.yml")):
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = load(path.read_text(encoding="utf-8"))
         for model in (document or {}).get("models") or []:
             if any(metric.get("type") == "simple" for metric in model.get("metrics") or []):
                 models[model["name"]] = path.relative_to(root).as_posix()

@@ -5,9 +5,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from almanac.house.findings import Finding
+from almanac.yaml_files import load
 
 MODELS = "dbt_project/models"
 ENVELOPE_MODEL = "stg_events"
@@ -54,7 +53,7 @@ def _column(path: str, model: str, column: Mapping[str, Any], plan_types: Mappin
 
 def _models(root: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     for path in sorted((root / MODELS).rglob("*.yml")):
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = load(path.read_text(encoding="utf-8"))
         for model in (document or {}).get("models") or []:
             yield path.relative_to(root).as_posix(), model
 

@@ -66,13 +66,15 @@ class Referee:
 @pytest.fixture(scope="module")
 def referee(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Referee]:
     """Asks about the golden weeks of March and April, and about simulated ones before them."""
+    from dbt.contracts.graph.semantic_manifest import SemanticManifest
+
     settings = Settings.for_home(tmp_path_factory.mktemp("home"))
     land(settings, *LANDINGS)
     for tenant, users in (("rentals", 60), ("advisory", 30)):
         simulate(settings, tenant, users=users, days=40, last_day=date(2026, 3, 10))
     result = run_build(settings, runner=WarmDbt(data_tests=False))
     assert result.succeeded, (result.error, [(n.name, n.message) for n in result.failed])
-    parse(settings)  # writes the semantic manifest
+    SemanticManifest(parse(settings)).write_json_to_file(str(settings.dbt_target / "semantic_manifest.json"))
     with duckdb.connect(str(settings.warehouse), read_only=True) as connection:
         yield Referee(settings, connection)
 
