@@ -19,6 +19,7 @@ from tests.serving.stored import Stored
 
 pytestmark = [
     pytest.mark.browser,
+    pytest.mark.xdist_group("portal"),  # one browser, one published version
     pytest.mark.skipif(chromium() is None, reason="Chromium is not installed"),
 ]
 WEEK = "range=custom&from=2026-11-09&to=2026-11-15"
