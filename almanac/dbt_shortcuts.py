@@ -5,7 +5,7 @@ with less; a new dbt that has renamed it fails at once, in `tests/unit/test_dbt_
 """
 
 from collections.abc import Callable, Iterable
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 import dbt.clients.jinja
@@ -18,6 +18,7 @@ _worded: Callable[..., None] = BaseEvent.__init__
 _get: Callable[[BaseEvent, str], Any] = BaseEvent.__getattr__
 _set: Callable[[BaseEvent, str, Any], None] = BaseEvent.__setattr__
 _templates: dict[tuple[str, bool, bool], Any] = {}
+_new_empty_table: Callable[[], Any] = agate_helper.empty_table
 _new_type_tester: Callable[..., Any] = agate_helper.build_type_tester
 
 
@@ -27,6 +28,7 @@ def take_shortcuts() -> None:
     _word_debug_events_when_read()
     _render_arguments_of_tests_without_a_copy()
     agate_helper.build_type_tester = _type_tester
+    agate_helper.empty_table = _empty_table
 
 
 def keep_templates() -> None:
@@ -85,6 +87,12 @@ def _type_tester(text_columns: Iterable[str], string_null_values: Iterable[str] 
     """One tester for the same columns: each compiles every way to write a date."""
     nulls = None if string_null_values is None else tuple(string_null_values)
     return _kept_type_tester(frozenset(text_columns), nulls)
+
+
+@cache
+def _empty_table() -> Any:
+    """The table of a statement without an answer; agate's tables never change, so one is enough."""
+    return _new_empty_table()
 
 
 @lru_cache(maxsize=256)

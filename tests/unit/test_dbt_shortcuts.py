@@ -20,6 +20,7 @@ PLACES = [
     *((BaseEvent, name) for name in ("__init__", "__getattr__", "__setattr__")),
     (jinja.NativeSandboxTemplate, "new_context"),
     (agate_helper, "build_type_tester"),
+    (agate_helper, "empty_table"),
     (dbt.clients.jinja, "get_template"),
 ]
 
@@ -92,6 +93,12 @@ class TestTables:
         as_text = agate_helper.table_from_rows([["2026-10-01"]], ["a"], text_only_columns={"a"})
         as_date = agate_helper.table_from_rows([["2026-10-01"]], ["a"], text_only_columns=set())
         assert (as_text.rows[0]["a"], as_date.rows[0]["a"]) == ("2026-10-01", datetime.date(2026, 10, 1))
+
+
+    def test_a_statement_without_an_answer_has_a_table_without_rows_and_columns(self) -> None:
+        quick, careful = agate_helper.empty_table(), dbt_shortcuts._new_empty_table()
+        assert (len(quick.rows), len(quick.columns)) == (len(careful.rows), len(careful.columns)) == (0, 0)
+        assert agate_helper.empty_table() is quick
 
 
 class TestTemplates:
