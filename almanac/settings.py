@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Self
 
@@ -38,6 +39,13 @@ class Settings:
     )  # addresses and secrets of fetched sources, by variable
     collector_url: str = "http://127.0.0.1:8088"  # where people send events to; pages show it
     object_store: ObjectStore | None = None
+    # Whom a failure is told (alerts/channels.py), and after how long without a run the numbers are late.
+    slack_webhook: str | None = field(default=None, repr=False)
+    smtp_url: str | None = field(default=None, repr=False)
+    mail_from: str | None = None
+    mail_to: tuple[str, ...] = ()
+    portal_url: str = ""
+    late_after: timedelta = timedelta(hours=26)
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Self:
@@ -70,6 +78,12 @@ class Settings:
             sources=tuple((k, v) for k, v in env.items() if k.startswith("ALMANAC_SOURCE_") and v),
             collector_url=env.get("ALMANAC_COLLECTOR_URL") or "http://127.0.0.1:8088",
             object_store=_object_store(lake, env) if in_store else None,
+            slack_webhook=env.get("ALMANAC_SLACK_WEBHOOK_URL") or None,
+            smtp_url=env.get("ALMANAC_SMTP_URL") or None,
+            mail_from=env.get("ALMANAC_MAIL_FROM") or None,
+            mail_to=tuple(a.strip() for a in env.get("ALMANAC_MAIL_TO", "").split(",") if a.strip()),
+            portal_url=env.get("ALMANAC_PORTAL_URL") or "",
+            late_after=_hours("ALMANAC_LATE_AFTER_HOURS", env.get("ALMANAC_LATE_AFTER_HOURS") or "26"),
         )
         _one_of("ALMANAC_TARGET", settings.target, TARGETS)
         _one_of("ALMANAC_ENV", settings.environment, ENVIRONMENTS)
@@ -153,6 +167,16 @@ def _object_store(address: str, env: Mapping[str, str]) -> ObjectStore:
         path_style=env.get("ALMANAC_LAKE_PATH_STYLE"),
         timeout=env.get("ALMANAC_LAKE_TIMEOUT"),
     )
+
+
+def _hours(name: str, text: str) -> timedelta:
+    try:
+        hours = float(text)
+    except ValueError:
+        hours = 0.0
+    if not 0 < hours <= 24 * 366:
+        raise AlmanacError(f"{name} is {text!r}: give hours, for example 26")
+    return timedelta(hours=hours)
 
 
 def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:

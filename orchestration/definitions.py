@@ -9,6 +9,7 @@ from orchestration.assets.arrivals import build_arrivals
 from orchestration.assets.lake import landings, tracking_plan
 from orchestration.assets.models import build_models
 from orchestration.assets.published import version
+from orchestration.failure_notices import build_failure_notices
 from orchestration.jobs import JOBS
 from orchestration.manifest import load_manifest
 from orchestration.resources import Almanac, almanac_resource
@@ -32,7 +33,7 @@ def build_defs(
         assets=[tracking_plan, landings, models, arrivals, version],
         jobs=JOBS,
         schedules=build_schedules(is_production=is_production),
-        sensors=[lost_runs, build_new_landings(is_production)],
+        sensors=[lost_runs, build_new_landings(is_production), build_failure_notices(is_production)],
         resources={"almanac": almanac_resource(Almanac(settings, runner, on_event))},
     )
 

@@ -5,6 +5,20 @@ anything that can be computed from events (dbt_project). SQLite in `settings.hom
 """
 
 from almanac.state.database import StateDB, open_state
+from almanac.state.incidents import (
+    MOST_ATTEMPTS,
+    Incident,
+    Message,
+    Moment,
+    Problem,
+    Undelivered,
+    claim,
+    delivered,
+    incidents,
+    not_delivered,
+    track,
+    undelivered,
+)
 from almanac.state.keys import (
     KEY_MARK,
     WriteKey,
@@ -30,23 +44,35 @@ from almanac.state.suppressions import (
 
 __all__ = [
     "KEY_MARK",
+    "MOST_ATTEMPTS",
     "IdKind",
+    "Incident",
+    "Message",
+    "Moment",
+    "Problem",
     "StateDB",
     "SuppressedId",
     "SuppressedIds",
+    "Undelivered",
     "WriteKey",
     "active_keys",
+    "claim",
     "create_key",
+    "delivered",
     "find_key",
     "hash_id",
     "hash_key",
+    "incidents",
     "limit_key",
     "list_keys",
     "list_suppressed",
+    "not_delivered",
     "open_state",
     "revoke_key",
     "suppress",
     "suppressed_ids",
     "suppression_version",
+    "track",
+    "undelivered",
     "unsuppress",
 ]

@@ -77,3 +77,33 @@ class SecretRow(Base):
     name: Mapped[str] = mapped_column(String(63), primary_key=True)
     value: Mapped[str] = mapped_column(String(64))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime())
+
+
+class IncidentRow(Base):
+    """Something that went wrong, from when it was noticed until it was over."""
+
+    __tablename__ = "incidents"
+    __table_args__ = (Index(None, "subject", "closed_at"),)
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    subject: Mapped[str] = mapped_column(String(300))
+    title: Mapped[str] = mapped_column(String(300))
+    cause: Mapped[str] = mapped_column(String(2000))
+    readers_see: Mapped[str] = mapped_column(String(300))
+    runbook: Mapped[str] = mapped_column(String(100))
+    opened_at: Mapped[datetime] = mapped_column(UtcDateTime())
+    closed_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+
+
+class NoticeRow(Base):
+    """The message of an incident's opening or closing to one channel. Not sent while `sent_at` is empty."""
+
+    __tablename__ = "notices"
+
+    incident_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    moment: Mapped[str] = mapped_column(String(8), primary_key=True)
+    channel: Mapped[str] = mapped_column(String(16), primary_key=True)
+    attempts: Mapped[int]
+    next_at: Mapped[datetime] = mapped_column(UtcDateTime())
+    sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    error: Mapped[str] = mapped_column(String(500))

@@ -94,7 +94,6 @@ class TestTables:
         as_date = agate_helper.table_from_rows([["2026-10-01"]], ["a"], text_only_columns=set())
         assert (as_text.rows[0]["a"], as_date.rows[0]["a"]) == ("2026-10-01", datetime.date(2026, 10, 1))
 
-
     def test_a_statement_without_an_answer_has_a_table_without_rows_and_columns(self) -> None:
         quick, careful = agate_helper.empty_table(), dbt_shortcuts._new_empty_table()
         assert (len(quick.rows), len(quick.columns)) == (len(careful.rows), len(careful.columns)) == (0, 0)

@@ -1,0 +1,73 @@
+"""What is wrong with an installation now, read from what readers see and from how the last attempt to publish ended."""
+
+from datetime import UTC, datetime, timedelta
+
+import duckdb
+
+from almanac.settings import Settings
+from almanac.state import Problem
+from almanac.versions import Status, Version, current, hold, read_status
+
+PIPELINE_FAILURE, LATE_DATA = "pipeline-failure.md", "late-data.md"
+PUBLICATION = "publication"  # the subject of whatever keeps numbers from being published
+_SHOWN_CHECKS = 10
+
+
+def problems_now(settings: Settings, now: datetime) -> list[Problem]:
+    """Failed and late publications, and warnings of the version that readers see. `now` is aware."""
+    status = read_status(settings)
+    version = current(settings)
+    seen = readers_see(version)
+    found = [p for p in (_failed(status, seen), _late(status, settings.late_after, now, seen)) if p]
+    return [*found[:1], *(_warnings(version, seen) if version else [])]
+
+
+def readers_see(version: Version | None) -> str:
+    """What readers see meanwhile, in words: the last good version, and up to when its data goes (UTC)."""
+    if version is None:
+        return "no numbers: nothing has been published yet"
+    with hold(version), duckdb.connect(str(version.path), read_only=True) as con:
+        row = con.execute("select data_as_of, published_at from publication").fetchone()
+    assert row is not None
+    data_as_of, published_at = row
+    return (
+        f"version {version.id}, with data up to {data_as_of:%Y-%m-%d %H:%M} UTC, "
+        f"published {published_at:%Y-%m-%d %H:%M} UTC"
+    )
+
+
+def _failed(status: Status, seen: str) -> Problem | None:
+    if status.attempted_at is None or status.succeeded:
+        return None
+    shown = ", ".join(status.failed_checks[:_SHOWN_CHECKS])
+    more = len(status.failed_checks) - _SHOWN_CHECKS
+    cause = status.reason + (f": {shown}" if shown else "") + (f" and {more} more" if more > 0 else "")
+    return Problem(PUBLICATION, "Numbers are not published", cause, seen, PIPELINE_FAILURE)
+
+
+def _late(status: Status, late_after: timedelta, now: datetime, seen: str) -> Problem | None:
+    if status.attempted_at is None:  # a new installation: nobody waits for anything
+        return None
+    last = status.attempted_at if status.attempted_at.tzinfo else status.attempted_at.replace(tzinfo=UTC)
+    if now - last <= late_after:
+        return None
+    hours = late_after / timedelta(hours=1)
+    cause = f"nothing was judged or published since {last:%Y-%m-%d %H:%M} UTC; expected is a run every {hours:g} hours"
+    return Problem(PUBLICATION, "Numbers are late", cause, seen, LATE_DATA)
+
+
+def _warnings(version: Version, seen: str) -> list[Problem]:
+    with hold(version), duckdb.connect(str(version.path), read_only=True) as con:
+        rows = con.execute(
+            "select name, subject, kind, message from check_results where not passed and severity = 'warn' order by all"
+        ).fetchall()
+    return [
+        Problem(
+            subject=f"check {name} of {subject}",
+            title=f"A check warns: {name} of {subject}",
+            cause=message or "it did not pass",
+            readers_see=seen,
+            runbook=LATE_DATA if kind == "expectation" else PIPELINE_FAILURE,
+        )
+        for name, subject, kind, message in rows
+    ]

@@ -1,0 +1,72 @@
+"""What counts as wrong, from what readers see and from how the last attempt ended."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from alerts.problems import problems_now
+from almanac.settings import Settings
+from tests.serving.published import note, publish
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+AT = NOW.replace(tzinfo=None)  # of the last attempt
+WARNING = "check relationships_fact_bookings_listing_id of fact_bookings"
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    settings = Settings.for_home(tmp_path)
+    publish(settings)
+    return settings
+
+
+def subjects(settings: Settings, now: datetime = NOW) -> list[str]:
+    return [problem.subject for problem in problems_now(settings, now)]
+
+
+def test_a_new_installation_has_none(tmp_path: Path) -> None:
+    assert problems_now(Settings.for_home(tmp_path), NOW) == []
+
+
+def test_a_check_that_warns_is_one_although_it_blocks_nothing(settings: Settings) -> None:
+    [problem] = problems_now(settings, NOW)
+    assert problem.subject == WARNING
+    assert problem.cause == "2 bookings name a listing that never was viewed"
+    assert "data up to 2026-11-21 09:12 UTC" in problem.readers_see
+
+
+def test_an_attempt_that_failed_names_its_checks_and_what_readers_see(settings: Settings) -> None:
+    note(settings, succeeded=False, attempted_at=AT, failed=tuple(f"check_{n:02}" for n in range(12)))
+    problem = problems_now(settings, NOW)[0]
+    assert problem.subject == "publication"
+    assert "check_00, check_01" in problem.cause
+    assert problem.cause.endswith("and 2 more")
+    assert "version 20261121T091500-a1b2c3" in problem.readers_see
+
+
+def test_one_that_fails_before_anything_was_published_says_that_there_are_no_numbers(tmp_path: Path) -> None:
+    settings = Settings.for_home(tmp_path)
+    settings.versions.mkdir(parents=True)
+    note(settings, succeeded=False, attempted_at=AT, failed=("a",))
+    assert "no numbers" in problems_now(settings, NOW)[0].readers_see
+
+
+@pytest.mark.parametrize(("hours", "late"), [(25, False), (27, True)])
+def test_numbers_are_late_when_no_run_ended_well_for_a_day_and_two_hours(
+    settings: Settings, hours: int, late: bool
+) -> None:
+    note(settings, succeeded=True, attempted_at=AT)
+    assert ("publication" in subjects(settings, NOW + timedelta(hours=hours))) is late
+
+
+def test_how_long_is_a_setting(settings: Settings) -> None:
+    note(settings, succeeded=True, attempted_at=AT)
+    hourly = replace(settings, late_after=timedelta(hours=2))
+    assert "publication" in subjects(hourly, NOW + timedelta(hours=3))
+
+
+def test_failed_and_late_are_one(settings: Settings) -> None:
+    note(settings, succeeded=False, attempted_at=AT, failed=("a",))
+    assert subjects(settings, NOW + timedelta(days=9)) == ["publication", WARNING]
