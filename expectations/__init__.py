@@ -5,6 +5,6 @@ statements about the rows of a build, which are dbt tests and live in `dbt_proje
 is the tracking plan's.
 """
 
-from expectations.judge import CHECKS, run
+from expectations.judge import CHECKS, load_ahead, run
 
-__all__ = ["CHECKS", "run"]
+__all__ = ["CHECKS", "load_ahead", "run"]

@@ -1,7 +1,10 @@
 """Judging what arrived from every source that a tenant expects daily, and saying in words what is wrong."""
 
+import importlib
 import math
+import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import date
 from typing import Any
 
@@ -51,6 +54,17 @@ def expected_sources(plan: Plan) -> list[Source]:
         for name, source in tenant.sources.items()
         if source.expected == "daily"
     )
+
+
+def load_ahead() -> None:
+    """Load Great Expectations beside other work: it takes seconds, and a build waits for another process anyway."""
+
+    def load() -> None:
+        with suppress(Exception):  # whoever needs it next meets the error
+            importlib.import_module("expectations.suite")
+
+    # No daemon: a process that ends in the middle of an import can crash.
+    threading.Thread(target=load, name="load expectations").start()
 
 
 def _results(periods: dict[Source, Period | None]) -> list[CheckResult]:
