@@ -10,7 +10,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Literal
@@ -21,7 +21,6 @@ Verdict = Literal["ok", "warn", "fail"]
 
 PYTHONS = ((3, 11), (3, 13))
 DISK_FAIL_GIB, DISK_WARN_GIB = 1, 5
-STALE = timedelta(hours=26)  # a daily publication, and two hours of grace
 
 
 @dataclass(frozen=True)
@@ -107,7 +106,7 @@ def versions(settings: Settings) -> Iterator[Line]:
             f"{version.id}; the last attempt failed: {failed}",
             "mend the cause, then almanac build",
         )
-    elif status.published_at and (age := datetime.now(UTC) - _aware(status.published_at)) > STALE:
+    elif status.published_at and (age := datetime.now(UTC) - _aware(status.published_at)) > settings.late_after:
         yield Line("warn", "published", f"{version.id}, {age.days} d {age.seconds // 3600} h old", "almanac build")
     else:
         yield Line("ok", "published", f"{version.id} is current")

@@ -1,0 +1,149 @@
+"""The state of an installation for who watches over it: its parts, and what failed lately."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+from sqlalchemy import make_url
+
+from almanac import doctor
+from almanac.settings import Settings
+from almanac.state import Incident, incidents, open_state, undelivered
+from almanac.versions import read_status
+
+Condition = Literal["ok", "warn", "fail"]
+_MOST = 200  # newest incidents that are looked at
+_WORST: tuple[Condition, ...] = ("fail", "warn", "ok")
+_PARTS = {"published": doctor.versions, "disk": doctor.disk, "state": doctor.state, "locks": doctor.locks}
+
+
+class Part(BaseModel):
+    """One part of the installation. `since` is when it came into its state, where that is known."""
+
+    model_config = ConfigDict(frozen=True)
+
+    part: str
+    state: Condition
+    seen: str
+    todo: str
+    since: datetime | None
+
+
+class Health(BaseModel):
+    """All parts, and the worst of their states."""
+
+    state: Condition
+    checked_at: datetime
+    parts: list[Part]
+
+
+class Failure(BaseModel):
+    """Incidents with the same cause, the newest of them open or over."""
+
+    subject: str
+    title: str
+    cause: str
+    runbook: str
+    times: int
+    first_at: datetime
+    last_at: datetime
+    is_open: bool
+
+
+def health(settings: Settings, now: datetime) -> Health:
+    """Look at every part; nothing is changed. `now` is aware."""
+    known = recent_incidents(settings)
+    parts = [
+        Part(part=name, state=line.verdict, seen=line.seen, todo=line.todo, since=_since(settings, name, line.verdict))
+        for name, examine in _PARTS.items()
+        for line in examine(settings)
+    ]
+    parts.append(_incidents([i for i in known if i.closed_at is None]))
+    parts += _channels(settings)
+    worst = next(state for state in _WORST if state == "ok" or any(p.state == state for p in parts))
+    return Health(state=worst, checked_at=now, parts=parts)
+
+
+def failures(settings: Settings, now: datetime, days: int) -> list[Failure]:
+    """What failed in the last `days` days, grouped by cause, newest first."""
+    groups: dict[tuple[str, str], list[Incident]] = {}
+    for incident in recent_incidents(settings):
+        if incident.closed_at is None or incident.closed_at >= now - timedelta(days=days):
+            groups.setdefault((incident.problem.subject, incident.problem.cause), []).append(incident)
+    found = [_failure(group) for group in groups.values()]
+    return sorted(found, key=lambda failure: (not failure.is_open, -failure.last_at.timestamp()))
+
+
+def recent_incidents(settings: Settings) -> list[Incident]:
+    """The newest incidents; none where there is no application state yet (looking makes none)."""
+    if not _has_state(settings):
+        return []
+    state = open_state(settings)
+    try:
+        return incidents(state, _MOST)
+    finally:
+        state.close()
+
+
+def _has_state(settings: Settings) -> bool:
+    url = make_url(settings.state_url)
+    return url.get_backend_name() != "sqlite" or Path(url.database or "").is_file()
+
+
+def _since(settings: Settings, part: str, verdict: Condition) -> datetime | None:
+    """When readers' numbers were published, or when publishing failed; for other parts nobody knows."""
+    if part != "published":
+        return None
+    status = read_status(settings)
+    moment = status.published_at if verdict == "ok" or status.succeeded else status.attempted_at
+    return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _incidents(open_ones: list[Incident]) -> Part:
+    if not open_ones:
+        return Part(part="incidents", state="ok", seen="none is open", todo="", since=None)
+    oldest = min(open_ones, key=lambda incident: incident.opened_at)
+    names = ", ".join(sorted({incident.problem.title for incident in open_ones})[:3])
+    return Part(
+        part="incidents",
+        state="warn",
+        seen=f"{len(open_ones)} open: {names}",
+        todo=f"docs/runbooks/{oldest.problem.runbook}",
+        since=oldest.opened_at,
+    )
+
+
+def _channels(settings: Settings) -> Iterable[Part]:
+    """Channels on which a message was not delivered; they say nothing themselves."""
+    if not _has_state(settings):
+        return
+    state = open_state(settings)
+    try:
+        missing = undelivered(state)
+    finally:
+        state.close()
+    for channel in sorted({one.message.channel for one in missing}):
+        newest = max((o for o in missing if o.message.channel == channel), key=lambda o: o.message.incident.opened_at)
+        yield Part(
+            part=f"channel {channel}",
+            state="warn",
+            seen=newest.error,
+            todo="almanac alerts test",
+            since=newest.message.incident.opened_at,
+        )
+
+
+def _failure(group: list[Incident]) -> Failure:
+    newest = max(group, key=lambda incident: incident.opened_at)
+    return Failure(
+        subject=newest.problem.subject,
+        title=newest.problem.title,
+        cause=newest.problem.cause,
+        runbook=f"docs/runbooks/{newest.problem.runbook}",
+        times=len(group),
+        first_at=min(incident.opened_at for incident in group),
+        last_at=newest.opened_at,
+        is_open=newest.closed_at is None,
+    )
