@@ -1,6 +1,5 @@
 """The sensor that tells people of failed and late runs and failed checks, once per incident."""
 
-from collections.abc import Iterable
 from datetime import UTC, datetime
 
 import dagster as dg
@@ -10,13 +9,11 @@ from alerts.notify import look
 from alerts.problems import PIPELINE_FAILURE, PUBLICATION, problems_now, readers_see
 from almanac.state import Problem, open_state
 from almanac.versions import current, read_status
-from orchestration.jobs import JOBS
+from orchestration.ended_runs import BUILDS, ended_at, ended_runs
 from orchestration.resources import Almanac
 from orchestration.upkeep import lake_upkeep
 
-BUILDS = [job.name for job in JOBS if job.name != lake_upkeep.name]
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
-ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
 
 
 def build_failure_notices(is_production: bool) -> dg.SensorDefinition:
@@ -53,27 +50,18 @@ def failed_runs(instance: dg.DagsterInstance, seen: str, builds_after: datetime 
     A build that fails says so to readers itself, and so does one that goes well. What can say nothing are runs that
     were killed, lost or out of time: looked at are builds that ended after `builds_after` (None: none of them).
     """
-    found = []
-    if builds_after and (record := _newest(instance, BUILDS)) and _ended(record) > builds_after:
-        found.append((record, PUBLICATION, "Numbers are not published"))
-    if record := _newest(instance, [lake_upkeep.name]):
-        found.append((record, f"job {lake_upkeep.name}", f"The job {lake_upkeep.name} failed"))
+    found = [
+        (record, f"job {lake_upkeep.name}", f"The job {lake_upkeep.name} failed")
+        for record in ended_runs(instance, [lake_upkeep.name])
+    ]
+    if builds_after is not None:
+        untold = [record for record in ended_runs(instance, BUILDS) if ended_at(record) > builds_after]
+        found += [(record, PUBLICATION, "Numbers are not published") for record in untold]
     return [
         Problem(subject, title, _cause(instance, record.dagster_run), seen, PIPELINE_FAILURE)
         for record, subject, title in found
         if record.dagster_run.status is dg.DagsterRunStatus.FAILURE
     ]
-
-
-def _newest(instance: dg.DagsterInstance, jobs: Iterable[str]) -> dg.RunRecord | None:
-    """The run of these jobs that ended last."""
-    filters = [dg.RunsFilter(job_name=job, statuses=ENDED) for job in jobs]
-    records = [record for one in filters for record in instance.get_run_records(one, limit=1)]
-    return max(records, key=_ended, default=None)
-
-
-def _ended(record: dg.RunRecord) -> datetime:
-    return datetime.fromtimestamp(record.end_time, UTC) if record.end_time else record.update_timestamp
 
 
 def _cause(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str:
