@@ -2,11 +2,14 @@
 
 import sys
 from datetime import UTC, datetime
+from textwrap import shorten
 
 import click
 
 from almanac.errors import AlmanacError
 from almanac.settings import Settings
+
+SHOWN_CAUSE = 110  # characters
 
 
 @click.group()
@@ -57,7 +60,7 @@ def list_incidents(limit: int) -> None:
             f"{one.opened_at:%Y-%m-%d %H:%M}",
             f"{one.closed_at:%Y-%m-%d %H:%M}" if one.closed_at else "open",
             one.problem.title,
-            one.problem.cause,
+            shorten(one.problem.cause, SHOWN_CAUSE, placeholder=" ..."),
         )
         for one in known
     ]

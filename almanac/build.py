@@ -5,8 +5,8 @@ CLI, Dagster and tests call `run_build`. A failure clears nothing: the next run'
 
 import json
 import uuid
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 
 import expectations
@@ -18,6 +18,7 @@ from almanac.errors import AlmanacError
 from almanac.fingerprints import code_hash, definitions_hash
 from almanac.load_log import Landing, LoadLog, TenantRow, fingerprint
 from almanac.locks import exclusive
+from almanac.publish import record_failure
 from almanac.settings import Settings
 from ingestion.lake import Lake
 from ingestion.lake_manifest import KINDS, Entry, Kind
@@ -73,14 +74,25 @@ def run_build(
     a failed model or test is not an exception but a result.
     """
     with build_lock(settings, wait_seconds):
-        lake = Lake.open(settings)
-        work = _prepare(settings, lake, full_refresh, again)
+        with _told(settings):
+            work = _prepare(settings, Lake.open(settings), full_refresh, again)
         if work is None:
             return BuildResult(run_id="", built=False, full_refresh=False, pending=0)
         if runner is None and settings.target == "duckdb":
             expectations.load_ahead()  # what judges the arrivals next
         run = (runner or SpawnedDbt()).build(settings, full_refresh=work.full_refresh, on_event=on_event)
         return _finish(settings, work, run)
+
+
+@contextmanager
+def _told(settings: Settings) -> Iterator[None]:
+    """What keeps a build from beginning is told to readers, as a failed build is by its caller."""
+    try:
+        yield
+    except AlmanacError as error:
+        if settings.target == "duckdb":
+            record_failure(settings, f"the build did not begin: {error}", [])
+        raise
 
 
 def build_lock(settings: Settings, wait_seconds: float = WAIT_SECONDS) -> AbstractContextManager[None]:

@@ -15,6 +15,7 @@ from orchestration.failure_notices import build_failure_notices
 from orchestration.jobs import daily, increment
 from orchestration.resources import Almanac
 from orchestration.upkeep import lake_upkeep
+from tests.dagster_runs import ended
 from tests.serving.published import note, publish
 
 WARNING = "check relationships_fact_bookings_listing_id of fact_bookings"  # of the version of the tests
@@ -42,15 +43,6 @@ def look(settings: Settings, instance: dg.DagsterInstance) -> Callable[[], str]:
         return str(sensor(context).skip_message)
 
     return once
-
-
-def ended(instance: dg.DagsterInstance, job: str, *, failed: bool, said: str = "the process is gone") -> None:
-    run = instance.add_run(dg.DagsterRun(job, status=dg.DagsterRunStatus.STARTED))
-    if failed:
-        instance.report_run_failed(run, said)
-    else:
-        event = dg.DagsterEvent(event_type_value="PIPELINE_SUCCESS", job_name=job)
-        instance.report_dagster_event(event, run.run_id)
 
 
 def known(settings: Settings) -> dict[str, tuple[str, bool]]:

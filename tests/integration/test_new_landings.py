@@ -12,6 +12,7 @@ import orchestration.sensors as sensors
 from almanac.settings import Settings
 from orchestration.jobs import daily, increment
 from orchestration.resources import Almanac
+from tests.dagster_runs import ended
 from tests.small_lake import FIRST_DAY, land_day
 
 MINUTE = timedelta(minutes=1)
@@ -49,15 +50,6 @@ def asked(settings: Settings, instance: dg.DagsterInstance, monkeypatch: pytest.
         return isinstance(found, dg.RunRequest)
 
     return look
-
-
-def ended(instance: dg.DagsterInstance, job: str, *, failed: bool) -> None:
-    run = instance.add_run(dg.DagsterRun(job, status=dg.DagsterRunStatus.STARTED))
-    if failed:
-        instance.report_run_failed(run, "the disk was full")
-    else:
-        event = dg.DagsterEvent(event_type_value="PIPELINE_SUCCESS", job_name=job)
-        instance.report_dagster_event(event, run.run_id)
 
 
 def test_what_has_landed_is_built_once(settings: Settings, asked: Callable[..., bool]) -> None:

@@ -3,9 +3,13 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 from almanac.build import BuildResult, run_build
 from almanac.dbt_worker import DbtRun, Node
+from almanac.errors import AlmanacError
 from almanac.settings import Settings
+from almanac.versions import read_status
 from ingestion.lake import Lake
 from ingestion.lake_tables import Table, TableRow, land_rows
 from tests.small_lake import FIRST_DAY, land_day
@@ -44,3 +48,15 @@ def test_rows_of_a_foreign_table_are_work_without_any_event(tmp_path: Path) -> N
     land_rows(Lake.open(settings), orders, [TableRow("[1]", "01", '{"n": 1}')], at)
     assert build(settings).built
     assert not build(settings).built
+
+
+def test_what_keeps_a_build_from_beginning_is_told_to_readers(tmp_path: Path) -> None:
+    settings = Settings.for_home(tmp_path)
+    land_day(settings, FIRST_DAY)
+    [file] = [entry.path for entry in Lake.open(settings).entries("events")]
+    (settings.lake / file).unlink()
+    with pytest.raises(AlmanacError, match="the lake is damaged"):
+        build(settings)
+    status = read_status(settings)
+    assert not status.succeeded
+    assert "the lake is damaged" in status.reason
