@@ -9,6 +9,7 @@ from functools import cache, lru_cache
 from typing import Any
 
 import dbt.clients.jinja
+from dbt.contracts.graph.nodes import ParsedNode
 from dbt_common.clients import agate_helper, jinja
 from dbt_common.events.base_types import BaseEvent, DebugLevel, EventLevel
 from dbt_common.events.event_manager import EventManager
@@ -31,9 +32,10 @@ def take_shortcuts() -> None:
     agate_helper.empty_table = _empty_table
 
 
-def keep_templates() -> None:
-    """Compile the same text once, in a process that builds more than once."""
+def build_often() -> None:
+    """For a process that builds more than once (tests): compile a text once, and leave no rendered SQL behind."""
     dbt.clients.jinja.get_template = _template  # type: ignore[attr-defined]
+    ParsedNode.write_node = lambda *_: None  # type: ignore[method-assign]
 
 
 class HeardEvents(EventManager):

@@ -128,9 +128,9 @@ class WarmDbt:
 
     def build(self, settings: Settings, *, full_refresh: bool, on_event: OnEvent | None = None) -> DbtRun:
         """Build in this process and close the warehouse afterwards."""
-        from almanac.dbt_shortcuts import keep_templates
+        from almanac.dbt_shortcuts import build_often
 
-        keep_templates()
+        build_often()
         nodes = self.manifest(settings).nodes
         left_out = {} if self.data_tests else {name: n for name, n in nodes.items() if n.resource_type == "test"}
         for name in left_out:

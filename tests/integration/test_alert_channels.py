@@ -1,10 +1,7 @@
 """Messages over the wire: a real mail server, and a server that answers as Slack does."""
 
 import json
-import os
 import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +13,7 @@ from typing import Any
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword, Session
+from click.testing import CliRunner
 
 import alerts.mail
 import alerts.slack
@@ -23,7 +21,8 @@ from alerts.delivery import DeliveryError
 from alerts.mail import Mail
 from alerts.notices import Notice
 from alerts.slack import Slack
-from almanac.settings import ROOT, Settings
+from almanac.cli import cli
+from almanac.settings import Settings
 from tests.serving.published import note, publish
 
 NOTICE = Notice("Numbers are not published", (("Cause", "2 failed checks"),))
@@ -228,13 +227,6 @@ class TestTheCommand:
 
 def almanac(home: Path, environment: dict[str, str], *arguments: str, code: int = 0) -> str:
     """What the command prints."""
-    done = subprocess.run(
-        [sys.executable, "-m", "almanac", *arguments],
-        cwd=ROOT,
-        env={**os.environ, "ALMANAC_HOME": str(home), **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == code, done.stdout + done.stderr
-    return done.stdout + done.stderr
+    done = CliRunner().invoke(cli, arguments, env={"ALMANAC_HOME": str(home), **environment})
+    assert done.exit_code == code, done.output
+    return done.output

@@ -4,7 +4,9 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
@@ -56,17 +58,26 @@ def publish(settings: Settings, name: str = "20261121T091500-a1b2c3", as_of: dat
     """Write a version of that name, make it the current one, and note the success."""
     settings.versions.mkdir(parents=True, exist_ok=True)
     path = settings.versions / f"{name}.duckdb"
-    with duckdb.connect(str(path)) as con:
-        con.execute(SCHEMA)
-        for table, rows in _tables(name, as_of).items():
-            # Through Arrow: inserting row by row takes seconds.
-            columns = [pa.array(column) for column in zip(*rows, strict=True)]
-            con.register("made_up", pa.table(columns, names=[f"c{n}" for n in range(len(columns))]))
-            con.execute(f"insert into {table} select * from made_up")
-            con.unregister("made_up")
+    path.write_bytes(_file(name, as_of))
     (settings.versions / "CURRENT").write_text(name + "\n", encoding="utf-8")
     note(settings, succeeded=True, attempted_at=PUBLISHED_AT)
     return Version(name, path)
+
+
+@cache
+def _file(name: str, as_of: datetime) -> bytes:
+    """The version's file; made once, because it takes seconds."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "version.duckdb"
+        with duckdb.connect(str(path)) as con:
+            con.execute(SCHEMA)
+            for table, rows in _tables(name, as_of).items():
+                # Through Arrow: inserting row by row takes seconds.
+                columns = [pa.array(column) for column in zip(*rows, strict=True)]
+                con.register("made_up", pa.table(columns, names=[f"c{n}" for n in range(len(columns))]))
+                con.execute(f"insert into {table} select * from made_up")
+                con.unregister("made_up")
+        return path.read_bytes()
 
 
 def note(

@@ -8,13 +8,14 @@ from typing import Any
 import dbt.clients.jinja
 import pytest
 from dbt.adapters.events.types import SQLQuery
+from dbt.contracts.graph.nodes import ParsedNode
 from dbt.events.types import LogModelResult
 from dbt_common.clients import agate_helper, jinja
 from dbt_common.events.base_types import BaseEvent, EventLevel, EventMsg
 from dbt_common.events.event_manager_client import get_event_manager
 
 from almanac import dbt_shortcuts
-from almanac.dbt_shortcuts import keep_templates, take_shortcuts
+from almanac.dbt_shortcuts import build_often, take_shortcuts
 
 PLACES = [
     *((BaseEvent, name) for name in ("__init__", "__getattr__", "__setattr__")),
@@ -22,6 +23,7 @@ PLACES = [
     (agate_helper, "build_type_tester"),
     (agate_helper, "empty_table"),
     (dbt.clients.jinja, "get_template"),
+    (ParsedNode, "write_node"),
 ]
 
 
@@ -31,7 +33,7 @@ def shortcuts(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for place, name in PLACES:
         monkeypatch.setattr(place, name, getattr(place, name))  # taken back afterwards
     take_shortcuts()
-    keep_templates()
+    build_often()
     yield
     dbt_shortcuts._templates.clear()
 

@@ -107,7 +107,7 @@ class TestChannelsThatFail:
         ear.refuses = True
         tries = [
             minute
-            for minute in range(60 * 12)
+            for minute in range(60 * 5)
             if seen(state, ear, timedelta(minutes=minute), problem()).errors
         ]  # fmt: skip
         pauses = [later - earlier for earlier, later in pairwise(tries)]
@@ -164,7 +164,7 @@ class TestChannelsThatFail:
         strategies.tuples(strategies.sets(strategies.sampled_from("abc")), strategies.booleans()), max_size=12
     )
 )
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_happens_nothing_is_told_twice(state: StateDB, steps: list[tuple[set[str], bool]]) -> None:
     """Random sequences of what is wrong, with a channel that refuses now and then."""
     with state.write() as session:
