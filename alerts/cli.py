@@ -26,13 +26,20 @@ def look_now() -> None:
     """Look at what is wrong now, and send what is due; exit 1 if a channel did not take a message."""
     from alerts.channels import channels
     from alerts.notify import look
-    from alerts.problems import problems_now
+    from alerts.problems import is_over, problems_now
     from almanac.state import open_state
 
     settings, now = Settings.from_env(), datetime.now(UTC)
     state = open_state(settings)
     try:
-        looked = look(state, problems_now(settings, now), channels(settings), now, settings.portal_url)
+        looked = look(
+            state,
+            problems_now(settings, now),
+            channels(settings),
+            now,
+            settings.portal_url,
+            lambda incident: is_over(settings, incident),
+        )
     finally:
         state.close()
     click.echo(looked.words())

@@ -1,6 +1,6 @@
 """One look: problems become incidents, incidents become messages, and what is due is sent."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -26,14 +26,19 @@ class Looked:
 
 
 def look(
-    state: StateDB, problems: Iterable[Problem], channels: Mapping[str, Channel], now: datetime, portal_url: str = ""
+    state: StateDB,
+    problems: Iterable[Problem],
+    channels: Mapping[str, Channel],
+    now: datetime,
+    portal_url: str = "",
+    is_over: Callable[[Incident], bool] = lambda incident: True,
 ) -> Looked:
     """Bring the books up to the problems that there are now, and send what is due.
 
     A channel that fails never fails the look: the message stays due, is tried again after growing pauses, and is given
     up after the last (`almanac alerts list` shows it).
     """
-    opened, closed = track(state, problems, list(channels), now)
+    opened, closed = track(state, problems, list(channels), now, is_over)
     sent, errors = 0, []
     while message := claim(state, list(channels), now):
         try:

@@ -5,11 +5,12 @@ from datetime import UTC, datetime, timedelta
 import duckdb
 
 from almanac.settings import Settings
-from almanac.state import Problem
+from almanac.state import Incident, Problem
 from almanac.versions import Status, Version, current, hold, read_status
 
 PIPELINE_FAILURE, LATE_DATA = "pipeline-failure.md", "late-data.md"
 PUBLICATION = "publication"  # the subject of whatever keeps numbers from being published
+CHECK = "check "  # what the subject of a check that warns begins with
 _SHOWN_CHECKS = 10
 
 
@@ -20,6 +21,17 @@ def problems_now(settings: Settings, now: datetime) -> list[Problem]:
     seen = readers_see(version)
     found = [p for p in (_failed(status, seen), _late(status, settings.late_after, now, seen)) if p]
     return [*found[:1], *(_warnings(version, seen) if version else [])]
+
+
+def is_over(settings: Settings, incident: Incident) -> bool:
+    """Whether an incident without a problem is over, for who sees what readers are told but no runs of Dagster.
+
+    What keeps numbers from being published is over with an attempt that went well after it was noticed.
+    """
+    if incident.problem.subject == PUBLICATION:
+        status = read_status(settings)
+        return status.succeeded and status.attempted_at is not None and status.attempted_at >= incident.opened_at
+    return incident.problem.subject.startswith(CHECK)
 
 
 def readers_see(version: Version | None) -> str:
@@ -63,7 +75,7 @@ def _warnings(version: Version, seen: str) -> list[Problem]:
         ).fetchall()
     return [
         Problem(
-            subject=f"check {name} of {subject}",
+            subject=f"{CHECK}{name} of {subject}",
             title=f"A check warns: {name} of {subject}",
             cause=message or "it did not pass",
             readers_see=seen,

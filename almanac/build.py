@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 
-import expectations
 from almanac import raw_tables
 from almanac.checks import CheckResult
 from almanac.dbt_worker import DbtRun, Node, OnEvent, Runner, SpawnedDbt
@@ -78,8 +77,6 @@ def run_build(
             work = _prepare(settings, Lake.open(settings), full_refresh, again)
         if work is None:
             return BuildResult(run_id="", built=False, full_refresh=False, pending=0)
-        if runner is None and settings.target == "duckdb":
-            expectations.load_ahead()  # what judges the arrivals next
         run = (runner or SpawnedDbt()).build(settings, full_refresh=work.full_refresh, on_event=on_event)
         return _finish(settings, work, run)
 

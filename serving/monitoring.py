@@ -10,7 +10,7 @@ from sqlalchemy import make_url
 
 from almanac import doctor
 from almanac.settings import Settings
-from almanac.state import Incident, incidents, open_state, undelivered
+from almanac.state import Incident, Undelivered, incidents, open_state, undelivered
 from almanac.versions import read_status
 
 Condition = Literal["ok", "warn", "fail"]
@@ -54,14 +54,14 @@ class Failure(BaseModel):
 
 def health(settings: Settings, now: datetime) -> Health:
     """Look at every part; nothing is changed. `now` is aware."""
-    known = recent_incidents(settings)
+    known, missing = _told(settings)
     parts = [
         Part(part=name, state=line.verdict, seen=line.seen, todo=line.todo, since=_since(settings, name, line.verdict))
         for name, examine in _PARTS.items()
         for line in examine(settings)
     ]
     parts.append(_incidents([i for i in known if i.closed_at is None]))
-    parts += _channels(settings)
+    parts += _channels(missing)
     worst = next(state for state in _WORST if state == "ok" or any(p.state == state for p in parts))
     return Health(state=worst, checked_at=now, parts=parts)
 
@@ -69,20 +69,20 @@ def health(settings: Settings, now: datetime) -> Health:
 def failures(settings: Settings, now: datetime, days: int) -> list[Failure]:
     """What failed in the last `days` days, grouped by cause, newest first."""
     groups: dict[tuple[str, str], list[Incident]] = {}
-    for incident in recent_incidents(settings):
+    for incident in _told(settings)[0]:
         if incident.closed_at is None or incident.closed_at >= now - timedelta(days=days):
             groups.setdefault((incident.problem.subject, incident.problem.cause), []).append(incident)
     found = [_failure(group) for group in groups.values()]
     return sorted(found, key=lambda failure: (not failure.is_open, -failure.last_at.timestamp()))
 
 
-def recent_incidents(settings: Settings) -> list[Incident]:
-    """The newest incidents; none where there is no application state yet (looking makes none)."""
+def _told(settings: Settings) -> tuple[list[Incident], list[Undelivered]]:
+    """The newest incidents and undelivered messages; none without an application state (looking makes none)."""
     if not _has_state(settings):
-        return []
+        return [], []
     state = open_state(settings)
     try:
-        return incidents(state, _MOST)
+        return incidents(state, _MOST), undelivered(state)
     finally:
         state.close()
 
@@ -115,15 +115,8 @@ def _incidents(open_ones: list[Incident]) -> Part:
     )
 
 
-def _channels(settings: Settings) -> Iterable[Part]:
+def _channels(missing: list[Undelivered]) -> Iterable[Part]:
     """Channels on which a message was not delivered; they say nothing themselves."""
-    if not _has_state(settings):
-        return
-    state = open_state(settings)
-    try:
-        missing = undelivered(state)
-    finally:
-        state.close()
     for channel in sorted({one.message.channel for one in missing}):
         newest = max((o for o in missing if o.message.channel == channel), key=lambda o: o.message.incident.opened_at)
         yield Part(

@@ -65,17 +65,23 @@ class Undelivered:
 
 
 def track(
-    state: StateDB, problems: Iterable[Problem], channels: Collection[str], now: datetime
+    state: StateDB,
+    problems: Iterable[Problem],
+    channels: Collection[str],
+    now: datetime,
+    is_over: Callable[[Incident], bool] = lambda incident: True,
 ) -> tuple[list[Incident], list[Incident]]:
     """Open an incident for every problem that has none, close those whose problem is gone; returns both.
 
+    Who does not see everything says of an incident without a problem whether it `is_over`.
     An open incident takes over what its problem says now. Messages to `channels` become due; one of an opening that was
     never sent is dropped when its incident closes.
     """
     current = {problem.subject[: _LONGEST["subject"]]: problem for problem in problems}
     with state.write() as session:
         rows = {row.subject: row for row in session.scalars(select(IncidentRow).where(IncidentRow.closed_at.is_(None)))}
-        closed = [_close(session, row, channels, now) for subject, row in rows.items() if subject not in current]
+        gone = [row for subject, row in rows.items() if subject not in current and is_over(_incident(row))]
+        closed = [_close(session, row, channels, now) for row in gone]
         opened = []
         for subject, problem in current.items():
             if subject in rows:

@@ -6,10 +6,14 @@ Environment: `ALMANAC_TEST_POSTGRES` is the URL of a server whose user may creat
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.postgres import NoServer, server
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
 
 
 @pytest.fixture(scope="session")
@@ -21,3 +25,12 @@ def postgres_dsn() -> Iterator[str]:
         except NoServer as error:
             pytest.skip(str(error))
         yield dsn
+
+
+@pytest.fixture
+def instance() -> "Iterator[DagsterInstance]":
+    """A Dagster instance that keeps nothing."""
+    from dagster import DagsterInstance
+
+    with DagsterInstance.ephemeral() as instance:
+        yield instance

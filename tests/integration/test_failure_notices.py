@@ -1,6 +1,6 @@
 """The sensor that tells people: what it makes of runs in Dagster and of what readers are told."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,12 +27,6 @@ def settings(tmp_path: Path) -> Settings:
     publish(settings)
     note(settings, succeeded=True, attempted_at=datetime.now(UTC))
     return settings
-
-
-@pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as instance:
-        yield instance
 
 
 @pytest.fixture

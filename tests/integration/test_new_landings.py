@@ -1,6 +1,6 @@
 """When the sensor asks for a build: something landed, or a build failed and the pause after it is over."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,12 +23,6 @@ def settings(tmp_path: Path) -> Settings:
     settings = Settings.for_home(tmp_path)
     land_day(settings, FIRST_DAY)
     return settings
-
-
-@pytest.fixture
-def instance() -> Iterator[dg.DagsterInstance]:
-    with dg.DagsterInstance.ephemeral() as instance:
-        yield instance
 
 
 @pytest.fixture

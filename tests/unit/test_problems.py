@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from alerts.problems import problems_now
+from alerts.problems import is_over, problems_now
 from almanac.settings import Settings
+from almanac.state import Incident, Problem
 from tests.serving.published import note, publish
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -70,3 +71,21 @@ def test_how_long_is_a_setting(settings: Settings) -> None:
 def test_failed_and_late_are_one(settings: Settings) -> None:
     note(settings, succeeded=False, attempted_at=AT, failed=("a",))
     assert subjects(settings, NOW + timedelta(days=9)) == ["publication", WARNING]
+
+
+@pytest.mark.parametrize(
+    ("subject", "succeeded", "later", "over"),
+    [
+        ("publication", True, timedelta(minutes=1), True),
+        ("publication", True, -timedelta(minutes=1), False),  # a killed run, of which readers are told nothing
+        ("publication", False, timedelta(minutes=1), False),
+        ("job lake_upkeep", True, timedelta(minutes=1), False),  # Dagster knows
+        (WARNING, True, timedelta(minutes=1), True),
+    ],
+)
+def test_who_sees_no_runs_closes_only_what_readers_are_told(
+    settings: Settings, subject: str, succeeded: bool, later: timedelta, over: bool
+) -> None:
+    note(settings, succeeded=succeeded, attempted_at=AT + later)
+    incident = Incident("a", Problem(subject, "t", "c", "s", "pipeline-failure.md"), NOW, None)
+    assert is_over(settings, incident) is over
