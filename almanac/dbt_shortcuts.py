@@ -4,12 +4,17 @@
 with less; a new dbt that has renamed it fails at once, in `tests/unit/test_dbt_shortcuts.py` and here.
 """
 
+from collections import ChainMap
 from collections.abc import Callable, Iterable
 from functools import cache, lru_cache
+from threading import Lock
 from typing import Any
 
 import dbt.clients.jinja
-from dbt.contracts.graph.nodes import ParsedNode
+import dbt.context.macros
+import dbt.context.manifest
+from dbt.context.macros import MacroNamespace, MacroNamespaceBuilder
+from dbt.contracts.graph.nodes import Macro, ParsedNode
 from dbt_common.clients import agate_helper, jinja
 from dbt_common.events.base_types import BaseEvent, DebugLevel, EventLevel
 from dbt_common.events.event_manager import EventManager
@@ -19,6 +24,10 @@ _worded: Callable[..., None] = BaseEvent.__init__
 _get: Callable[[BaseEvent, str], Any] = BaseEvent.__getattr__
 _set: Callable[[BaseEvent, str, Any], None] = BaseEvent.__setattr__
 _templates: dict[tuple[str, bool, bool], Any] = {}
+_flat: dict[Any, dict[str, Any]] = {}
+_flattening = Lock()
+_new_macro: Callable[..., Callable[..., Any]] = dbt.clients.jinja.MacroGenerator.get_macro
+_new_namespace = MacroNamespaceBuilder.build_namespace
 _new_empty_table: Callable[[], Any] = agate_helper.empty_table
 _new_type_tester: Callable[..., Any] = agate_helper.build_type_tester
 
@@ -28,6 +37,8 @@ def take_shortcuts() -> None:
     hear_no_debug()
     _word_debug_events_when_read()
     _render_arguments_of_tests_without_a_copy()
+    _look_names_up_in_fewer_places()
+    _make_a_macro_once_in_a_context()
     agate_helper.build_type_tester = _type_tester
     agate_helper.empty_table = _empty_table
 
@@ -83,6 +94,73 @@ def _word_debug_events_when_read() -> None:
 def _render_arguments_of_tests_without_a_copy() -> None:
     """What models and macros are rendered with is looked up; only a test's arguments copied all macros for it."""
     jinja.NativeSandboxTemplate.new_context = jinja.MacroFuzzTemplate.new_context  # type: ignore[method-assign, assignment]
+
+
+def _look_names_up_in_fewer_places() -> None:
+    """A name in a macro was sought twice in up to ten dictionaries; a context's macros are one dictionary now."""
+    for module in (dbt.context.macros, dbt.context.manifest, jinja):
+        module.ChainMap = _Chain  # type: ignore[attr-defined]
+    dbt.context.macros.MacroNamespaceBuilder.build_namespace = _namespace  # type: ignore[method-assign, assignment]
+
+
+class _Chain(ChainMap[str, Any]):
+    """`ChainMap` without a generator for each `in`."""
+
+    def __contains__(self, key: object) -> bool:
+        for mapping in self.maps:  # noqa: SIM110 - `any` would be the generator
+            if key in mapping:
+                return True
+        return False
+
+
+class _Namespace(MacroNamespace):
+    """The macros of a context, with one dictionary that holds them in the order in which they hide each other."""
+
+    flat: dict[str, Any]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self.flat
+
+    def __getitem__(self, key: str) -> Any:
+        value = self.flat[key]
+        if isinstance(value, Macro):
+            return dbt.clients.jinja.MacroGenerator(value, self.ctx, self.node, self.thread_ctx)
+        return MacroNamespace.__getitem__(self, key)
+
+
+def _namespace(
+    self: MacroNamespaceBuilder, macros_by_package: dict[str, dict[str, Macro]], ctx: dict[str, Any]
+) -> MacroNamespace:
+    made = _new_namespace(self, macros_by_package, ctx)  # type: ignore[arg-type]
+    namespace = _Namespace(made.ctx, made.node, made.thread_ctx, made.maps)
+    # While dbt parses it adds to them.
+    count = tuple((package, len(macros)) for package, macros in macros_by_package.items())
+    key = (self.root_package, self.search_package, count)
+    with _flattening:
+        if _flat.get("of") is not macros_by_package:
+            _flat.clear()
+            _flat["of"] = macros_by_package
+        if key not in _flat:
+            _flat[key] = {name: mapping[name] for mapping in reversed(made.maps) for name in mapping}
+        namespace.flat = _flat[key]
+    return namespace
+
+
+def _make_a_macro_once_in_a_context() -> None:
+    """dbt made a module around a macro at each call; what the macro sees is looked up when it runs, so one will do."""
+
+    def kept(generator: dbt.clients.jinja.MacroGenerator) -> Callable[..., Any]:
+        if generator.stack is None:
+            return _new_macro(generator)
+        # A stack belongs to one context and, being thread-local, to one thread. Keeping the context keeps its id.
+        macros: dict[Any, Any] = generator.stack.__dict__.setdefault("macros", {})
+        key = (generator.macro.unique_id, id(generator.context))  # type: ignore[attr-defined]
+        if key not in macros:
+            macros[key] = (_new_macro(generator), generator.context)
+        macro: Callable[..., Any] = macros[key][0]
+        return macro
+
+    dbt.clients.jinja.MacroGenerator.get_macro = kept  # type: ignore[method-assign, assignment]
 
 
 def _type_tester(text_columns: Iterable[str], string_null_values: Iterable[str] | None = ("null", "")) -> Any:

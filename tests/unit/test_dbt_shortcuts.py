@@ -6,9 +6,14 @@ from decimal import Decimal
 from typing import Any
 
 import dbt.clients.jinja
+import dbt.context.macros
+import dbt.context.manifest
 import pytest
 from dbt.adapters.events.types import SQLQuery
-from dbt.contracts.graph.nodes import ParsedNode
+from dbt.artifacts.resources.types import NodeType
+from dbt.clients.jinja import MacroGenerator, MacroStack
+from dbt.context.macros import MacroNamespaceBuilder
+from dbt.contracts.graph.nodes import Macro, ParsedNode
 from dbt.events.types import LogModelResult
 from dbt_common.clients import agate_helper, jinja
 from dbt_common.events.base_types import BaseEvent, EventLevel, EventMsg
@@ -24,6 +29,11 @@ PLACES = [
     (agate_helper, "empty_table"),
     (dbt.clients.jinja, "get_template"),
     (ParsedNode, "write_node"),
+    (dbt.context.macros, "ChainMap"),
+    (dbt.context.manifest, "ChainMap"),
+    (jinja, "ChainMap"),
+    (MacroNamespaceBuilder, "build_namespace"),
+    (MacroGenerator, "get_macro"),
 ]
 
 
@@ -120,3 +130,68 @@ class TestTemplates:
 
         with pytest.raises(CompilationError):
             dbt.clients.jinja.get_rendered("{{ a", {})
+
+
+class TestMacros:
+    """What a macro sees: those of its package hide the project's, these the adapter's, these dbt's own."""
+
+    @staticmethod
+    def macro(package: str, name: str, body: str) -> Macro:
+        text = f"{{% macro {name}() %}}{body}{{% endmacro %}}"
+        place: dict[str, Any] = {"original_file_path": "a.sql", "path": "a.sql", "unique_id": f"macro.{package}.{name}"}
+        return Macro(name=name, package_name=package, macro_sql=text, resource_type=NodeType.Macro, **place)
+
+    @pytest.fixture
+    def packages(self) -> dict[str, dict[str, Macro]]:
+        found: dict[str, dict[str, Macro]] = {}
+        for package in ("dbt", "dbt_duckdb", "other", "project"):
+            for name in ("all_have_it", f"only_{package}", "dbt_has_it"):
+                if name != "dbt_has_it" or package in ("dbt", "dbt_duckdb"):
+                    found.setdefault(package, {})[name] = self.macro(package, name, f"{package} {{{{ x }}}}")
+        return found
+
+    @staticmethod
+    def builder() -> MacroNamespaceBuilder:
+        stack = MacroStack()  # type: ignore[no-untyped-call]
+        return MacroNamespaceBuilder("project", "other", stack, ["dbt_duckdb", "dbt"])
+
+    def test_names_are_found_as_dbt_finds_them(self, packages: Any) -> None:
+        context = {"x": 1}
+        quick = self.builder().build_namespace(packages, context)
+        careful = dbt_shortcuts._new_namespace(self.builder(), packages, context)
+        assert set(quick) == set(careful)
+        for name in careful:
+            assert (name in quick) is (name in careful)
+            if name in packages:
+                assert {n: quick[name][n]() for n in quick[name]} == {n: careful[name][n]() for n in careful[name]}
+            else:
+                assert quick[name]() == careful[name]()
+        assert quick["all_have_it"]() == "other 1"
+        assert quick["dbt_has_it"]() == "dbt_duckdb 1"
+        for package in ("dbt", "other", "project"):
+            found = [n.get_from_package(package, "all_have_it") for n in (quick, careful)]
+            assert len({macro() for macro in found if macro}) == 1
+        assert "nothing" not in quick
+        assert quick.get("nothing") is None
+
+    def test_one_added_while_dbt_parses_is_found(self, packages: Any) -> None:
+        assert "late" not in self.builder().build_namespace(packages, {})
+        packages["project"]["late"] = self.macro("project", "late", "here")
+        assert self.builder().build_namespace(packages, {})["late"]() == "here"
+
+    def test_of_another_project_others_are_found(self, packages: Any) -> None:
+        assert "late" not in self.builder().build_namespace(packages, {})
+        packages = {**packages, "project": {"late": self.macro("project", "late", "here")}}
+        assert self.builder().build_namespace(packages, {})["late"]() == "here"
+
+    def test_a_macro_sees_what_is_so_when_it_is_called(self, packages: Any) -> None:
+        context = {"x": 1}
+        namespace = self.builder().build_namespace(packages, context)
+        assert namespace["only_project"]() == "project 1"
+        context["x"] = 2
+        assert namespace["only_project"]() == "project 2"
+
+    def test_contexts_are_kept_apart(self, packages: Any) -> None:
+        builder = self.builder()
+        said = [builder.build_namespace(packages, {"x": n})["only_project"]() for n in range(50)]
+        assert said == [f"project {n}" for n in range(50)]
