@@ -51,6 +51,10 @@ MOUNTS = {
     "quarantine": Mount("ingestion.quarantine_cli", "List, explain, export and replay events that were rejected."),
     "alerts": Mount("alerts.cli", "Tell people what failed: look now, list incidents, try the channels."),
     "lake": Mount("ingestion.lake_cli", "Verify, compact and measure the lake."),
+    "backup": Mount(
+        "ingestion.backup.cli", "Copy the lake, the application state and the collector's log to a folder or a bucket."
+    ),
+    "restore": Mount("ingestion.backup.cli", "Restore a backup into an installation that holds nothing yet."),
     "doctor": Mount("almanac.cli_doctor", "Look at this installation and say what to do about it."),
 }
 

@@ -31,6 +31,13 @@ class Checkpoint:
     made_at: str = ""
 
 
+def checkpoint_of(commits: Sequence[Commit], made_at: datetime, supersedes: Sequence[str] = ()) -> tuple[str, bytes]:
+    """The path and the content of a checkpoint that stands for these commits."""
+    made = Checkpoint(list(commits), list(supersedes), made_at.isoformat(timespec="seconds"))
+    data = msgspec.json.encode(made)
+    return f"{FOLDER}/{hashlib.sha256(data).hexdigest()}.json", data
+
+
 class _Name(msgspec.Struct):
     """As much of a commit as says which one it is; the rest is passed over when it is read."""
 
@@ -99,9 +106,7 @@ class Checkpoints:
             small.append(name)
             count += len(self._read(name).commits)
         commits = _joined([*(self._read(name) for name in small), Checkpoint(list(fresh))]).values()
-        made = Checkpoint(self._without_the_dead(commits), small, datetime.now(UTC).isoformat(timespec="seconds"))
-        data = msgspec.json.encode(made)
-        self._store.put(f"{FOLDER}/{hashlib.sha256(data).hexdigest()}.json", data)
+        self._store.put(*checkpoint_of(self._without_the_dead(commits), datetime.now(UTC), small))
         for name in small:
             self._store.delete(name)
 

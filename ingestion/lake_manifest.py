@@ -18,7 +18,7 @@ from ingestion.lake_entries import KINDS, MANIFEST, Commit, Entry, Kind, documen
 from ingestion.lake_parallel import at_once
 from ingestion.lake_store import Store, Stored, Taken
 
-__all__ = ["KINDS", "Commit", "Entry", "Kind", "Manifest", "Superseded"]
+__all__ = ["KINDS", "Commit", "Entry", "Kind", "Manifest", "Superseded", "live_entries"]
 
 
 class Superseded(AlmanacError):
@@ -70,7 +70,7 @@ class Manifest:
             number = 1 + max((one.number for one in made), default=0)
             if commit.commit in {one.commit for one in made}:
                 return False
-            gone = set(commit.replaces) - {entry.path for entry in _live(made)}
+            gone = set(commit.replaces) - {entry.path for entry in live_entries(made)}
             if gone:
                 raise Superseded(f"{min(gone)} of the lake was replaced by another process meanwhile: do it again")
             if not only_if():
@@ -127,7 +127,7 @@ class Manifest:
 
     def live(self) -> list[Entry]:
         """The entries that exist for readers, sorted by path."""
-        return sorted(_live(self.commits()), key=lambda entry: entry.path)
+        return sorted(live_entries(self.commits()), key=lambda entry: entry.path)
 
     def _read(self, stored: Stored) -> Commit:
         known = self._parsed.get(stored.path)
@@ -148,6 +148,7 @@ def encoded(commit: Commit) -> bytes:
     return msgspec.json.format(msgspec.json.encode(commit), indent=1)
 
 
-def _live(commits: list[Commit]) -> list[Entry]:
+def live_entries(commits: list[Commit]) -> list[Entry]:
+    """The entries that no commit replaced."""
     gone = {path for commit in commits for path in commit.replaces}
     return [entry for commit in commits for entry in commit.entries if entry.path not in gone]

@@ -4,6 +4,7 @@ Belongs here: tables that the application itself writes, their migrations, funct
 anything that can be computed from events (dbt_project). SQLite in `settings.home` unless a PostgreSQL URL is given.
 """
 
+from almanac.state.copies import dump_state, load_state
 from almanac.state.database import StateDB, open_state
 from almanac.state.incidents import (
     MOST_ATTEMPTS,
@@ -59,6 +60,7 @@ __all__ = [
     "claim",
     "create_key",
     "delivered",
+    "dump_state",
     "find_key",
     "hash_id",
     "hash_key",
@@ -66,6 +68,7 @@ __all__ = [
     "limit_key",
     "list_keys",
     "list_suppressed",
+    "load_state",
     "not_delivered",
     "open_state",
     "revoke_key",

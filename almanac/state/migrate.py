@@ -6,7 +6,7 @@ A new version is a file in `migrations/versions` that is written by hand and goe
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
 from almanac.errors import AlmanacError
 
@@ -37,11 +37,6 @@ def upgrade(engine: Engine) -> None:
     revision = _revision(engine)
     if revision == newest():
         return
-    # Imported here: it takes a third of a second, and nearly always there is nothing to do.
-    from alembic import command
-    from alembic.util import CommandError
-
-    config = alembic_config()
     if revision is not None and revision not in _revisions():
         raise AlmanacError(
             f"the application state at {engine.url.render_as_string(hide_password=True)} has schema {revision}, "
@@ -50,11 +45,21 @@ def upgrade(engine: Engine) -> None:
     with engine.execution_options(sqlite_begin=WRITE_LOCK).begin() as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(text("select pg_advisory_xact_lock(:lock)"), {"lock": _ADVISORY_LOCK})
-        config.attributes["connection"] = connection
-        try:
-            command.upgrade(config, "head")
-        except CommandError as error:
-            raise AlmanacError(f"the application state cannot be migrated: {error}; update Almanac") from error
+        migrate(connection, "head")
+
+
+def migrate(connection: Connection, revision: str) -> None:
+    """Bring the schema to a version ("head": the newest) in the caller's transaction. Raises AlmanacError."""
+    # Imported here: it takes a third of a second, and nearly always there is nothing to do.
+    from alembic import command
+    from alembic.util import CommandError
+
+    config = alembic_config()
+    config.attributes["connection"] = connection
+    try:
+        command.upgrade(config, revision)
+    except CommandError as error:
+        raise AlmanacError(f"the application state cannot be migrated: {error}; update Almanac") from error
 
 
 def newest() -> str:
