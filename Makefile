@@ -17,7 +17,7 @@ export DAGSTER_DISABLE_TELEMETRY := 1
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo dagster test test-fast test-deep clients check check-python check-types check-imports check-sql \
+.PHONY: help setup setup-dev demo demo-break demo-fix demo-replay dagster test test-fast test-deep clients check check-python check-types check-imports check-sql \
         check-models check-almanac format parse lock docs bench bench-collector bench-landing bench-freshness bench-lake bench-pending clean distclean
 
 help: ## Show this list
@@ -64,6 +64,15 @@ $(VENV)/.ready-dev: requirements-dev.lock requirements.lock pyproject.toml $(VEN
 
 demo: $(VENV)/.ready ## Simulated events to a page of KPIs, all on this machine (DAYS=90 USERS=... DEMO_ONCE=1)
 	@$(PY) -m orchestration.demo $(if $(DAYS),--days $(DAYS)) $(if $(USERS),--users $(USERS)) $(if $(filter-out 0,$(DEMO_ONCE)),--once)
+
+demo-break: $(VENV)/.ready ## Deliver a day of the demo twice: the checks refuse it, and readers keep their numbers
+	@$(PY) -m orchestration.demo_trouble break
+
+demo-fix: $(VENV)/.ready ## Take that back and publish again
+	@$(PY) -m orchestration.demo_trouble fix
+
+demo-replay: $(VENV)/.ready ## Delete the warehouse, build it from the lake again, and compare every row
+	@$(PY) -m orchestration.demo_trouble replay
 
 dagster: $(VENV)/.ready ## Dagster's page: the graph from the lake to the published numbers, runs and schedules
 	@$(PY) -m orchestration.ui $(ARGS)

@@ -1,19 +1,27 @@
 """What arrived, by source and UTC day: read from the private warehouse, and laid beside what was to be expected."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 from almanac.engines import Engine
-from expectations.limits import LIMITS, Limits, rows_band, share_limit, usual_share
+from expectations.limits import LIMITS, Limits, rows_band, share_limit, usual_share, usual_share_of_repeated
 
 Source = tuple[str, str]  # tenant, source
+SAMPLES = 5
+# What an event says, in columns that both engines turn into the same text; not how and when it arrived.
+_SAID = ("type", "event", "user_id", "anonymous_id", "event_at", "booking_id", "listing_id", "amount", "properties")
+_TEXTS = ", ".join(f"coalesce(cast({column} as varchar), '')" for column in _SAID)
+CONTENT = f"md5(concat_ws('|', {_TEXTS}))"
 KEY_COLUMNS = ("tenant", "source", "received_date")
 
 
 @dataclass(frozen=True)
 class Day:
-    """What one source brought on one UTC day; `filled` counts the values of each column that may be null."""
+    """What one source brought on one UTC day; `filled` counts the values of each column that may be null.
+
+    `repeated` counts the accepted events that say what an earlier one said, under an id of their own.
+    """
 
     received_date: date
     received: int
@@ -21,6 +29,7 @@ class Day:
     late: int
     quarantined: int
     filled: Mapping[str, int] = field(default_factory=dict)
+    repeated: int = 0
 
 
 @dataclass(frozen=True)
@@ -33,6 +42,12 @@ class Judged:
     late_share_limit: float
     quarantined_share_limit: float
     silent: tuple[str, ...]
+    repeated_share_limit: float = 1.0
+
+    @property
+    def repeated_share(self) -> float:
+        """Events that say what an earlier one said, among the accepted ones."""
+        return self.day.repeated / self.day.accepted if self.day.accepted else 0.0
 
     @property
     def late_share(self) -> float:
@@ -71,7 +86,7 @@ def read_days(engine: Engine) -> dict[Source, list[Day]]:
 
 
 def with_values(engine: Engine, days: dict[Source, list[Day]], since: date) -> dict[Source, list[Day]]:
-    """The same days from `since` on, with the number of values of every column of fact_events that may be null."""
+    """The same days from `since` on, with what only their events tell: values of each column, and repeated events."""
     columns = [
         name
         for (name,) in engine.execute(
@@ -86,22 +101,61 @@ def with_values(engine: Engine, days: dict[Source, list[Day]], since: date) -> d
         "group by tenant, source, received_date",
         [since],
     )
+    repeated = _repeated(engine, since)
     filled = {tuple(row[:3]): dict(zip(columns, row[3:], strict=True)) for row in rows}
     return {
         source: [
-            Day(
-                d.received_date,
-                d.received,
-                d.accepted,
-                d.late,
-                d.quarantined,
-                filled.get((*source, d.received_date), {}),
+            replace(
+                d,
+                filled=filled.get((*source, d.received_date), {}),
+                repeated=repeated.get((*source, d.received_date), 0),
             )
             for d in listed
             if d.received_date >= since
         ]
         for source, listed in days.items()
     }
+
+
+def _repeated(engine: Engine, since: date) -> dict[tuple[str, str, date], int]:
+    """By tenant, source and day: the events from `since` on of which an earlier one from then on says the same."""
+    rows = engine.execute(
+        f"""
+        with
+            events as (
+                select tenant, source, received_date, {CONTENT} as content
+                from marts.fact_events where received_date >= ?
+            ),
+            repeated as (
+                select tenant, source, content, min(received_date) as first_date
+                from events group by tenant, source, content having count(*) > 1
+            )
+        select e.tenant, e.source, e.received_date,
+            count(*) - count(distinct case when e.received_date = r.first_date then e.content end)
+        from events as e inner join repeated as r
+            on r.tenant = e.tenant and r.source = e.source and r.content = e.content
+        group by e.tenant, e.source, e.received_date
+        """,
+        [since],
+    )
+    return {(tenant, source, day): count for tenant, source, day, count in rows}
+
+
+def some_repeated(engine: Engine, source: Source, day: date) -> list[tuple[str, str, int]]:
+    """Of the events that came repeatedly on a day the most frequent: what happened, when (UTC, ISO 8601), how often.
+
+    Nothing that may be personal is among it.
+    """
+    rows = engine.execute(
+        f"""
+        select coalesce(min(event), min(type)), min(event_at), count(*)
+        from marts.fact_events where tenant = ? and source = ? and received_date = ?
+        group by {CONTENT} having count(*) > 1
+        order by 3 desc, 2, 1 limit {SAMPLES}
+        """,
+        [*source, day],
+    )
+    return [(event, at.isoformat(timespec="milliseconds"), count) for event, at, count in rows]
 
 
 def since(days: Sequence[Day], newest: date, limits: Limits = LIMITS) -> date:
@@ -155,6 +209,11 @@ def _judged(day: Day, history: Sequence[Day], low: float, high: float, limits: L
         late_share_limit=share_limit(day.accepted, late, limits),
         quarantined_share_limit=share_limit(day.received, quarantined, limits),
         silent=_silent(day, history, accepted, limits),
+        repeated_share_limit=share_limit(
+            day.accepted,
+            usual_share_of_repeated(sum(d.repeated for d in history), accepted, len(history), limits),
+            limits,
+        ),
     )
 
 

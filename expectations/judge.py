@@ -5,13 +5,24 @@ import math
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
 from almanac.checks import CheckResult, Severity
-from almanac.engines import open_warehouse
+from almanac.engines import Engine, open_warehouse
 from almanac.settings import Settings
-from expectations.arrivals import Day, Judged, Period, Source, judge_days, read_days, since, with_values
+from expectations.arrivals import (
+    Day,
+    Judged,
+    Period,
+    Source,
+    judge_days,
+    read_days,
+    since,
+    some_repeated,
+    with_values,
+)
 from ingestion.tracking_plan import Plan, load_plan
 
 # Our expectations in the order in which they are told, with what each one asks.
@@ -20,6 +31,8 @@ CHECKS = {
     "rows_are_usual": "The rows of a day lie within the band of the 14 days before it.",
     "late_share_is_usual": "The share of late events is at most three times that of the 14 days before.",
     "quarantined_share_is_usual": "The share of quarantined events is at most three times that of the 14 days before.",
+    "repeated_share_is_usual": "The share of events that repeat another one under a new id is at most three times that "
+    "of the 14 days before.",
     "no_column_is_silent": "No column that used to have values has lost all of them.",
 }
 
@@ -42,8 +55,8 @@ def run(settings: Settings) -> list[CheckResult]:
         known = {source: days[source] for source in sources if source in days}
         if newest and known:
             known = with_values(engine, known, min(since(listed, newest) for listed in known.values()))
-    periods = {s: judge_days(known[s], newest) if newest and s in known else None for s in sources}
-    return _results(periods)
+        periods = {s: judge_days(known[s], newest) if newest and s in known else None for s in sources}
+        return [_with_samples(engine, result, periods) for result in _results(periods)]
 
 
 def expected_sources(plan: Plan) -> list[Source]:
@@ -86,6 +99,22 @@ def _results(periods: dict[Source, Period | None]) -> list[CheckResult]:
                 for name in CHECKS
             ]
     return results
+
+
+def _with_samples(engine: Engine, result: CheckResult, periods: dict[Source, Period | None]) -> CheckResult:
+    """The verdict on repeated events with some of them."""
+    tenant, _, source = result.subject.partition("/")
+    period = periods.get((tenant, source))
+    if result.passed or result.name != "repeated_share_is_usual" or period is None or not period.present:
+        return result
+    day = next((j.day.received_date for j in period.present if j.repeated_share > j.repeated_share_limit), None)
+    if day is None:
+        return result
+    rows = [
+        {"event": event, "happened at (UTC)": at, "times": times}
+        for event, at, times in some_repeated(engine, (tenant, source), day)
+    ]
+    return replace(result, details={**result.details, "sample rows": rows})
 
 
 def _unheard(source: Source) -> list[CheckResult]:
@@ -148,6 +177,17 @@ def _quarantined(period: Period) -> str:
     )
 
 
+def _repeated(period: Period) -> str:
+    return _each(
+        period,
+        lambda j: j.repeated_share > j.repeated_share_limit,
+        lambda j: (
+            f"{j.repeated_share:.1%} of {j.day.accepted:,} events repeat another one under a new id, at most "
+            f"{j.repeated_share_limit:.1%} usual: was the day delivered twice?"
+        ),
+    )
+
+
 def _silent(period: Period) -> str:
     return _each(period, lambda j: bool(j.silent), lambda j: f"no value in {', '.join(j.silent)}")
 
@@ -157,6 +197,7 @@ _SAYING: dict[str, Callable[[Period], str]] = {
     "rows_are_usual": _rows,
     "late_share_is_usual": _late,
     "quarantined_share_is_usual": _quarantined,
+    "repeated_share_is_usual": _repeated,
     "no_column_is_silent": _silent,
 }
 
@@ -185,5 +226,7 @@ def _numbers(j: Judged) -> dict[str, Any]:
         "late_share_limit": j.late_share_limit,
         "quarantined_share": j.quarantined_share,
         "quarantined_share_limit": j.quarantined_share_limit,
+        "repeated_share": j.repeated_share,
+        "repeated_share_limit": j.repeated_share_limit,
         "silent_columns": list(j.silent),
     }

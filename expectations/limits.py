@@ -25,6 +25,8 @@ class Limits:
     late_young: float = 0.10
     quarantined_floor: float = 0.005
     quarantined_young: float = 0.05
+    # Events that repeat another one in all but their id: how many of them are right, only the source itself can tell.
+    repeated_floor: float = 0.02
     # Events come in visits, and what happens to one happens to the whole visit: the unit of chance is not the event.
     visit: int = 5
     # A column has fallen silent when so many values were to be expected on a day and none came.
@@ -70,6 +72,17 @@ def share_limit(count: int, usual: float, limits: Limits = LIMITS) -> float:
     allowed = limits.factor * usual * count
     chance = 4 * math.sqrt(allowed * limits.visit) + 2 * limits.visit
     return min(1.0, (allowed + chance) / count)
+
+
+def usual_share_of_repeated(part: int, whole: int, days: int, limits: Limits = LIMITS) -> float:
+    """The share to compare with: that of the history, at least `repeated_floor`; 1 (no verdict) for a young source.
+
+    A high one is taken at its word: lines of an order may repeat each other, and a day that was delivered twice is
+    caught on the first day, before it could become usual.
+    """
+    if days < limits.young_days or whole <= 0:
+        return 1.0
+    return max(part / whole, limits.repeated_floor)
 
 
 def usual_share(part: int, whole: int, days: int, floor: float, young: float, limits: Limits = LIMITS) -> float:

@@ -37,6 +37,8 @@ COLUMNS = (
     "late_share_limit",
     "quarantined_share",
     "quarantined_share_limit",
+    "repeated_share",
+    "repeated_share_limit",
     "silent_columns",
 )
 
@@ -53,6 +55,8 @@ def frame(days: tuple[Judged, ...]) -> Any:
             "late_share_limit": j.late_share_limit,
             "quarantined_share": j.quarantined_share,
             "quarantined_share_limit": j.quarantined_share_limit,
+            "repeated_share": j.repeated_share,
+            "repeated_share_limit": j.repeated_share_limit,
             "silent_columns": len(j.silent),
         }
         for j in days
@@ -85,6 +89,7 @@ def suite(expected_days: int) -> Any:
             *at_least("rows_are_usual", "received_max", "received"),
             *at_least("late_share_is_usual", "late_share_limit", "late_share"),
             *at_least("quarantined_share_is_usual", "quarantined_share_limit", "quarantined_share"),
+            *at_least("repeated_share_is_usual", "repeated_share_limit", "repeated_share"),
             silent,
             filled("no_column_is_silent", "silent_columns"),
         ],

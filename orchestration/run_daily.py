@@ -8,6 +8,7 @@ import sys
 
 import dagster as dg
 
+from almanac.dbt_worker import Runner
 from almanac.errors import AlmanacError
 from almanac.progress import Progress, progress
 from almanac.settings import Settings
@@ -20,10 +21,13 @@ from orchestration.lost_runs import close_lost_runs
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
-def run_daily(settings: Settings) -> str:
-    """Run the job in this process and return the version that readers see. Raises AlmanacError if the run failed."""
+def run_daily(settings: Settings, runner: Runner | None = None) -> str:
+    """Run the job in this process and return the version that readers see. Raises AlmanacError if the run failed.
+
+    `runner` runs dbt (default: a fresh process).
+    """
     said: list[Progress] = []
-    defs = build_defs(settings, on_event=lambda _: said[0].advance())
+    defs = build_defs(settings, runner=runner, on_event=lambda _: said[0].advance())
     job = defs.resolve_job_def("daily")
     with open_instance(settings) as instance:
         close_lost_runs(instance)

@@ -48,7 +48,7 @@ def build_arrivals(plan: Plan) -> dg.AssetsDefinition:
         blocking = [result for result in results if result.blocks]
         if blocking:
             names = [result.name for result in blocking]
-            record_failure(almanac.settings, f"{len(blocking)} failed checks", names)
+            record_failure(almanac.settings, f"{len(blocking)} failed check{'s' if len(blocking) > 1 else ''}", names)
             first = blocking[0]
             raise dg.Failure(f"{first.subject}: {first.message}", allow_retries=False)
         if ARRIVALS in context.selected_asset_keys:  # one check alone can be asked for, too
@@ -70,7 +70,7 @@ def _shown(key: dg.AssetCheckKey, result: CheckResult) -> dg.AssetCheckResult:
         passed=result.passed,
         severity=dg.AssetCheckSeverity.ERROR if result.severity == "error" else dg.AssetCheckSeverity.WARN,
         description=result.message,
-        metadata=_numbers(result.details.get("days") or []),
+        metadata=_numbers(result.details.get("days") or []) | _samples(result.details.get("sample rows") or []),
     )
 
 
@@ -79,10 +79,18 @@ def _numbers(days: list[dict[str, Any]]) -> dict[str, Any]:
     if not days:
         return {}
     names = [name for name in days[-1] if name != "silent_columns"]
-    table = ["| " + " | ".join(name.replace("_", " ") for name in names) + " |", "|---" * len(names) + "|"]
-    table += ["| " + " | ".join(_short(day[name]) for name in names) + " |" for day in days]
     newest = {name: float(days[-1][name]) for name in ("received", "late_share", "quarantined_share")}
-    return {"judged days": dg.MetadataValue.md("\n".join(table)), **newest}
+    return {"judged days": dg.MetadataValue.md(_table(names, days)), **newest}
+
+
+def _samples(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Some of the rows that did not pass; a check gives none that may hold something personal."""
+    return {"sample rows": dg.MetadataValue.md(_table(list(rows[0]), rows))} if rows else {}
+
+
+def _table(names: list[str], rows: list[dict[str, Any]]) -> str:
+    lines = ["| " + " | ".join(name.replace("_", " ") for name in names) + " |", "|---" * len(names) + "|"]
+    return "\n".join([*lines, *("| " + " | ".join(_short(row[name]) for name in names) + " |" for row in rows)])
 
 
 def _short(value: object) -> str:

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from almanac.build import run_build
 from almanac.cli import cli
+from almanac.compare import compare
 from almanac.dbt_worker import WarmDbt
 from almanac.publish import publish
 from almanac.settings import Settings
@@ -21,7 +22,6 @@ from ingestion.backup.taking import take
 from ingestion.lake import Lake
 from tests import s3
 from tests.postgres import database
-from tests.replay.warehouse import differences, relations
 from tests.small_home import publish_and_move_on
 from tests.small_lake import FIRST_DAY, PASSED, land_day
 from tests.unit.test_backup import log, state_of
@@ -72,9 +72,9 @@ def test_the_numbers_their_history_and_the_state_are_the_same(
 
     assert run_build(again, runner=dbt, full_refresh=True).succeeded
     published = publish(again, PASSED).version
-    assert differences(settings.warehouse, again.warehouse) == {}
-    with duckdb.connect(str(again.warehouse), read_only=True) as con:
-        assert len(relations(con, "build")) > 20
+    compared = compare(settings.warehouse, again.warehouse)
+    assert compared.differing == {}
+    assert len(compared.relations) > 20
     assert state_of(again) == state_of(settings)
     before = current(settings)
     assert before is not None

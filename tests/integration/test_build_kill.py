@@ -13,11 +13,11 @@ import duckdb
 import pytest
 
 from almanac.build import run_build
+from almanac.compare import compare
 from almanac.dbt_worker import SpawnedDbt, WarmDbt
 from almanac.publish import publish
 from almanac.settings import ROOT, Settings
 from almanac.versions import current, hold
-from tests.replay.warehouse import differences
 from tests.small_home import publish_and_move_on
 from tests.small_lake import PASSED
 
@@ -110,7 +110,7 @@ def test_a_build_killed_after_a_model_is_finished_by_the_next_run(
     new = publish(settings, PASSED).version.id
     reader.end()
     assert reader.reads > 0
-    assert differences(settings.warehouse, undisturbed.warehouse) == {}
+    assert compare(settings.warehouse, undisturbed.warehouse).differing == {}
     assert new == undisturbed.new
 
 

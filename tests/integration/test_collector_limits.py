@@ -17,7 +17,7 @@ from tests.integration.collector_process import (
     CollectorProcess,
     eventually,
     lake_rows,
-    land_what_is_left,
+    land_rest,
     new_key,
     running,
 )
@@ -104,7 +104,7 @@ def test_asked_to_end_it_finishes_what_was_begun_and_accepts_nothing_new(tmp_pat
         ended.join()
         assert time.monotonic() - asked_at < 10
         assert collector.process.returncode == 0
-    land_what_is_left(tmp_path)
+    land_rest(tmp_path)
     assert [row[0] for row in lake_rows(tmp_path, "events", "user_id", f"message_id::varchar = '{event}'")] == ["u"]
 
 

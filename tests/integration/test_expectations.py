@@ -78,7 +78,10 @@ def land(settings: Settings, day: int, found: list[dict[str, Any]], tenant: str 
 
 
 def late(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [m | {"timestamp": (datetime.fromisoformat(m["timestamp"]) - timedelta(days=3)).isoformat()} for m in found]
+    return [
+        m | {"timestamp": (datetime.fromisoformat(m["timestamp"]) - timedelta(days=3, seconds=30)).isoformat()}
+        for m in found
+    ]
 
 
 def failed(results: list[CheckResult]) -> set[str]:
@@ -114,6 +117,11 @@ def column_without_values(settings: Settings) -> None:
     land(settings, NEXT, messages(NEXT, userId=None))
 
 
+def delivered_twice(settings: Settings) -> None:
+    again = [message | {"messageId": f"again-{message['messageId']}"} for message in messages(NEXT)]
+    land(settings, NEXT, [*messages(NEXT), *again])
+
+
 BAD = {
     missing_day: "every_day_is_present",
     too_few: "rows_are_usual",
@@ -121,6 +129,7 @@ BAD = {
     without_rows: "rows_are_usual",
     many_late: "late_share_is_usual",
     many_quarantined: "quarantined_share_is_usual",
+    delivered_twice: "repeated_share_is_usual",
     column_without_values: "no_column_is_silent",
 }
 

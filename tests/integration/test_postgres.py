@@ -15,6 +15,7 @@ import pytest
 from psycopg2.extras import register_uuid
 
 from almanac.build import run_build
+from almanac.compare import LAYERS
 from almanac.dbt_worker import WarmDbt
 from almanac.settings import Settings
 from ingestion.envelope import Arrival
@@ -23,7 +24,6 @@ from tests.golden import golden
 from tests.postgres import database
 from tests.replay.histories import World, message
 from tests.replay.project import copy_project, settings_for
-from tests.replay.warehouse import LAYERS
 
 # Rewritten by every run from what changed since the last one; it is no number.
 EXCEPTED = "int_identity__changed_persons"

@@ -15,11 +15,11 @@ import duckdb
 import pytest
 
 from almanac.build import run_build
+from almanac.compare import compare
 from almanac.dbt_worker import WarmDbt
 from almanac.settings import Settings
 from ingestion.envelope import Arrival
 from ingestion.lake import Lake
-from tests.replay.warehouse import differences
 from tests.small_lake import FIRST_DAY, land_day, messages
 
 AGE = timedelta(days=40)
@@ -84,14 +84,14 @@ def test_only_received_and_duplicate_move(tmp_path: Path, dbt: WarmDbt) -> None:
     for tenant in TENANTS:
         send_again(settings, tenant, everything, seed=0)
     whole = built(settings, dbt, tmp_path / "whole.duckdb")
-    assert differences(before, whole).keys() == MOVE
+    assert compare(before, whole).differing.keys() == MOVE
 
     # A batch that is 40 days old, ten times.
     old = messages(FIRST_DAY)
     for seed in range(1, 11):
         send_again(settings, "rentals", old, seed)
     after = built(settings, dbt, tmp_path / "after.duckdb")
-    assert differences(before, after).keys() == MOVE
+    assert compare(before, after).differing.keys() == MOVE
 
     first, last = arrivals(before), arrivals(after)
     assert first.keys() == last.keys()

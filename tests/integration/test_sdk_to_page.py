@@ -13,7 +13,7 @@ from almanac.build import run_build
 from almanac.dbt_worker import WarmDbt
 from almanac.publish import publish
 from almanac.settings import Settings
-from tests.integration.collector_process import new_key, running
+from tests.integration.collector_process import land_rest, new_key, running
 from tests.serving.running import running_portal
 from tests.small_lake import PASSED
 
@@ -35,6 +35,7 @@ def test_events_of_the_client_library_are_counted_on_the_page(tmp_path: Path) ->
         client.track("u1", "never_heard_of", timestamp=at)  # lands in quarantine, counted there
         client.shutdown()
         assert collector.stop() == 0
+    land_rest(tmp_path)
     settings = Settings.for_home(tmp_path)
     assert run_build(settings, runner=WarmDbt()).succeeded
     publish(settings, PASSED)

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Literal
 
 from almanac.build import run_build
+from almanac.compare import compare
 from ingestion.envelope import Arrival
 from ingestion.lake import Lake
 from ingestion.lake_tables import Table, TableRow, land_rows
 from tests.replay.histories import ZONES, Copy, World, message
 from tests.replay.project import FAILING, FailingDbt, settings_for
 from tests.replay.reference import accepted, local_date, report
-from tests.replay.warehouse import differences, empty_relations, measured
+from tests.replay.warehouse import empty_relations, measured
 
 RUNS = 7
 EARLY = ("int_events__keys",)  # before any row of a pending landing is built
@@ -62,7 +63,7 @@ class History:
         other = settings_for(self.settings.root, self.home / "replay", self.settings.lake)
         result = run_build(other, runner=self.dbt, full_refresh=True)
         assert result.succeeded, result.failed
-        return differences(self.settings.warehouse, other.warehouse)
+        return compare(self.settings.warehouse, other.warehouse).differing
 
     def empty(self) -> set[str]:
         """Relations that held no row at the end."""

@@ -1,13 +1,11 @@
-"""Reading what a build made: rows to compare with the reference, and two warehouses compared relation by relation."""
+"""Reading what a build made: rows to compare with the reference, and which relations hold any."""
 
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
-# Rewritten by every run from what changed since the last one; it is no number.
-EXCEPTED = {"int_identity__changed_persons", "kpi_history"}
-LAYERS = ("intermediate", "marts", "kpis")
+from almanac.compare import UNCOMPARED, relations
 
 
 def measured(warehouse: Path) -> dict[str, set[tuple[Any, ...]]]:
@@ -28,37 +26,14 @@ def measured(warehouse: Path) -> dict[str, set[tuple[Any, ...]]]:
     return {name: set(found) for name, found in rows.items()}
 
 
-def differences(one: Path, other: Path) -> dict[str, tuple[int, int]]:
-    """Relations whose rows differ, with the rows only in `one` and only in `other` (`except all` both ways)."""
-    found = {}
-    with duckdb.connect() as con:
-        con.execute(f"attach '{one}' as a (read_only)")
-        con.execute(f"attach '{other}' as b (read_only)")
-        for schema, name in relations(con, "a") | relations(con, "b"):
-            counts = tuple(
-                _one(con, f"select count(*) from (from {x}.{schema}.{name} except all from {y}.{schema}.{name})")
-                for x, y in (("a", "b"), ("b", "a"))
-            )
-            if counts != (0, 0):
-                found[name] = counts
-    return found
-
-
-def relations(con: duckdb.DuckDBPyConnection, catalog: str) -> set[tuple[str, str]]:
-    """Every relation downstream of staging that must be the same after a replay."""
-    rows = con.execute(
-        "select schema_name, table_name from duckdb_tables() where database_name = ? and list_contains(?, schema_name)",
-        [catalog, list(LAYERS)],
-    ).fetchall()
-    return {(schema, name) for schema, name in rows if name not in EXCEPTED}
-
-
 def empty_relations(warehouse: Path) -> set[str]:
     """Relations without a row: a comparison of nothing with nothing would prove nothing."""
     with duckdb.connect(str(warehouse), read_only=True) as con:
         catalog = _one(con, "select current_database()")
         return {
-            name for schema, name in relations(con, catalog) if not _one(con, f"select count(*) from {schema}.{name}")
+            name
+            for schema, name in relations(con, catalog, UNCOMPARED)
+            if not _one(con, f"select count(*) from {schema}.{name}")
         }
 
 

@@ -21,14 +21,16 @@ def validator() -> Validator:
     return Validator()
 
 
-def day(position: int, received: int = 100, late: int = 1, quarantined: int = 1, **filled: int) -> Day:
+def day(
+    position: int, received: int = 100, late: int = 1, quarantined: int = 1, repeated: int = 0, **filled: int
+) -> Day:
     accepted = received - quarantined
-    return Day(FIRST + timedelta(days=position), received, accepted, late, quarantined, filled)
+    return Day(FIRST + timedelta(days=position), received, accepted, late, quarantined, filled, repeated)
 
 
 def judged(**changes: Any) -> Judged:
     usual = Judged(day(18), 50, 400, 0.2, 0.1, ())
-    own = {k: v for k, v in changes.items() if k in ("received", "late", "quarantined")}
+    own = {k: v for k, v in changes.items() if k in ("received", "late", "quarantined", "repeated")}
     limits = {k: v for k, v in changes.items() if k not in own}
     return replace(usual, day=day(18, **own), **limits)
 
@@ -51,6 +53,7 @@ class TestTheSuiteOnFrames:
             ({"received": 0, "quarantined": 0}, "rows_are_usual"),
             ({"late": 30}, "late_share_is_usual"),
             ({"quarantined": 30}, "quarantined_share_is_usual"),
+            ({"repeated": 30, "repeated_share_limit": 0.2}, "repeated_share_is_usual"),
             ({"silent": ("booking_id",)}, "no_column_is_silent"),
         ],
     )
@@ -116,6 +119,20 @@ class TestTheLimitOfAShare:
         assert usual_share(0, 1_400, 14, 0.01, 0.1) == 0.01
         assert usual_share(900, 1_400, 14, 0.01, 0.1) == 0.1
         assert usual_share(42, 1_400, 14, 0.01, 0.1) == 0.03
+
+
+class TestRepeatedEvents:
+    def limit(self, repeated: int, days: int = 20) -> float:
+        usual = [day(n, received=100_001, repeated=repeated) for n in range(20 - days, 20)]
+        return judge_days([*usual, day(20)], NEWEST).present[-1].repeated_share_limit
+
+    def test_of_a_young_source_nothing_is_said(self) -> None:
+        assert self.limit(0, days=LIMITS.young_days) == 1.0
+        assert self.limit(0, days=LIMITS.young_days + 1) < 0.1
+
+    def test_a_usual_share_is_taken_at_its_word_however_high(self) -> None:
+        assert self.limit(0) == pytest.approx(0.06, abs=0.01)
+        assert self.limit(20_000) == pytest.approx(0.6, abs=0.03)
 
 
 class TestWhichDaysAreJudged:
