@@ -9,10 +9,14 @@ from expectations.limits import LIMITS, Limits, rows_band, share_limit, usual_sh
 
 Source = tuple[str, str]  # tenant, source
 SAMPLES = 5
-# What an event says, in columns that both engines turn into the same text; not how and when it arrived.
-_SAID = ("type", "event", "user_id", "anonymous_id", "event_at", "booking_id", "listing_id", "amount", "properties")
-_TEXTS = ", ".join(f"coalesce(cast({column} as varchar), '')" for column in _SAID)
-CONTENT = f"md5(concat_ws('|', {_TEXTS}))"
+# What an event says, not how and when it arrived, as a text that both engines make.
+_PARTS = ("type", "event", "user_id", "anonymous_id", "event_at", "booking_id", "listing_id", "amount", "properties")
+_CONTENT = ", ".join(f"coalesce(cast({part} as varchar), '')" for part in _PARTS)
+_SAID = f"""
+    select tenant, source, received_date, coalesce(event, type) as name, event_at,
+        md5(concat_ws('|', {_CONTENT})) as content
+    from marts.fact_events where received_date >= ?
+"""
 KEY_COLUMNS = ("tenant", "source", "received_date")
 
 
@@ -122,10 +126,7 @@ def _repeated(engine: Engine, since: date) -> dict[tuple[str, str, date], int]:
     rows = engine.execute(
         f"""
         with
-            events as (
-                select tenant, source, received_date, {CONTENT} as content
-                from marts.fact_events where received_date >= ?
-            ),
+            events as ({_SAID}),
             repeated as (
                 select tenant, source, content, min(received_date) as first_date
                 from events group by tenant, source, content having count(*) > 1
@@ -148,12 +149,13 @@ def some_repeated(engine: Engine, source: Source, day: date) -> list[tuple[str, 
     """
     rows = engine.execute(
         f"""
-        select coalesce(min(event), min(type)), min(event_at), count(*)
-        from marts.fact_events where tenant = ? and source = ? and received_date = ?
-        group by {CONTENT} having count(*) > 1
+        with events as ({_SAID})
+        select min(name), min(event_at), count(*)
+        from events where tenant = ? and source = ? and received_date = ?
+        group by content having count(*) > 1
         order by 3 desc, 2, 1 limit {SAMPLES}
         """,
-        [*source, day],
+        [day, *source, day],
     )
     return [(event, at.isoformat(timespec="milliseconds"), count) for event, at, count in rows]
 
