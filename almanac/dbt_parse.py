@@ -73,6 +73,7 @@ def environment(settings: Settings) -> dict[str, str]:
 
     variables = {
         "ALMANAC_DBT_WAREHOUSE": str(settings.warehouse),
+        "ALMANAC_DBT_DUCKDB_THREADS": str(settings.threads or os.cpu_count() or 1),
         VARIABLE: encoded(settings.object_store),
         "DO_NOT_TRACK": "1",
     }
@@ -93,5 +94,6 @@ def parse_environment(settings: Settings) -> dict[str, str]:
     from almanac.dbt_object_store import VARIABLE, encoded
 
     variables = environment(settings) | {"ALMANAC_DBT_WAREHOUSE": settings.warehouse.name, VARIABLE: encoded(None)}
+    variables["ALMANAC_DBT_DUCKDB_THREADS"] = "1"
     somewhere = {"HOST": "127.0.0.1", "PORT": "5432", "USER": "postgres", "PASSWORD": ""}
     return variables | {f"ALMANAC_DBT_PG_{name}": value for name, value in somewhere.items()}

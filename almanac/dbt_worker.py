@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any, ClassVar, Protocol
 
@@ -131,6 +131,8 @@ class WarmDbt:
         from almanac.dbt_shortcuts import build_often
 
         build_often()
+        # Tests share the machine's cores, and what they build is small: a second thread costs more than it gives.
+        settings = replace(settings, threads=1)
         nodes = self.manifest(settings).nodes
         left_out = {} if self.data_tests else {name: n for name, n in nodes.items() if n.resource_type == "test"}
         for name in left_out:

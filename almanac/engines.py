@@ -82,10 +82,11 @@ def open_warehouse(settings: Settings, *, read_only: bool = False) -> Iterator[E
 
 def _duckdb(settings: Settings, *, read_only: bool) -> duckdb.DuckDBPyConnection:
     settings.warehouse.parent.mkdir(parents=True, exist_ok=True)
+    config = NEW_FILES | ({"threads": settings.threads} if settings.threads else {})
     until = time.monotonic() + LOCK_SECONDS
     while True:
         try:
-            return duckdb.connect(str(settings.warehouse), read_only=read_only, config=NEW_FILES)
+            return duckdb.connect(str(settings.warehouse), read_only=read_only, config=config)
         except duckdb.IOException as e:
             if "Could not set lock" not in str(e) or time.monotonic() > until:
                 raise AlmanacError(f"{settings.warehouse} cannot be opened: {str(e).splitlines()[0]}") from e

@@ -46,6 +46,7 @@ class Settings:
     mail_to: tuple[str, ...] = ()
     portal_url: str = ""
     late_after: timedelta = timedelta(hours=26)
+    threads: int = 0  # cores that a build on DuckDB may use; 0: all
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Self:
@@ -83,6 +84,7 @@ class Settings:
             mail_from=env.get("ALMANAC_MAIL_FROM") or None,
             mail_to=tuple(a.strip() for a in env.get("ALMANAC_MAIL_TO", "").split(",") if a.strip()),
             portal_url=env.get("ALMANAC_PORTAL_URL") or "",
+            threads=_count("ALMANAC_THREADS", env.get("ALMANAC_THREADS") or "0"),
             late_after=_hours("ALMANAC_LATE_AFTER_HOURS", env.get("ALMANAC_LATE_AFTER_HOURS") or "26"),
         )
         _one_of("ALMANAC_TARGET", settings.target, TARGETS)
@@ -167,6 +169,12 @@ def _object_store(address: str, env: Mapping[str, str]) -> ObjectStore:
         path_style=env.get("ALMANAC_LAKE_PATH_STYLE"),
         timeout=env.get("ALMANAC_LAKE_TIMEOUT"),
     )
+
+
+def _count(name: str, text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) > 1024:
+        raise AlmanacError(f"{name} is {text!r}: give a number of cores, or 0 for all")
+    return int(text)
 
 
 def _hours(name: str, text: str) -> timedelta:

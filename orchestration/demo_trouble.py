@@ -6,7 +6,6 @@ have. Fix: the second delivery is erased from the lake. Replay: the warehouse is
 
 import argparse
 import json
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -25,7 +24,6 @@ from ingestion.lake import Lake
 from ingestion.lake_entries import received_on
 from ingestion.simulator.again import deliver_again, take_back
 from orchestration.demo_world import THROUGH_COLLECTOR
-from orchestration.instance import environment
 from orchestration.run_daily import run_daily
 
 
@@ -147,9 +145,7 @@ def main() -> int:
     parser.add_argument("action", choices=list(ACTIONS))
     arguments = parser.parse_args()
     try:
-        settings = Settings.from_env()
-        os.environ |= environment(settings)
-        ACTIONS[arguments.action](settings)
+        ACTIONS[arguments.action](Settings.from_env())
     except AlmanacError as error:
         sys.stderr.write(f"Error: {' '.join(str(error).split())}\n")
         return 1

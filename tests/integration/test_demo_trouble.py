@@ -13,17 +13,14 @@ from almanac.versions import current, read_status
 from ingestion.lake import Lake
 from orchestration.demo_trouble import break_it, fix_it, replay
 from orchestration.demo_world import simulate_history, size_of
-from orchestration.instance import environment, open_instance
+from orchestration.instance import open_instance
 from orchestration.run_daily import run_daily
 
 
 @pytest.fixture
-def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
-    """A small demo's home, where Dagster finds its own."""
-    own = Settings.for_home(tmp_path)
-    for name, value in environment(own).items():
-        monkeypatch.setenv(name, value)
-    return own
+def settings(tmp_path: Path) -> Settings:
+    """A home of its own."""
+    return Settings.for_home(tmp_path)
 
 
 def test_without_a_demo_it_says_what_to_do_first(settings: Settings) -> None:

@@ -75,7 +75,7 @@ def test_a_failure_that_readers_are_told_is_one_incident_with_its_run(
     note(settings, succeeded=False, attempted_at=datetime.now(UTC), failed=("rows_are_usual",))
     ended(instance, daily.name, failed=True)
     assert look().startswith("2 incidents opened")
-    assert known(settings)["publication"] == ("1 failed check: rows_are_usual", True)
+    assert known(settings)["publication"] == ("1 failed checks: rows_are_usual", True)
     # By hand, outside of Dagster: the failed run stays the newest there.
     note(settings, succeeded=True, attempted_at=datetime.now(UTC) + timedelta(seconds=5))
     look()
