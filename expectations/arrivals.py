@@ -6,6 +6,7 @@ from datetime import date, timedelta
 
 from almanac.engines import Engine
 from expectations.limits import LIMITS, Limits, rows_band, share_limit, usual_share, usual_share_of_repeated
+from expectations.profile import Profile, read_profiles, unusual
 
 Source = tuple[str, str]  # tenant, source
 SAMPLES = 5
@@ -34,6 +35,7 @@ class Day:
     quarantined: int
     filled: Mapping[str, int] = field(default_factory=dict)
     repeated: int = 0
+    profile: Profile | None = None
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class Judged:
     quarantined_share_limit: float
     silent: tuple[str, ...]
     repeated_share_limit: float = 1.0
+    unusual: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # by check, in words
 
     @property
     def repeated_share(self) -> float:
@@ -90,7 +93,7 @@ def read_days(engine: Engine) -> dict[Source, list[Day]]:
 
 
 def with_values(engine: Engine, days: dict[Source, list[Day]], since: date) -> dict[Source, list[Day]]:
-    """The same days from `since` on, with what only their events tell: values of each column, and repeated events."""
+    """The same days from `since` on, with what only their events tell: values, repetitions, and what they are like."""
     columns = [
         name
         for (name,) in engine.execute(
@@ -105,7 +108,7 @@ def with_values(engine: Engine, days: dict[Source, list[Day]], since: date) -> d
         "group by tenant, source, received_date",
         [since],
     )
-    repeated = _repeated(engine, since)
+    repeated, profiles = _repeated(engine, since), read_profiles(engine, since)
     filled = {tuple(row[:3]): dict(zip(columns, row[3:], strict=True)) for row in rows}
     return {
         source: [
@@ -113,6 +116,7 @@ def with_values(engine: Engine, days: dict[Source, list[Day]], since: date) -> d
                 d,
                 filled=filled.get((*source, d.received_date), {}),
                 repeated=repeated.get((*source, d.received_date), 0),
+                profile=profiles.get((*source, d.received_date)),
             )
             for d in listed
             if d.received_date >= since
@@ -216,6 +220,7 @@ def _judged(day: Day, history: Sequence[Day], low: float, high: float, limits: L
             usual_share_of_repeated(sum(d.repeated for d in history), accepted, len(history), limits),
             limits,
         ),
+        unusual=unusual(day.profile, [d.profile for d in history if d.profile], limits) if day.profile else {},
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from typing import Any
 
 from almanac.checks import CheckResult, Severity
@@ -23,6 +24,7 @@ from expectations.arrivals import (
     some_repeated,
     with_values,
 )
+from expectations.profile import PROFILED
 from ingestion.tracking_plan import Plan, load_plan
 
 # Our expectations in the order in which they are told, with what each one asks.
@@ -34,14 +36,21 @@ CHECKS = {
     "repeated_share_is_usual": "The share of events that repeat another one under a new id is at most three times that "
     "of the 14 days before.",
     "no_column_is_silent": "No column that used to have values has lost all of them.",
+    "values_are_filled": "The events of each kind have values as often as on the 14 days before.",
+    "times_are_usual": "As many events as usual arrive within an hour and with a time that can be used.",
+    "mix_is_usual": "The kinds of events, and the currencies of amounts, are mixed as on the 14 days before.",
+    "refusals_are_usual": "Of each kind of event as few are refused as on the 14 days before.",
+    "keys_are_known": "Bookings are of listings that somebody looked at, as often as on the 14 days before.",
+    "amounts_are_usual": "The typical amount of each kind of event is that of the 14 days before.",
 }
 
 
-def run(settings: Settings) -> list[CheckResult]:
+def run(settings: Settings, newest: date | None = None) -> list[CheckResult]:
     """Judge the arrivals in the private warehouse of `settings.target`; one result per expected source and expectation.
 
     Days are UTC days of arrival; the day of the newest arrival is not complete and not judged, so the verdict depends
-    on the data alone, never on the clock. A source from which nothing has ever come is a warning; every other failure
+    on the data alone, never on the clock. `newest` looks back: as if nothing had arrived after that day. A source
+    from which nothing has ever come is a warning; every other failure
     blocks publishing. Raises AlmanacError if the warehouse cannot be opened.
     """
     sources = expected_sources(load_plan(settings.root))
@@ -51,8 +60,9 @@ def run(settings: Settings) -> list[CheckResult]:
         ):
             return []
         days = read_days(engine)
-        newest = max((d.received_date for listed in days.values() for d in listed), default=None)
-        known = {source: days[source] for source in sources if source in days}
+        if newest is None:
+            newest = max((d.received_date for listed in days.values() for d in listed), default=None)
+        known = {s: [d for d in days[s] if d.received_date <= newest] for s in sources if newest and s in days}
         if newest and known:
             known = with_values(engine, known, min(since(listed, newest) for listed in known.values()))
         periods = {s: judge_days(known[s], newest) if newest and s in known else None for s in sources}
@@ -192,6 +202,10 @@ def _silent(period: Period) -> str:
     return _each(period, lambda j: bool(j.silent), lambda j: f"no value in {', '.join(j.silent)}")
 
 
+def _unusual(check: str, period: Period) -> str:
+    return _each(period, lambda j: bool(j.unusual.get(check)), lambda j: ", ".join(j.unusual[check]))
+
+
 _SAYING: dict[str, Callable[[Period], str]] = {
     "every_day_is_present": _missing,
     "rows_are_usual": _rows,
@@ -199,6 +213,7 @@ _SAYING: dict[str, Callable[[Period], str]] = {
     "quarantined_share_is_usual": _quarantined,
     "repeated_share_is_usual": _repeated,
     "no_column_is_silent": _silent,
+    **{check: partial(_unusual, check) for check in PROFILED},
 }
 
 
@@ -229,4 +244,5 @@ def _numbers(j: Judged) -> dict[str, Any]:
         "repeated_share": j.repeated_share,
         "repeated_share_limit": j.repeated_share_limit,
         "silent_columns": list(j.silent),
+        "unusual": [words for check in PROFILED for words in j.unusual.get(check, ())],
     }

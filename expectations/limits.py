@@ -27,6 +27,17 @@ class Limits:
     quarantined_young: float = 0.05
     # Events that repeat another one in all but their id: how many of them are right, only the source itself can tell.
     repeated_floor: float = 0.02
+    # A day's shares (of an event, of filled values, of late ones) differ from the usual one by so many deviations of
+    # the days before, or of chance, and a few events, before they count.
+    deviations: float = 5.0
+    cluster: float = 2.0  # events of a kind come in twos: a search is refined, a page reloaded
+    few: int = 4
+    # What never happened (or always did) among so many is wrong when it happens to more than one and this share.
+    certain: int = 50
+    certain_share: float = 0.1
+    # Typical amounts are compared where so many are known, and differ by a tenth at least.
+    least_amounts: int = 10
+    amounts_floor: float = 0.1
     # Events come in visits, and what happens to one happens to the whole visit: the unit of chance is not the event.
     visit: int = 5
     # A column has fallen silent when so many values were to be expected on a day and none came.

@@ -27,6 +27,7 @@ from great_expectations.expectations.core.expect_table_row_count_to_equal import
 )
 
 from expectations.arrivals import Judged
+from expectations.profile import PROFILED
 
 SUITE = "arriving_data"
 COLUMNS = (
@@ -40,6 +41,7 @@ COLUMNS = (
     "repeated_share",
     "repeated_share_limit",
     "silent_columns",
+    *PROFILED,
 )
 
 
@@ -58,6 +60,7 @@ def frame(days: tuple[Judged, ...]) -> Any:
             "repeated_share": j.repeated_share,
             "repeated_share_limit": j.repeated_share_limit,
             "silent_columns": len(j.silent),
+            **{check: len(j.unusual.get(check, ())) for check in PROFILED},
         }
         for j in days
     ]
@@ -80,7 +83,9 @@ def suite(expected_days: int) -> Any:
     def filled(check: str, column: str) -> Any:
         return ExpectColumnValuesToNotBeNull(column=column, meta={"check": check})
 
-    silent = ExpectColumnValuesToBeBetween(column="silent_columns", max_value=0, meta={"check": "no_column_is_silent"})
+    def none(check: str, column: str) -> list[Any]:
+        return [ExpectColumnValuesToBeBetween(column=column, max_value=0, meta={"check": check}), filled(check, column)]
+
     return gx.ExpectationSuite(
         name=SUITE,
         expectations=[
@@ -90,8 +95,8 @@ def suite(expected_days: int) -> Any:
             *at_least("late_share_is_usual", "late_share_limit", "late_share"),
             *at_least("quarantined_share_is_usual", "quarantined_share_limit", "quarantined_share"),
             *at_least("repeated_share_is_usual", "repeated_share_limit", "repeated_share"),
-            silent,
-            filled("no_column_is_silent", "silent_columns"),
+            *none("no_column_is_silent", "silent_columns"),
+            *(one for check in PROFILED for one in none(check, check)),
         ],
     )
 

@@ -78,7 +78,7 @@ def _numbers(days: list[dict[str, Any]]) -> dict[str, Any]:
     """The judged days as a table, and the newest of them as numbers, which Dagster draws over time."""
     if not days:
         return {}
-    names = [name for name in days[-1] if name != "silent_columns"]
+    names = [name for name in days[-1] if name not in ("silent_columns", "unusual")]
     newest = {name: float(days[-1][name]) for name in ("received", "late_share", "quarantined_share")}
     return {"judged days": dg.MetadataValue.md(_table(names, days)), **newest}
 
