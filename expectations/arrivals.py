@@ -1,12 +1,15 @@
 """What arrived, by source and UTC day: read from the private warehouse, and laid beside what was to be expected."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from typing import Any
 
 from almanac.engines import Engine
 from expectations.limits import LIMITS, Limits, rows_band, share_limit, usual_share, usual_share_of_repeated
 from expectations.profile import Profile, read_profiles, unusual
+from ingestion.tracking_plan import Accepted
 
 Source = tuple[str, str]  # tenant, source
 SAMPLES = 5
@@ -18,6 +21,14 @@ _SAID = f"""
         md5(concat_ws('|', {_CONTENT})) as content
     from marts.fact_events where received_date >= ?
 """
+MISSING = "every_day_is_present"
+_WITHOUT_LIMIT: dict[str, dict[str, Any]] = {
+    "rows_are_usual": {"received_min": 0.0, "received_max": math.inf},
+    "late_share_is_usual": {"late_share_limit": 1.0},
+    "quarantined_share_is_usual": {"quarantined_share_limit": 1.0},
+    "repeated_share_is_usual": {"repeated_share_limit": 1.0},
+    "no_column_is_silent": {"silent": ()},
+}
 KEY_COLUMNS = ("tenant", "source", "received_date")
 
 
@@ -73,6 +84,7 @@ class Period:
 
     present: tuple[Judged, ...]
     missing: tuple[date, ...]  # days on which rows were to be expected
+    accepted: tuple[Accepted, ...] = ()  # what somebody has said to be right
 
     @property
     def expected_days(self) -> int:
@@ -192,6 +204,21 @@ def judge_days(days: Sequence[Day], newest: date, limits: Limits = LIMITS) -> Pe
         elif band.low > 0:
             missing.append(on)
     return Period(tuple(present), tuple(missing))
+
+
+def excused(period: Period, accepted: Sequence[Accepted]) -> Period:
+    """The period without what is accepted: those days pass those checks."""
+    present, missing = list(period.present), set(period.missing)
+    for one in accepted:
+        missing -= {one.day} if one.check == MISSING else set()
+        present = [_excused(j, one.check) if j.day.received_date == one.day else j for j in present]
+    return Period(tuple(present), tuple(sorted(missing)), tuple(accepted))
+
+
+def _excused(judged: Judged, check: str) -> Judged:
+    if check in _WITHOUT_LIMIT:
+        return replace(judged, **_WITHOUT_LIMIT[check])
+    return replace(judged, unusual={name: words for name, words in judged.unusual.items() if name != check})
 
 
 def _judged(day: Day, history: Sequence[Day], low: float, high: float, limits: Limits) -> Judged:

@@ -12,12 +12,14 @@ from typing import Any
 
 from almanac.checks import CheckResult, Severity
 from almanac.engines import Engine, open_warehouse
+from almanac.errors import AlmanacError
 from almanac.settings import Settings
 from expectations.arrivals import (
     Day,
     Judged,
     Period,
     Source,
+    excused,
     judge_days,
     read_days,
     since,
@@ -25,7 +27,7 @@ from expectations.arrivals import (
     with_values,
 )
 from expectations.profile import PROFILED
-from ingestion.tracking_plan import Plan, load_plan
+from ingestion.tracking_plan import Accepted, Plan, load_plan
 
 # Our expectations in the order in which they are told, with what each one asks.
 CHECKS = {
@@ -53,7 +55,8 @@ def run(settings: Settings, newest: date | None = None) -> list[CheckResult]:
     from which nothing has ever come is a warning; every other failure
     blocks publishing. Raises AlmanacError if the warehouse cannot be opened.
     """
-    sources = expected_sources(load_plan(settings.root))
+    plan = load_plan(settings.root)
+    sources, accepted = expected_sources(plan), _accepted(plan)
     with open_warehouse(settings, read_only=True) as engine:
         if not engine.execute(
             "select 1 from information_schema.tables where table_schema = 'marts' and table_name = 'mv_daily_arrivals'"
@@ -65,7 +68,9 @@ def run(settings: Settings, newest: date | None = None) -> list[CheckResult]:
         known = {s: [d for d in days[s] if d.received_date <= newest] for s in sources if newest and s in days}
         if newest and known:
             known = with_values(engine, known, min(since(listed, newest) for listed in known.values()))
-        periods = {s: judge_days(known[s], newest) if newest and s in known else None for s in sources}
+        periods = {
+            s: excused(judge_days(known[s], newest), accepted[s]) if newest and s in known else None for s in sources
+        }
         return [_with_samples(engine, result, periods) for result in _results(periods)]
 
 
@@ -77,6 +82,23 @@ def expected_sources(plan: Plan) -> list[Source]:
         for name, source in tenant.sources.items()
         if source.expected == "daily"
     )
+
+
+def _accepted(plan: Plan) -> dict[Source, list[Accepted]]:
+    """What the tracking plan accepts, by source. Raises AlmanacError for a check that there is not."""
+    found = {
+        (tenant.tenant, name): source.accepted
+        for tenant in plan.tenants.values()
+        for name, source in tenant.sources.items()
+    }
+    for (tenant, _), listed in found.items():
+        for one in listed:
+            if one.check not in CHECKS:
+                raise AlmanacError(
+                    f"tenants/{tenant}.yml accepts {one.check!r} on {one.day}, which is no check: use one of "
+                    f"{', '.join(CHECKS)}"
+                )
+    return found
 
 
 def load_ahead() -> None:
@@ -150,7 +172,9 @@ def _result(
 
 def _words(name: str, period: Period, passed: bool) -> str:
     if passed:
-        return f"{_dates(j.day.received_date for j in period.present)} judged"
+        days = {j.day.received_date for j in period.present}
+        accepted = [f"; accepted on {a.day}: {a.why}" for a in period.accepted if a.check == name and a.day in days]
+        return f"{_dates(sorted(days))} judged{''.join(accepted)}"
     said = _SAYING[name](period)
     return said or "the days could not be judged"
 

@@ -9,6 +9,7 @@ from ingestion.tracking_plan.docs import dictionary
 from ingestion.tracking_plan.judge import Judged, judge
 from ingestion.tracking_plan.load import load_plan, read_plan
 from ingestion.tracking_plan.model import (
+    Accepted,
     Alias,
     Column,
     Common,
@@ -23,6 +24,7 @@ from ingestion.tracking_plan.model import (
 from ingestion.tracking_plan.values import Unfit, parse_money, parse_time
 
 __all__ = [
+    "Accepted",
     "Alias",
     "Column",
     "Common",

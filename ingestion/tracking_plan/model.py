@@ -1,7 +1,7 @@
 """The shapes of the tracking plan: what its YAML files may say, and the loaded plan."""
 
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
@@ -76,10 +76,19 @@ class EventContract(_Strict):
     example: dict[str, Any]
 
 
+class Accepted(_Strict):
+    """What a check says of a day (UTC day of arrival) is right, because the world has changed and not the data."""
+
+    day: date
+    check: Text
+    why: Text
+
+
 class Source(_Strict):
-    """A source of a tenant; `expected: daily` means that a day without rows is a failure."""
+    """A source of a tenant; `expected: daily` means that its days are judged, and one without rows is a failure."""
 
     expected: Literal["daily", "never"] = "never"
+    accepted: list[Accepted] = Field(default_factory=list)
 
 
 class Alias(_Strict):

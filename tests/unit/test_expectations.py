@@ -7,10 +7,14 @@ from typing import Any
 
 import pytest
 
-from expectations.arrivals import Day, Judged, judge_days, since
-from expectations.judge import CHECKS
+from almanac.errors import AlmanacError
+from almanac.yaml_files import load
+from expectations.arrivals import MISSING, Day, Judged, Period, excused, judge_days, since
+from expectations.judge import CHECKS, _accepted
 from expectations.limits import LIMITS, Band, rows_band, share_limit, usual_share
+from expectations.profile import PROFILED
 from expectations.suite import COLUMNS, Validator, frame
+from ingestion.tracking_plan import Accepted, Source, load_plan
 
 FIRST = date(2026, 3, 2)
 NEWEST = FIRST + timedelta(days=20)
@@ -195,3 +199,46 @@ class TestSilentColumns:
 
     def test_a_column_that_is_rarely_filled_may_be_empty_for_a_day(self) -> None:
         assert self.silent(user_id=95, booking_id=0, channel=0) == ()
+
+
+class TestWhatIsAccepted:
+    """A person has said that a day is right: it passes that check, and only that one."""
+
+    BAD = judged(
+        received=20, late=15, quarantined=5, repeated=10, silent=("city",), repeated_share_limit=0.1,
+        quarantined_share_limit=0.1, unusual=dict.fromkeys(PROFILED, ("something",)),
+    )  # fmt: skip
+
+    def failing(self, validator: Validator, *accepted: str, on: date = BAD.day.received_date) -> set[str]:
+        period = Period((self.BAD,), (FIRST,))
+        period = excused(period, [Accepted(day=on, check=check, why="a reason") for check in accepted])
+        return failed(validator, frame(period.present), period.expected_days)
+
+    def test_without_it_every_check_fails(self, validator: Validator) -> None:
+        assert self.failing(validator) == set(CHECKS)
+
+    @pytest.mark.parametrize("check", sorted(set(CHECKS) - {MISSING}))
+    def test_that_check_passes_on_that_day(self, validator: Validator, check: str) -> None:
+        assert self.failing(validator, check) == set(CHECKS) - {check}
+        assert self.failing(validator, check, on=FIRST) == set(CHECKS)
+
+    def test_a_day_without_rows_may_be_right(self, validator: Validator) -> None:
+        assert self.failing(validator, MISSING, on=FIRST) == set(CHECKS) - {MISSING}
+
+    def test_all_days_without_rows_may_be_right(self) -> None:
+        period = excused(Period((), (FIRST,)), [Accepted(day=FIRST, check=MISSING, why="closed")])
+        assert (period.present, period.missing) == ((), ())
+
+    def test_a_check_that_there_is_not_is_named(self) -> None:
+        plan = load_plan()
+        web = Source(expected="daily", accepted=[Accepted(day=FIRST, check="mixed_up", why="?")])
+        tenant = plan.tenants["rentals"].model_copy(update={"sources": {"web": web}})
+        with pytest.raises(
+            AlmanacError, match=r"tenants/rentals.yml accepts 'mixed_up' on 2026-03-02, which is no check"
+        ):
+            _accepted(replace(plan, tenants={**plan.tenants, "rentals": tenant}))
+
+    def test_a_tenants_file_says_it_in_yaml(self) -> None:
+        text = "expected: daily\naccepted:\n- {day: 2026-11-25, check: mix_is_usual, why: a reason}\n"
+        source = Source.model_validate(load(text))
+        assert source.accepted == [Accepted(day=date(2026, 11, 25), check="mix_is_usual", why="a reason")]
