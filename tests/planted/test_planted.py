@@ -1,7 +1,7 @@
 """Ten kinds of wrong numbers, planted into days of real builds: the gate refuses them, and lets clean days pass.
 
 The limits of the checks were chosen on the worlds of seeds 1 to 10; what is claimed is measured on 11 to 20. Businesses
-have about 900 and 3,900 events a day, and 22 days of history.
+have about 3,000 events a day each, and 22 days of history.
 """
 
 import copy

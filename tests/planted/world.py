@@ -14,7 +14,7 @@ from ingestion.simulator.voice import Naming, naming, namings
 from ingestion.tracking_plan import load_plan
 
 FIRST_DAY = date(2026, 3, 2)
-# About 900 and 3,900 events a day: of a hundred events nobody can tell whether thirty are missing.
+# About 3,000 events a day each: of a hundred events nobody can tell whether thirty are missing.
 USERS = {"advisory": 6_000, "rentals": 6_300}
 Days = dict[date, list[Arrival]]
 
