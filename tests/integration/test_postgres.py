@@ -4,7 +4,7 @@ import hashlib
 from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass, replace
-from datetime import UTC, timedelta
+from datetime import UTC, date, timedelta
 from math import isclose
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,9 @@ from psycopg2.extras import register_uuid
 from almanac.build import run_build
 from almanac.compare import LAYERS
 from almanac.dbt_worker import WarmDbt
+from almanac.engines import open_warehouse
 from almanac.settings import Settings
+from expectations.arrivals import Day, Source, read_days, with_values
 from ingestion.envelope import Arrival
 from ingestion.lake import Lake
 from tests.golden import golden
@@ -85,11 +87,24 @@ def test_full_and_incremental_builds_are_equal_on_both_engines(root: Path, tmp_p
         assert _differences(standing, incremental) != [], "nothing changed: the comparison would prove nothing"
         _build(on_duckdb, duckdb_runner, is_full=False)
         assert _differences(_in_duckdb(on_duckdb.warehouse), incremental) == []
+        assert _what_is_judged(on_duckdb) == _what_is_judged(on_postgres)
 
         _land_odd_text(on_duckdb)  # a no-op, also after compaction
         assert not run_build(on_postgres, runner=postgres_runner).built, "nothing is new, and yet something was built"
         _build(on_postgres, postgres_runner, is_full=True)
         assert _differences(_in_postgres(dsn), incremental) == []
+
+
+def _what_is_judged(settings: Settings) -> dict[Source, list[Day]]:
+    """What the expectations read of every day, with means to nine digits."""
+    with open_warehouse(settings, read_only=True) as engine:
+        found = with_values(engine, read_days(engine), date(1970, 1, 1))
+    for day in (day for days in found.values() for day in days):
+        if day.profile:
+            amounts = day.profile.amounts
+            amounts |= {event: (n, round(m, 9), round(s, 9)) for event, (n, m, s) in amounts.items()}
+    assert any(day.profile and day.profile.amounts and day.profile.sizes for days in found.values() for day in days)
+    return found
 
 
 def _land(settings: Settings, world: World, landings: int) -> None:
