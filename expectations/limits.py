@@ -35,6 +35,8 @@ class Limits:
     # What never happened (or always did) among so many is wrong when it happens to more than one and this share.
     certain: int = 50
     certain_share: float = 0.1
+    # A device that was offline brings all of its events late; a clock or time zone that is wrong is wrong for more.
+    times_floor: float = 0.05
     # Typical amounts are compared where so many are known, and differ by a tenth at least.
     least_amounts: int = 10
     amounts_floor: float = 0.1

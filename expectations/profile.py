@@ -118,6 +118,8 @@ def _compare(
         slack = max(1.0, limits.certain_share * whole)  # what never happened
     else:
         slack = allowed + limits.few
+    if check == "times_are_usual":
+        slack = max(slack, limits.times_floor * whole)
     if abs(difference) <= slack:
         return None
     return WORDS[check].format(what=what, now=part / whole, usual=expected)
