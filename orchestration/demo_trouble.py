@@ -37,11 +37,14 @@ def break_it(settings: Settings, runner: Runner | None = None) -> None:
         _say(f"{planted['day']} is delivered twice already; `make demo-fix` takes that back")
     else:
         day = _newest_complete_day(settings)
-        occasion = f"{time.time_ns()}"
-        # Written down first: what is landed can be taken back whatever happens next.
-        _remember(settings, {"day": str(day), "landings": []})
-        events, landings = deliver_again(settings, THROUGH_COLLECTOR, day, occasion)
-        _remember(settings, {"day": str(day), "landings": landings})
+        # Written down first: the same occasion is the same landing, so it can be taken back whatever happens next.
+        planted = {"day": str(day), "occasion": f"{time.time_ns()}"}
+        _remember(settings, planted)
+        try:
+            events, _ = _plant(settings, planted)
+        except AlmanacError:
+            _record(settings).unlink(missing_ok=True)  # a lake that refuses a landing holds nothing of it
+            raise
         _say(f"planted: {day} of {THROUGH_COLLECTOR} was delivered a second time, {events:,} events under new ids")
     _say("running the job `daily`, as every hour ...")
     try:
@@ -65,7 +68,8 @@ def fix_it(settings: Settings, runner: Runner | None = None) -> None:
     if not planted:
         _say("nothing is planted: `make demo-break` does that")
     else:
-        take_back(settings, planted["landings"])
+        _, landings = _plant(settings, planted)  # nothing happens if it was landed
+        take_back(settings, landings)
         _say(f"erased from the lake: the second delivery of {planted['day']}")
     _say("running the job `daily` ...")
     version = run_daily(settings, runner)
@@ -104,6 +108,10 @@ def replay(settings: Settings, runner: Runner | None = None) -> None:
         raise AlmanacError("the replay is not what was there before: please report it")
 
 
+def _plant(settings: Settings, planted: dict[str, str]) -> tuple[int, list[str]]:
+    return deliver_again(settings, THROUGH_COLLECTOR, date.fromisoformat(planted["day"]), planted["occasion"])
+
+
 def _newest_complete_day(settings: Settings) -> date:
     """The day of arrival before the newest one."""
     days = [received_on(entry) for entry in Lake.open(settings).entries("events") if entry.rows]
@@ -114,15 +122,15 @@ def _record(settings: Settings) -> Path:
     return settings.home / "demo-planted.json"
 
 
-def _planted(settings: Settings) -> dict[str, list[str]] | None:
+def _planted(settings: Settings) -> dict[str, str] | None:
     try:
-        found: dict[str, list[str]] = json.loads(_record(settings).read_text(encoding="utf-8"))
+        found: dict[str, str] = json.loads(_record(settings).read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
     return found
 
 
-def _remember(settings: Settings, planted: dict[str, str | list[str]]) -> None:
+def _remember(settings: Settings, planted: dict[str, str]) -> None:
     write_text(_record(settings), json.dumps(planted) + "\n")
 
 
