@@ -30,12 +30,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.build", description=__doc__)
     parser.add_argument("--events", type=int, default=1_000_000, help="about so many events (default: 1,000,000)")
     parser.add_argument("--runs", type=int, default=3, help="times each side runs; the best one counts (default: 3)")
+    parser.add_argument("--threads", type=int, default=1, help="cores that the database may use (default: 1; 0: all)")
     options = parser.parse_args(arguments)
     say(f"A lake of about {options.events:,} events (made once, about a minute per million), then {options.runs} runs.")
     lakes = lakes_of(options.events)
     _whole(lakes.history, full_refresh=True)  # leaves dbt's parse and the load log as any later build finds them
     whole, result = _whole(lakes.history, full_refresh=True)
-    runs = [(side("models", lakes.history), side("hand", lakes.history)) for _ in range(options.runs)]
+    compared_on = replace(lakes.history, threads=options.threads)
+    runs = [(side("models", compared_on), side("hand", compared_on)) for _ in range(options.runs)]
     compared, differs = differences(lakes.history.warehouse, hand_database(lakes.history))
     events = _events(lakes.history)
     models, hand = best([ours for ours, _ in runs]), best([theirs for _, theirs in runs])
@@ -49,7 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _row(f"whole full build, {_nodes(result)}", whole),
         *_later_builds(lakes),
     ]
-    say(f"\n{events:,} accepted events, best of {options.runs}\n")
+    cores = f"{options.threads} thread" + "s" * (options.threads != 1) if options.threads else "all cores"
+    say(f"\n{events:,} accepted events, best of {options.runs}, both sides on {cores}, whole builds on all\n")
     say(text_table(["", "CPU s", "wall s"], rows, right=["CPU s", "wall s"]))
     ratios = [a.cpu / b.cpu for a, b in ((o["statements"], t["statements"]) for o, t in runs)]
     each = ", ".join(f"{ratio:.2f}" for ratio in ratios)
@@ -65,7 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def side(name: str, settings: Settings) -> Phases:
     """Run one side once, in a fresh process, and return what its phases took."""
-    command = [sys.executable, "-m", "benchmarks.side", name, str(settings.home)]
+    command = [sys.executable, "-m", "benchmarks.side", name, str(settings.home), str(settings.threads)]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=False)
     if done.returncode:
         sys.exit(f"{' '.join(command[1:])} failed: see above")

@@ -100,8 +100,9 @@ select
     coalesce(s.channel, 'direct') as channel, e.event_at as searched_at, e.event_date as search_date, e.category, e.city
 from fact_events as e
 left join identities as m on m.tenant = e.tenant and m.anonymous_id = if(e.user_id is null, e.anonymous_id, null)
-asof left join fact_sessions as s
-    on s.tenant = e.tenant and s.person_id = coalesce(e.user_id, m.user_id, e.anonymous_id) and e.event_at >= s.started_at
+left join fact_sessions as s
+    on s.tenant = e.tenant and s.person_id = coalesce(e.user_id, m.user_id, e.anonymous_id) and s.has_search
+    and e.event_at between s.started_at and s.ended_at
 where e.event = 'search_performed';
 
 -- What each booking gained or lost per local date.

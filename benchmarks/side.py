@@ -1,4 +1,4 @@
-"""One side of the comparison, once, in a process of its own: `python -m benchmarks.side models|hand HOME`.
+"""One side of the comparison, once, in a process of its own: `python -m benchmarks.side models|hand HOME THREADS`.
 
 Prints one line of JSON: seconds of each phase, wall and CPU. The process is as fresh as the worker of a real build.
 """
@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -74,23 +74,28 @@ def hand(settings: Settings) -> Phases:
     phases = {"start": clock.took()}
     database = hand_database(settings)
     database.unlink(missing_ok=True)
-    with duckdb.connect(str(database), config=NEW_FILES) as con:
+    config = NEW_FILES | ({"threads": settings.threads} if settings.threads else {})
+    with duckdb.connect(str(database), config=config) as con:
         con.execute("set TimeZone = 'UTC'; set preserve_insertion_order = false; set parquet_metadata_cache = true")
         con.execute(f"attach '{settings.warehouse}' as built (read_only)")
         schemas = dict(con.execute("select kind, path from built.ctl.lake_schema").fetchall())
-        for kind, query in LAKE_FILES.items():
-            files = [schemas[kind], *(path for (path,) in con.execute(query).fetchall())]
-            listed = ", ".join(f"'{path}'" for path in files)
-            con.execute(
-                f"create temp view lake_{kind} as "
-                f"from read_parquet([{listed}], union_by_name = true, hive_partitioning = false)"
-            )
+        files = {kind: [schemas[kind], *_first_column(con, query)] for kind, query in LAKE_FILES.items()}
         for name in GIVEN:
             con.execute(f"create temp table {name} as from built.ctl.{name}")
         con.execute("detach built")
         clock = Clock()
+        for kind, paths in files.items():  # this reads what each file says of itself, as the first model does
+            listed = ", ".join(f"'{path}'" for path in paths)
+            con.execute(
+                f"create temp view lake_{kind} as "
+                f"from read_parquet([{listed}], union_by_name = true, hive_partitioning = false)"
+            )
         con.execute(HAND_SQL.read_text(encoding="utf-8"))
         return phases | {"statements": clock.took()}
+
+
+def _first_column(con: Any, query: str) -> list[str]:
+    return [value for (value,) in con.execute(query).fetchall()]
 
 
 SIDES: dict[str, Callable[[Settings], Phases]] = {"models": models, "hand": hand}
@@ -99,5 +104,6 @@ if __name__ == "__main__":
     # dbt writes to standard output what it cannot log; this process's own answer must stand alone there.
     answer = os.dup(1)
     os.dup2(2, 1)
-    phases_found = SIDES[sys.argv[1]](Settings.for_home(Path(sys.argv[2])))
+    settings_given = replace(Settings.for_home(Path(sys.argv[2])), threads=int(sys.argv[3]))
+    phases_found = SIDES[sys.argv[1]](settings_given)
     os.write(answer, json.dumps({name: asdict(took) for name, took in phases_found.items()}).encode())

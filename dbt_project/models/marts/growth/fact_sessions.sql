@@ -52,33 +52,57 @@ with
     ),
 
     spaced as (
-        select h.*, lag(h.ended_at) over (partition by h.tenant, h.person_id order by h.started_at) as previous_ended_at
+        select
+            h.*,
+            coalesce(h.started_at > lag(h.ended_at) over person + interval '30 minutes', true) as is_first,
+            coalesce(lead(h.started_at) over person > h.ended_at + interval '30 minutes', true) as is_last
         from half_hours as h
+        window person as (partition by h.tenant, h.person_id order by h.started_at)
     ),
 
+    -- Most sessions are one half hour: only the others have to be put together.
     numbered as (
         select
             s.*,
-            sum(case when s.started_at <= s.previous_ended_at + interval '30 minutes' then 0 else 1 end) over (
+            sum(case when s.is_first then 1 else 0 end) over (
                 partition by s.tenant, s.person_id
                 order by s.started_at
                 rows between unbounded preceding and current row
             ) as session_number
         from spaced as s
+        where not (s.is_first and s.is_last)
     ),
 
-    aggregated as (
+    sessions as (
         select
             tenant,
             person_id,
-            session_number,
+            first_message_id as session_id,
+            started_at,
+            ended_at,
+            session_date,
+            ended_date,
+            channel,
+            is_identified,
+            event_count,
+            page_view_count,
+            listing_view_count,
+            search_count,
+            first_search_at,
+            last_booking_at
+        from spaced
+        where is_first and is_last
+        union all
+        select
+            tenant,
+            person_id,
             {{ first_by("first_message_id", ["started_at"]) }} as session_id,
             min(started_at) as started_at,
             max(ended_at) as ended_at,
             min(session_date) as session_date,
             max(ended_date) as ended_date,
             {{ first_by("channel", ["started_at"], "channel is not null") }} as channel,
-            max(is_identified) = 1 as is_identified,
+            max(is_identified) as is_identified,
             sum(event_count) as event_count,
             sum(page_view_count) as page_view_count,
             sum(listing_view_count) as listing_view_count,
@@ -93,7 +117,7 @@ select
     tenant,
     session_id,
     person_id,
-    is_identified,
+    is_identified = 1 as is_identified,
     started_at,
     ended_at,
     cast(floor(extract(epoch from (ended_at - started_at))) as bigint) as duration_seconds,
@@ -107,4 +131,4 @@ select
     search_count > 0 as has_search,
     last_booking_at is not null as has_booking,
     coalesce(last_booking_at >= first_search_at, false) as has_booking_after_search
-from aggregated
+from sessions
