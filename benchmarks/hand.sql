@@ -291,20 +291,25 @@ create table mv_daily_arrivals as
 with
     terms as (
         select tenant, source, received_date, received, 0 as accepted, 0 as duplicate, 0 as quarantined, suppressed,
-            erased, 0 as late, 0 as time_corrected from lake_counters
+            erased, 0 as late, 0 as time_corrected, 0 as within_minute, 0 as within_hour, 0 as within_day
+        from lake_counters
         union all
-        select tenant, source, received_date, 0, count(*), 0, 0, 0, 0, count_if(is_late), count_if(time_quality <> 'ok')
+        select tenant, source, received_date, 0, count(*), 0, 0, 0, 0, count_if(is_late), count_if(time_quality <> 'ok'),
+            count_if(received_at - event_at <= interval 1 minute), count_if(received_at - event_at <= interval 1 hour),
+            count_if(received_at - event_at <= interval 1 day)
         from fact_events group by all
         union all
-        select tenant, source, cast(received_at as date), 0, 0, count(*), 0, 0, 0, 0, 0 from losers group by all
+        select tenant, source, cast(received_at as date), 0, 0, count(*), 0, 0, 0, 0, 0, 0, 0, 0 from losers group by all
         union all
-        select tenant, source, received_date, 0, 0, 0, quarantined, 0, 0, 0, 0 from mv_daily_quarantine
+        select tenant, source, received_date, 0, 0, 0, quarantined, 0, 0, 0, 0, 0, 0, 0 from mv_daily_quarantine
     )
 select
     tenant, source, received_date, cast(sum(received) as bigint) as received, cast(sum(accepted) as bigint) as accepted,
     cast(sum(duplicate) as bigint) as duplicate, cast(sum(quarantined) as bigint) as quarantined,
     cast(sum(suppressed) as bigint) as suppressed, cast(sum(erased) as bigint) as erased,
     cast(sum(late) as bigint) as late, cast(sum(time_corrected) as bigint) as time_corrected,
+    cast(sum(within_minute) as bigint) as within_minute, cast(sum(within_hour) as bigint) as within_hour,
+    cast(sum(within_day) as bigint) as within_day,
     cast(sum(received - accepted - duplicate - quarantined - suppressed - erased) as bigint) as difference
 from terms group by all;
 

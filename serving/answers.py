@@ -112,7 +112,7 @@ class CatalogueAnswer(BaseModel):
 
 
 class ArrivalAnswer(BaseModel):
-    """The reconciliation of one UTC day of arrival and source."""
+    """The reconciliation of one UTC day of arrival and source; of the accepted, how many arrived within what time."""
 
     received_date: date
     source: str
@@ -123,7 +123,23 @@ class ArrivalAnswer(BaseModel):
     suppressed: int
     erased: int
     late: int
+    within_minute: int
+    within_hour: int
+    within_day: int
     difference: int
+
+
+class DriftAnswer(BaseModel):
+    """A property that events of one UTC day of arrival carried otherwise than the plan and the days before say."""
+
+    received_date: date
+    event: str
+    property: str
+    drift: str
+    json_type: str
+    declared_type: str
+    drift_count: int
+    event_count: int
 
 
 class EventDayAnswer(BaseModel):
@@ -144,6 +160,7 @@ class EventsAnswer(BaseModel):
     reconciliation: list[ArrivalAnswer]
     accepted: list[EventDayAnswer]
     quarantined: list[EventDayAnswer]
+    drift: list[DriftAnswer]
 
 
 class ProblemAnswer(BaseModel):

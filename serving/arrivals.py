@@ -1,4 +1,4 @@
-"""What arrived: counts per event and day, the reconciliation of everything received, what was rejected and why."""
+"""What arrived: counts per event and day, reconciliation, delay and drift, what was rejected and why."""
 
 from collections import defaultdict
 from dataclasses import dataclass
@@ -24,7 +24,24 @@ class Arrivals:
     suppressed: int
     erased: int
     late: int
+    within_minute: int
+    within_hour: int
+    within_day: int
     difference: int
+
+
+@dataclass(frozen=True)
+class Drift:
+    """What events of one UTC day of arrival carried otherwise than the tracking plan and the 28 days before say."""
+
+    received_date: date
+    event: str
+    property: str
+    drift: str
+    json_type: str
+    declared_type: str
+    drift_count: int
+    event_count: int
 
 
 @dataclass(frozen=True)
@@ -43,7 +60,8 @@ def read_arrivals(reading: Reading, tenant: str, span: Span) -> list[Arrivals]:
     """Newest day first."""
     rows = reading.rows(
         """
-        select received_date, source, received, accepted, duplicate, quarantined, suppressed, erased, late, difference
+        select received_date, source, received, accepted, duplicate, quarantined, suppressed, erased, late,
+            within_minute, within_hour, within_day, difference
         from mv_daily_arrivals where tenant = ? and received_date between ? and ?
         order by received_date desc, source
         """,
@@ -78,6 +96,16 @@ def read_reasons(reading: Reading, tenant: str, span: Span) -> list[tuple[str, s
         group by 1, 2 order by events desc, 1, 2
     """
     return [(str(r[0]), str(r[1]), int(r[2])) for r in reading.rows(sql, [tenant, span.first, span.last])]
+
+
+def read_drift(reading: Reading, tenant: str, span: Span) -> list[Drift]:
+    """Newest day first."""
+    sql = """
+        select received_date, event, property, drift, json_type, coalesce(declared_type, ''), drift_count, event_count
+        from mv_daily_drift where tenant = ? and received_date between ? and ?
+        order by received_date desc, event, property, drift, json_type
+    """
+    return [Drift(*row) for row in reading.rows(sql, [tenant, span.first, span.last])]
 
 
 def read_rejected(reading: Reading, tenant: str, limit: int = LATEST_SHOWN) -> list[Rejected]:

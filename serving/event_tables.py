@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 
 from serving import formatting
-from serving.arrivals import TERMS, Arrivals, Rejected
+from serving.arrivals import TERMS, Arrivals, Drift, Rejected
 from serving.cards import ChartView
 from serving.charts import chart_spec
 from serving.formatting import Style
@@ -20,6 +20,7 @@ ByDay = Mapping[str, Mapping[date, int]]  # counts by event and day
 COUNT = Style("count")
 MOST_ROWS = 400  # of a table on the page; its CSV has them all
 NO_NAME = "(no name)"
+DRIFTS = {"new": "New, not declared", "missing": "Missing", "type_changed": "Other type"}
 CHART_HEIGHT = 180  # px
 
 
@@ -100,6 +101,29 @@ def rejected(found: Sequence[Rejected], time_zone: str) -> TableView:
         when = Cell(formatting.moment(r.received_at, time_zone), r.received_at.isoformat(), is_number=False)
         rows.append((when, name_cell(r.event), text(r.field), text(r.code), text(r.message), text(r.source)))
     return TableView(columns, tuple(rows))
+
+
+def drifted(found: Sequence[Drift]) -> TableView:
+    """Properties that came, or did not come, as never in the four weeks before."""
+    columns = (
+        Column("received_date", "Day of arrival (UTC)", is_number=False),
+        Column("event", "Event", is_number=False),
+        Column("property", "Property", is_number=False),
+        Column("drift", "What changed", is_number=False),
+        Column("json_type", "Came as", is_number=False),
+        Column("declared_type", "Declared as", is_number=False),
+        Column("drift_count", "Events"),
+        Column("event_count", "Of"),
+    )
+    rows = tuple(
+        (
+            day_cell(d.received_date), text(d.event), text(d.property),
+            Cell(DRIFTS.get(d.drift, d.drift), d.drift, is_number=False), text(d.json_type), text(d.declared_type),
+            number(d.drift_count), number(d.event_count),
+        )
+        for d in found
+    )  # fmt: skip
+    return TableView(columns, rows)
 
 
 def count_chart(title: str, counts: Mapping[date, int], span: Span, last_complete: date) -> ChartView | None:

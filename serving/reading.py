@@ -93,12 +93,20 @@ class Reading:
     def rows(self, sql: str, parameters: Parameters = ()) -> list[Row]:
         """All rows of a query; values go in as parameters, never into the text.
 
-        Raises Problem 503 `query_timeout` if the request took too long.
+        Raises Problem 503: `query_timeout` if the request took too long, `older_version` if the version lacks a table
+        or column that this program reads.
         """
         try:
             found: list[Row] = self._connection.execute(sql, parameters).fetchall()
         except duckdb.InterruptException:
             raise Problem(503, "query_timeout", "The answer took too long: choose a shorter range.") from None
+        except (duckdb.CatalogException, duckdb.BinderException) as error:
+            missing = str(error).splitlines()[0].partition("Error: ")[2]
+            message = (
+                "These numbers were published by an older Almanac and lack what is shown here "
+                f"({missing}): run `almanac build`, or wait for the next publication."
+            )
+            raise Problem(503, "older_version", message) from error
         return found
 
     def records(self, sql: str, parameters: Parameters = ()) -> list[dict[str, Any]]:

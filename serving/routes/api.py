@@ -13,6 +13,7 @@ from serving.answers import (
     ArrivalAnswer,
     CatalogueAnswer,
     ChangeAnswer,
+    DriftAnswer,
     EventDayAnswer,
     EventsAnswer,
     FigureAnswer,
@@ -25,7 +26,7 @@ from serving.answers import (
     TenantAnswer,
     ValueAnswer,
 )
-from serving.arrivals import read_accepted, read_arrivals, read_quarantined
+from serving.arrivals import read_accepted, read_arrivals, read_drift, read_quarantined
 from serving.catalogue import Kpi, arrival_extents, known_tenants, kpis, publication, tenants
 from serving.figures import Figure, compare
 from serving.formatting import Number, Style
@@ -103,6 +104,7 @@ def events(request: Request, asked: Asked, reading: ReadingNow) -> EventsAnswer:
         reconciliation=[ArrivalAnswer(**asdict(a)) for a in read_arrivals(reading, tenant.tenant, span)],
         accepted=_by_day(read_accepted(reading, tenant.tenant, span)),
         quarantined=_by_day(read_quarantined(reading, tenant.tenant, span)),
+        drift=[DriftAnswer(**asdict(d)) for d in read_drift(reading, tenant.tenant, span)],
     )
 
 

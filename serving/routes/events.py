@@ -15,6 +15,7 @@ from serving.arrivals import (
     Arrivals,
     read_accepted,
     read_arrivals,
+    read_drift,
     read_quarantined,
     read_reasons,
     read_rejected,
@@ -40,6 +41,8 @@ MEANING = {
     "suppressed": "Dropped by a privacy rule",
     "erased": "Removed later on a person's request",
 }
+
+DELAYS = (("a minute", "within_minute"), ("an hour", "within_hour"), ("a day", "within_day"))
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,10 @@ class EventSource:
         tenant = self.selection.tenant
         return tables.rejected(read_rejected(self.reading, tenant.tenant), tenant.time_zone)
 
+    def drifted(self) -> TableView:
+        """Properties that came otherwise than before."""
+        return tables.drifted(read_drift(self.reading, self.selection.tenant.tenant, self.selection.span))
+
     def reasons(self) -> TableView:
         """Why events were quarantined."""
         return tables.by_reason(read_reasons(self.reading, self.selection.tenant.tenant, self.selection.span))
@@ -81,6 +88,7 @@ TABLES: dict[str, Callable[[EventSource], TableView]] = {
     "quarantined_by_day": lambda s: tables.by_day(s.quarantined, "Day of arrival (UTC)"),
     "reconciliation": lambda s: tables.reconciliation(s.arrivals),
     "rejected": EventSource.rejected,
+    "drift": EventSource.drifted,
 }
 
 
@@ -89,7 +97,9 @@ def show(request: Request, asked: Asked, reading: ReadingNow) -> HTMLResponse:
     """Counts, reconciliation and rejections of a tenant over a range of days."""
     source = _source(the_portal(request), reading, asked)
     chosen = source.selection
-    as_of = publication(reading).data_as_of
+    published = publication(reading)
+    as_of = published.data_as_of
+    zone = chosen.tenant.time_zone
     received = tables.total(source.arrivals, "received")
     days_off = [a for a in source.arrivals if a.difference]
     charts = {
@@ -109,13 +119,16 @@ def show(request: Request, asked: Asked, reading: ReadingNow) -> HTMLResponse:
         "late_share": formatting.share(
             tables.total(source.arrivals, "late"), tables.total(source.arrivals, "accepted")
         ),
+        "delays": [(name, _delay(source.arrivals, term)) for name, term in DELAYS],
+        "as_of": formatting.moment(as_of, zone),
+        "published_at": formatting.moment(published.published_at, zone),
+        "to_published": formatting.duration((published.published_at - as_of).total_seconds()),
         "charts": charts,
         "tables": {name: tables.shortened(make(source)) for name, make in TABLES.items()},
         "nothing_arrived": f"Nothing arrived {formatting.between(chosen.span.first, chosen.span.last)}.",
         "nothing_happened": f"No event happened {formatting.between(chosen.span.first, chosen.span.last)}.",
         "base": request.url.path,
     }
-    zone = chosen.tenant.time_zone
     return render(request, "events.html", context, reading=reading, time_zone=zone, carried=chosen.query)
 
 
@@ -151,6 +164,10 @@ def _extent(reading: Reading, tenant: Tenant) -> Extent:
 def _chart(title: str, counts: tables.ByDay, chosen: Selection, as_of: datetime) -> ChartView | None:
     # The day of the newest data is not over yet, in any time zone.
     return tables.count_chart(title, tables.day_sums(counts), chosen.span, date.fromordinal(as_of.toordinal() - 1))
+
+
+def _delay(arrivals: list[Arrivals], term: str) -> str:
+    return formatting.share(tables.total(arrivals, term), tables.total(arrivals, "accepted"))
 
 
 def _value(plain: str, is_number: bool) -> str | int | float | None:

@@ -126,7 +126,23 @@ def compare_events(watched: Watched, stored: Stored, tenant: str) -> int:
     for name, shown_counts in rows.items():
         found = known[name]
         assert shown_counts == [formatting.count(found["accepted"]), formatting.count(found["refused"])], name
-    return len(terms) + 2 * len(rows)
+    delays = {"a minute": "within_minute", "an hour": "within_hour", "a day": "within_day"}
+    sums = ", ".join(f"coalesce(sum({t}), 0)::bigint as {t}" for t in delays.values())
+    arrived = stored.records(f"select {sums} from mv_daily_arrivals where tenant = ?", [tenant])[0]
+    for name, term in delays.items():
+        shown = page.locator(f'[data-delay="{name}"] b').text_content()
+        _same(shown, formatting.share(arrived[term], expected["accepted"]), f"arrived within {name} of {tenant}")
+    drifts = stored.records(
+        "select event, property, drift_count, event_count from mv_daily_drift where tenant = ?"
+        " order by received_date desc, event, property, drift, json_type",
+        [tenant],
+    )
+    shown_drifts = [[*row[1:3], *row[6:8]] for row in _texts(page.locator('[data-card="drift"] tbody tr'))]
+    assert shown_drifts == [
+        [d["event"], d["property"], formatting.count(d["drift_count"]), formatting.count(d["event_count"])]
+        for d in drifts
+    ]
+    return len(terms) + 2 * len(rows) + len(delays) + 4 * len(drifts)
 
 
 def _tile(box: Locator, stored: Stored, kpi: str, tenant: str, first: date, last: date, where: str) -> None:

@@ -36,7 +36,11 @@ create table check_results (
 create table dim_tenants (tenant varchar, title varchar, business varchar, time_zone varchar, currency varchar);
 create table mv_daily_arrivals (
     tenant varchar, source varchar, received_date date, received bigint, accepted bigint, duplicate bigint,
-    quarantined bigint, suppressed bigint, erased bigint, late bigint, difference bigint);
+    quarantined bigint, suppressed bigint, erased bigint, late bigint, within_minute bigint, within_hour bigint,
+    within_day bigint, difference bigint);
+create table mv_daily_drift (
+    tenant varchar, event varchar, received_date date, property varchar, drift varchar, json_type varchar,
+    declared_type varchar, event_count bigint, drift_count bigint, usual_ratio double);
 create table mv_daily_events (tenant varchar, source varchar, event varchar, event_date date, accepted bigint);
 create table mv_daily_quarantine (
     tenant varchar, source varchar, event varchar, received_date date, field varchar, code varchar, quarantined bigint);
@@ -188,8 +192,17 @@ def _arrivals() -> dict[str, list[tuple[Any, ...]]]:
             accepted, duplicate = sum(counts.values()), n % 11
             received = accepted + duplicate + quarantined
             tables["mv_daily_arrivals"].append(
-                (business.tenant, "web", day, received, accepted, duplicate, quarantined, 0, 0, accepted // 50, 0)
-            )
+                (
+                    business.tenant, "web", day, received, accepted, duplicate, quarantined, 0, 0, accepted // 50,
+                    accepted * 9 // 10, accepted * 19 // 20, accepted - accepted // 50, 0,
+                )
+            )  # fmt: skip
+            if n % 20 == 10:
+                tables["mv_daily_drift"] += [
+                    (business.tenant, events[1], day, "coupon", "new", "string", None, accepted, 3, None),
+                    (business.tenant, events[3], day, "amount", "type_changed", "string", "money", accepted, 7, 1.0),
+                    (business.tenant, events[0], day, "city", "missing", "", "string", accepted, accepted, 0.98),
+                ]
             tables["mv_quarantine_latest"].append(
                 (
                     business.tenant, "web", datetime(day.year, day.month, day.day, 8, n % 60), name, field, code,

@@ -114,6 +114,10 @@ def test_events_balance_per_day(client: TestClient) -> None:
     terms = ("accepted", "duplicate", "quarantined", "suppressed", "erased")
     assert all(r["received"] == sum(r[t] for t in terms) and r["difference"] == 0 for r in found["reconciliation"])
     assert sum(r["events"] for r in found["quarantined"]) == sum(r["quarantined"] for r in found["reconciliation"])
+    assert all(r["within_minute"] < r["within_hour"] < r["within_day"] < r["accepted"] for r in found["reconciliation"])
+    assert {(d["property"], d["drift"]) for d in found["drift"]} == {
+        ("coupon", "new"), ("amount", "type_changed"), ("city", "missing"),
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

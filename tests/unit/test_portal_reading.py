@@ -42,7 +42,7 @@ def test_nothing_published_is_said_as_such(tmp_path: Path) -> None:
 def test_the_connection_reads_its_version_and_can_do_nothing_else(settings: Settings, sql: str) -> None:
     versions = Versions(settings)
     try:
-        with versions.reading() as reading, pytest.raises(duckdb.Error):
+        with versions.reading() as reading, pytest.raises((duckdb.Error, Problem)):
             reading.rows(sql)
         with versions.reading() as reading:
             assert reading.rows("select count(*) from kpi_values")[0][0] > 0
@@ -54,7 +54,7 @@ def test_python_variables_cannot_be_read(settings: Settings) -> None:
     secret = [{"key": "of the caller"}]
     versions = Versions(settings)
     try:
-        with versions.reading() as reading, pytest.raises(duckdb.Error):
+        with versions.reading() as reading, pytest.raises((duckdb.Error, Problem)):
             reading.rows("select * from secret")
         assert secret
     finally:
@@ -84,6 +84,17 @@ def test_what_is_remembered_belongs_to_a_version(settings: Settings) -> None:
             first = tenants(reading)
         with versions.reading() as reading:
             assert tenants(reading) is first
+    finally:
+        versions.close()
+
+
+@pytest.mark.parametrize("sql", ["select later from kpi_values", "from mv_of_tomorrow"])
+def test_a_version_without_what_is_asked_for_says_that_it_is_older(settings: Settings, sql: str) -> None:
+    versions = Versions(settings)
+    try:
+        with pytest.raises(Problem, match="published by an older Almanac") as problem, versions.reading() as reading:
+            reading.rows(sql)
+        assert problem.value.code == "older_version"
     finally:
         versions.close()
 

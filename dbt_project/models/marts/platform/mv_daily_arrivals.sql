@@ -18,7 +18,10 @@ with
             received_date,
             count(*) as accepted,
             sum(case when is_late then 1 else 0 end) as late,
-            sum(case when time_quality <> 'ok' then 1 else 0 end) as time_corrected
+            sum(case when time_quality <> 'ok' then 1 else 0 end) as time_corrected,
+            sum(case when received_at - event_at <= interval '1 minute' then 1 else 0 end) as within_minute,
+            sum(case when received_at - event_at <= interval '1 hour' then 1 else 0 end) as within_hour,
+            sum(case when received_at - event_at <= interval '1 day' then 1 else 0 end) as within_day
         from {{ ref("fact_events") }}
         group by tenant, source, received_date
     ),
@@ -62,7 +65,10 @@ with
             cast(coalesce(c.suppressed, 0) as bigint) as suppressed,
             cast(coalesce(c.erased, 0) as bigint) as erased,
             cast(coalesce(a.late, 0) as bigint) as late,
-            cast(coalesce(a.time_corrected, 0) as bigint) as time_corrected
+            cast(coalesce(a.time_corrected, 0) as bigint) as time_corrected,
+            cast(coalesce(a.within_minute, 0) as bigint) as within_minute,
+            cast(coalesce(a.within_hour, 0) as bigint) as within_hour,
+            cast(coalesce(a.within_day, 0) as bigint) as within_day
         from days as d
         left join counters as c on c.tenant = d.tenant and c.source = d.source and c.received_date = d.received_date
         left join accepted as a on a.tenant = d.tenant and a.source = d.source and a.received_date = d.received_date
@@ -82,5 +88,8 @@ select
     erased,
     late,
     time_corrected,
+    within_minute,
+    within_hour,
+    within_day,
     received - accepted - duplicate - quarantined - suppressed - erased as difference
 from joined
