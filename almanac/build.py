@@ -23,6 +23,7 @@ from ingestion.lake import Lake
 from ingestion.lake_manifest import KINDS, Entry, Kind
 
 WAIT_SECONDS = 600.0  # for another build
+Begins = Callable[[bool], None]  # told before dbt starts whether everything is built anew
 LAKE_FILE_KINDS: tuple[Kind, ...] = ("quarantine", "counters", "replays", "tables", "history")
 
 
@@ -63,11 +64,13 @@ def run_build(
     runner: Runner | None = None,
     on_event: OnEvent | None = None,
     again: Callable[[Entry], bool] | None = None,
+    begins: Begins | None = None,
     wait_seconds: float = WAIT_SECONDS,
 ) -> BuildResult:
     """Bring the warehouse of `settings.target` up to the lake.
 
-    `on_event` sees dbt's result event of each model and test as it finishes. Landings in files of events for which
+    `begins` is told, before dbt starts, whether everything is built anew; `on_event` sees dbt's result event of each
+    model and test as it finishes. Landings in files of events for which
     `again` says yes are built once more, in this build or, if it fails, in the next one. A second build of the same
     warehouse waits up to `wait_seconds`. Raises AlmanacError if the lake is damaged or the warehouse cannot be opened;
     a failed model or test is not an exception but a result.
@@ -77,6 +80,8 @@ def run_build(
             work = _prepare(settings, Lake.open(settings), full_refresh, again)
         if work is None:
             return BuildResult(run_id="", built=False, full_refresh=False, pending=0)
+        if begins:
+            begins(work.full_refresh)
         run = (runner or SpawnedDbt()).build(settings, full_refresh=work.full_refresh, on_event=on_event)
         return _finish(settings, work, run)
 

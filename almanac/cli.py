@@ -49,6 +49,7 @@ MOUNTS = {
         "Say of whom nothing may be stored: their events are counted and dropped before they reach the disk.",
     ),
     "quarantine": Mount("ingestion.quarantine_cli", "List, explain, export and replay events that were rejected."),
+    "queues": Mount("orchestration.queues_cli", "Queues of background work: see them, pause and resume them."),
     "alerts": Mount("alerts.cli", "Tell people what failed: look now, list incidents, try the channels."),
     "lake": Mount("ingestion.lake_cli", "Verify, compact and measure the lake."),
     "backup": Mount(

@@ -10,9 +10,11 @@ from orchestration.assets.lake import landings, tracking_plan
 from orchestration.assets.models import build_models
 from orchestration.assets.published import version
 from orchestration.failure_notices import build_failure_notices
-from orchestration.jobs import JOBS
+from orchestration.jobs import JOBS, QUEUED
 from orchestration.manifest import load_manifest
+from orchestration.old_runs import build_old_runs
 from orchestration.resources import Almanac, almanac_resource
+from orchestration.retries import build_queue_retries
 from orchestration.schedules import build_schedules
 from orchestration.sensors import build_new_landings, lost_runs
 
@@ -33,7 +35,13 @@ def build_defs(
         assets=[tracking_plan, landings, models, arrivals, version],
         jobs=JOBS,
         schedules=build_schedules(is_production=is_production),
-        sensors=[lost_runs, build_new_landings(is_production), build_failure_notices(is_production)],
+        sensors=[
+            lost_runs,
+            build_new_landings(is_production),
+            build_failure_notices(is_production),
+            build_queue_retries(QUEUED, is_production=is_production),
+            build_old_runs(is_production=is_production),
+        ],
         resources={"almanac": almanac_resource(Almanac(settings, runner, on_event))},
     )
 

@@ -21,11 +21,14 @@ storage:
 # `lost_runs`.
 run_monitoring:
   enabled: true
+  poll_interval_seconds: 30
   start_timeout_seconds: 180
   max_runtime_seconds: 21600
   free_slots_after_run_end_seconds: 60
-# One build at a time: the warehouse has one writer.
+# One build at a time: the warehouse has one writer. A run takes a place in the pool of its queue (`almanac queues`).
 concurrency:
+  pools:
+    granularity: run
   runs:
     max_concurrent_runs: 4
     tag_concurrency_limits:

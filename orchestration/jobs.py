@@ -6,11 +6,12 @@ from orchestration.assets.arrivals import ARRIVALS
 from orchestration.assets.models import LOAD_LOG
 from orchestration.assets.published import VERSION
 from orchestration.backfills import backfill
+from orchestration.queues import AGGREGATION, in_queue
 from orchestration.upkeep import lake_upkeep
 
 # What `dagster.yaml` allows once at a time.
 _WRITES = {"almanac/writes": "warehouse"}
-_LIMITED = {**_WRITES, "dagster/max_runtime": "21600"}
+_LIMITED = {**_WRITES, **in_queue(AGGREGATION)}
 
 daily = dg.define_asset_job(
     name="daily",
@@ -39,4 +40,5 @@ publication = dg.define_asset_job(
     tags=_LIMITED,
 )
 
+QUEUED = (daily, increment, publication)
 JOBS = (daily, increment, publication, backfill, lake_upkeep)

@@ -12,13 +12,14 @@ import dagster as dg
 from dagster_dbt import build_dbt_asset_specs
 from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 
-from almanac.build import BuildResult, run_build
+from almanac.build import Begins, BuildResult, run_build
 from almanac.dbt_worker import Event, OnEvent
 from almanac.engines import open_warehouse
 from almanac.errors import AlmanacError
 from almanac.publish import record_failure
 from almanac.settings import Settings
 from orchestration.build_stream import BuildStream
+from orchestration.queues import AGGREGATION, LIMIT
 from orchestration.resources import Almanac
 from orchestration.translator import DATA_TEAM, Translator
 
@@ -46,10 +47,15 @@ def build_models(manifest: Manifest) -> dg.AssetsDefinition:
         specs=[*specs, load_log],
         check_specs=test_specs(manifest, translator),
         can_subset=True,
+        pool=AGGREGATION,
         description="Builds what has arrived since the last whole build, and what depends on it, and tests it.",
     )
     def dbt_build(context: dg.AssetExecutionContext, almanac: dg.ResourceParam[Almanac]) -> Iterator[Any]:
-        stream = BuildStream(lambda said: _build(almanac, said))
+        def begins(anew: bool) -> None:
+            if anew:  # takes as long as it takes
+                context.instance.add_run_tags(context.run.run_id, {LIMIT: "0"})
+
+        stream = BuildStream(lambda said: _build(almanac, said, begins))
         try:
             for event in stream:
                 yield from _shown(event, manifest, translator, context)
@@ -86,13 +92,13 @@ def _last(specs: Any) -> set[dg.AssetKey]:
     return {spec.key for spec in specs} - read
 
 
-def _build(almanac: Almanac, said: OnEvent) -> BuildResult:
+def _build(almanac: Almanac, said: OnEvent, begins: Begins) -> BuildResult:
     def tell(event: Event) -> None:
         said(event)
         if almanac.on_event:
             almanac.on_event(event)
 
-    return run_build(almanac.settings, runner=almanac.runner, on_event=tell)
+    return run_build(almanac.settings, runner=almanac.runner, on_event=tell, begins=begins)
 
 
 def _shown(

@@ -8,6 +8,7 @@ from almanac.settings import Settings
 from almanac.versions import read_status
 from orchestration.assets.arrivals import ARRIVALS
 from orchestration.assets.models import LOAD_LOG
+from orchestration.queues import AGGREGATION
 from orchestration.resources import Almanac
 from orchestration.translator import DATA_TEAM
 
@@ -18,6 +19,7 @@ VERSION = dg.AssetKey(["published", "version"])
     key=VERSION,
     deps=[LOAD_LOG, ARRIVALS],
     group_name="published",
+    pool=AGGREGATION,
     description="The version that readers see: an immutable copy of the marts and KPIs, switched to in one step. "
     "Asked for by a run in which anything failed, it stays the old one.",
     owners=[DATA_TEAM],

@@ -1,7 +1,6 @@
 """Requests that were refused as a whole: kept with their reason, without secrets, in files of limited size."""
 
 import json
-import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -55,8 +54,9 @@ def test_no_personal_data_is_kept_either(tmp_path: Path) -> None:
     for start in (0, *range(1800, 2000, 7)):
         refusals.note(Problem(400, "invalid_json", "", excerpt=b" " * start + personal), "/v1/track", KEY, 1)
     refusals.note(Problem(400, "invalid_json", "", excerpt=b'{"userId":"u7"'), "/v1/track", KEY, 1)
-    # A time of day may hold the digits of a card.
-    kept = re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+", "", (tmp_path / FILE).read_text())
+    lines = [json.loads(line) for line in (tmp_path / FILE).read_text().splitlines()]
+    # A time of day and a random id may hold the digits of a card.
+    kept = json.dumps([{k: v for k, v in line.items() if k not in ("at", "request_id")} for line in lines])
     assert not [trace for trace in ("4111", "ada@", "30 12", "203.0.113", "geheim", "u7") if trace in kept]
     assert "[card] [email] [phone]" in kept
 
