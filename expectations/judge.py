@@ -114,7 +114,6 @@ def load_ahead() -> None:
 
 def _results(periods: dict[Source, Period | None]) -> list[CheckResult]:
     """The verdicts; Great Expectations is only loaded when there is a day to judge."""
-    validator: Any = None
     results: list[CheckResult] = []
     for source, period in periods.items():
         if period is None:
@@ -122,10 +121,9 @@ def _results(periods: dict[Source, Period | None]) -> list[CheckResult]:
         elif not period.present and not period.missing:
             results += [_result(source, name, True, "no complete day to judge yet") for name in CHECKS]
         else:
-            from expectations.suite import Validator, frame
+            from expectations.suite import frame, validator
 
-            validator = validator or Validator()
-            passed = validator.passed(frame(period.present), period.expected_days)
+            passed = validator().passed(frame(period.present), period.expected_days)
             results += [
                 _result(source, name, passed[name], _words(name, period, passed[name]), details=_details(period))
                 for name in CHECKS

@@ -4,6 +4,7 @@ Great Expectations takes seconds to import, so this module is imported only when
 """
 
 # ruff: noqa: E402  (what is loaded later has to be said before Great Expectations is imported)
+from functools import cache
 from typing import Any
 
 from expectations.later import load_later
@@ -16,9 +17,6 @@ from great_expectations.data_context.types.base import DataContextConfig, InMemo
 from great_expectations.expectations.core.expect_column_pair_values_a_to_be_greater_than_b import (
     ExpectColumnPairValuesAToBeGreaterThanB,
 )
-from great_expectations.expectations.core.expect_column_values_to_be_between import (
-    ExpectColumnValuesToBeBetween,
-)
 from great_expectations.expectations.core.expect_column_values_to_not_be_null import (
     ExpectColumnValuesToNotBeNull,
 )
@@ -30,6 +28,8 @@ from expectations.arrivals import Judged
 from expectations.profile import PROFILED
 
 SUITE = "arriving_data"
+PRESENT = "every_day_is_present"  # the check that counts days; the others compare values
+_WITH_CHECKS = {"result_format": "COMPLETE", "unexpected_index_column_names": ["check"]}
 COLUMNS = (
     "received",
     "received_min",
@@ -67,36 +67,55 @@ def frame(days: tuple[Judged, ...]) -> Any:
     return pd.DataFrame(rows, columns=["received_date", *COLUMNS])
 
 
-def suite(expected_days: int) -> Any:
-    """The expectations, each with the name of the check it belongs to in `meta`.
+# What each check compares: a column of the frame with its bounds (none: 0).
+_BOUNDS: dict[str, tuple[str, str | None, str | None]] = {
+    "rows_are_usual": ("received", "received_min", "received_max"),
+    "late_share_is_usual": ("late_share", None, "late_share_limit"),
+    "quarantined_share_is_usual": ("quarantined_share", None, "quarantined_share_limit"),
+    "repeated_share_is_usual": ("repeated_share", None, "repeated_share_limit"),
+    "no_column_is_silent": ("silent_columns", None, None),
+    **{check: (check, None, None) for check in PROFILED},
+}
 
-    Expectations on values pass on a frame without rows and on a column without values, so each check also asks that its
-    columns are filled, and the first one that there are rows.
+
+def compared(arrivals: Any) -> Any:
+    """The frame of days as one of comparisons: a row per check and day, columns `check`, `value`, `low` and `high`.
+
+    Great Expectations takes as long for a row as for a thousand, so all checks are a handful of expectations.
+    """
+    parts = [
+        pd.DataFrame(
+            {
+                "check": check,
+                "value": arrivals[value].astype("float64"),
+                "low": arrivals[low].astype("float64") if low else 0.0,
+                "high": arrivals[high].astype("float64") if high else 0.0,
+            }
+        )
+        for check, (value, low, high) in _BOUNDS.items()
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def suite(expected_days: int) -> Any:
+    """The expectations on the comparisons of so many days.
+
+    Expectations on values pass on a frame without rows and on a column without values, so rows are counted, and no
+    value and no bound may be absent.
     """
 
-    def at_least(check: str, larger: str, smaller: str) -> list[Any]:
-        pair = ExpectColumnPairValuesAToBeGreaterThanB(
-            column_A=larger, column_B=smaller, or_equal=True, ignore_row_if="neither", meta={"check": check}
+    def at_least(larger: str, smaller: str) -> Any:
+        return ExpectColumnPairValuesAToBeGreaterThanB(
+            column_A=larger, column_B=smaller, or_equal=True, ignore_row_if="neither"
         )
-        return [pair, filled(check, larger), filled(check, smaller)]
-
-    def filled(check: str, column: str) -> Any:
-        return ExpectColumnValuesToNotBeNull(column=column, meta={"check": check})
-
-    def none(check: str, column: str) -> list[Any]:
-        return [ExpectColumnValuesToBeBetween(column=column, max_value=0, meta={"check": check}), filled(check, column)]
 
     return gx.ExpectationSuite(
         name=SUITE,
         expectations=[
-            ExpectTableRowCountToEqual(value=expected_days, meta={"check": "every_day_is_present"}),
-            *at_least("rows_are_usual", "received", "received_min"),
-            *at_least("rows_are_usual", "received_max", "received"),
-            *at_least("late_share_is_usual", "late_share_limit", "late_share"),
-            *at_least("quarantined_share_is_usual", "quarantined_share_limit", "quarantined_share"),
-            *at_least("repeated_share_is_usual", "repeated_share_limit", "repeated_share"),
-            *none("no_column_is_silent", "silent_columns"),
-            *(one for check in PROFILED for one in none(check, check)),
+            ExpectTableRowCountToEqual(value=expected_days * len(_BOUNDS), meta={"check": PRESENT}),
+            at_least("value", "low"),
+            at_least("high", "value"),
+            *(ExpectColumnValuesToNotBeNull(column=column) for column in ("value", "low", "high")),
         ],
     )
 
@@ -116,9 +135,22 @@ class Validator:
 
     def passed(self, arrivals: Any, expected_days: int) -> dict[str, bool]:
         """Whether each of our expectations holds for a frame of `COLUMNS` (one that cannot be computed does not)."""
-        batch = self._batches.get_batch(batch_parameters={"dataframe": arrivals})
-        outcome: dict[str, bool] = {}
-        for result in batch.validate(suite(expected_days)).results:
-            name = result.expectation_config.meta["check"]
-            outcome[name] = outcome.get(name, True) and bool(result.success)
+        batch = self._batches.get_batch(batch_parameters={"dataframe": compared(arrivals)})
+        outcome = dict.fromkeys((PRESENT, *_BOUNDS), True)
+        for result in batch.validate(suite(expected_days), result_format=_WITH_CHECKS).results:
+            if not result.success:
+                outcome |= dict.fromkeys(_failed(result), False)
         return outcome
+
+
+def _failed(result: Any) -> set[str]:
+    """The checks that an expectation failed for: those of its rows, or all that it is about if it names none."""
+    if named := (result.expectation_config.meta or {}).get("check"):
+        return {named}
+    return {row["check"] for row in (result.result or {}).get("unexpected_index_list") or ()} or set(_BOUNDS)
+
+
+@cache
+def validator() -> Validator:
+    """The validator of this process."""
+    return Validator()
