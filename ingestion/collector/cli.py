@@ -48,10 +48,11 @@ def collect(
     """
     log_to_stderr(log_format)
     settings = Settings.from_env()
-    # Started before our own modules are loaded, which takes both of them a second.
-    with LandingProcess(settings, log_format) as landing:
-        from ingestion.collector.server import run_collector
+    # What both processes need is loaded once, before the one becomes two.
+    from ingestion.collector import flusher  # noqa: F401
+    from ingestion.collector.server import run_collector
 
+    with LandingProcess(settings, log_format) as landing:
         run_collector(
             settings,
             host or settings.host,

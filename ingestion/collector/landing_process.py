@@ -14,11 +14,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Self
+from typing import BinaryIO, Self
 
 import msgspec
 
-from almanac.child_process import die_with
+from almanac.child_process import ForkedChild, die_with
 from almanac.errors import AlmanacError
 from almanac.settings import ROOT, Settings
 from ingestion.collector.log_lines import LogFormat, log_to_stderr
@@ -41,19 +41,26 @@ class LandingProcess:
     def __init__(self, settings: Settings, log_format: LogFormat = "text") -> None:
         self._settings = settings
         self._log_format = log_format
-        self._child: subprocess.Popen[bytes] | None = None
+        self._child: subprocess.Popen[bytes] | ForkedChild | None = None
         self._deadline = float("inf")
 
     def __enter__(self) -> Self:
-        self.start()
+        self.start(fork=sys.platform == "linux")
         return self
 
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def start(self) -> None:
-        """Start the child, which takes a second or two to be ready. To be called by a thread that goes on to live."""
-        # The kernel ends the child together with the thread that started it.
+    def start(self, *, fork: bool = False) -> None:
+        """Start the child. To be called by a thread that goes on to live: the kernel ends the child with it.
+
+        A new program takes a second or two to be ready. `fork` copies this one instead, which takes no time and shares
+        the memory of what is loaded already; only a process that has a single thread may do that.
+        """
+        if fork:
+            parent = os.getpid()
+            self._child = ForkedChild(lambda requests, answers: self._serve(parent, requests, answers))
+            return
         self._child = subprocess.Popen(
             [sys.executable, "-m", "ingestion.collector.landing_process"],
             cwd=ROOT,
@@ -63,6 +70,9 @@ class LandingProcess:
         assert self._child.stdin is not None
         pickle.dump((self._settings, self._log_format, os.getpid()), self._child.stdin)
         self._child.stdin.flush()
+
+    def _serve(self, parent: int, requests: BinaryIO, answers: BinaryIO) -> None:
+        serve(self._settings, self._log_format, parent, requests, answers)
 
     def land(self, path: Path) -> tuple[int, int]:
         """Land one sealed log file; returns its accepted and quarantined events.
@@ -96,7 +106,7 @@ class LandingProcess:
                         pipe.close()
             self._child = None
 
-    def _running(self) -> subprocess.Popen[bytes]:
+    def _running(self) -> subprocess.Popen[bytes] | ForkedChild:
         if self._child is not None and self._child.poll() is not None:
             self.stop()
         if self._child is None:
@@ -104,7 +114,7 @@ class LandingProcess:
         assert self._child is not None
         return self._child
 
-    def _answer(self, child: subprocess.Popen[bytes]) -> bytes:
+    def _answer(self, child: subprocess.Popen[bytes] | ForkedChild) -> bytes:
         assert child.stdout is not None
         while not select.select([child.stdout], [], [], _LOOK_SECONDS)[0]:
             if time.monotonic() > self._deadline:
@@ -117,29 +127,34 @@ class LandingProcess:
         return line
 
 
-def main() -> None:
-    """The child: land what standard input names until it ends."""
-    settings, log_format, parent = pickle.load(sys.stdin.buffer)
+def serve(settings: Settings, log_format: LogFormat, parent: int, requests: BinaryIO, answers: BinaryIO) -> None:
+    """The child: land what `requests` names until it ends. `parent` is the process that it ends with."""
     die_with(parent)
     os.nice(NICENESS)
     # A terminal sends its signals to all; this process ends when the collector has nothing more to land.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     log_to_stderr(log_format)
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # whatever a library prints is no answer
 
     from ingestion.collector.flusher import land_file
     from ingestion.lake import Lake
 
     lake = Lake.open(settings)
-    for line in sys.stdin.buffer:
+    for line in requests:
         try:
             outcome = Outcome(*land_file(lake, Path(msgspec.json.decode(line, type=str))))
         except (AlmanacError, OSError, ValueError) as error:
             outcome = Outcome(error=str(error) or type(error).__name__)
         answers.write(msgspec.json.encode(outcome) + b"\n")
         answers.flush()
+
+
+def main() -> None:
+    """The child as a program of its own: what to work on comes first on standard input."""
+    settings, log_format, parent = pickle.load(sys.stdin.buffer)
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # whatever a library prints is no answer
+    serve(settings, log_format, parent, sys.stdin.buffer, answers)
 
 
 if __name__ == "__main__":

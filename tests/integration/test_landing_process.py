@@ -75,14 +75,38 @@ def test_when_the_time_is_up_it_is_ended(tmp_path: Path) -> None:
     assert path.exists()
 
 
-def test_it_ends_with_the_collector(tmp_path: Path) -> None:
+def test_a_copy_of_this_process_lands_and_a_program_of_its_own_takes_over_when_it_is_killed(tmp_path: Path) -> None:
+    folder = tmp_path / "log"
+    folder.mkdir()
+    first, second = sealed(folder, str(uuid4()), str(uuid4()))
+    # In a process of its own: pytest has threads.
+    code = f"""
+import os, signal
+from pathlib import Path
+from almanac.child_process import ForkedChild
+from almanac.settings import Settings
+from ingestion.collector.landing_process import LandingProcess
+with LandingProcess(Settings.for_home(Path({str(tmp_path)!r}))) as landing:
+    assert isinstance(landing._child, ForkedChild)
+    assert landing.land(Path({str(first)!r})) == (1, 0)
+    os.kill(landing._child.pid, signal.SIGKILL)
+    assert landing._child.wait() == -signal.SIGKILL
+    assert landing.land(Path({str(second)!r})) == (1, 0)
+    assert not isinstance(landing._child, ForkedChild)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+    assert len(lake_rows(tmp_path, "events", "message_id")) == 2
+
+
+@pytest.mark.parametrize("how", ["fork=True", ""])
+def test_it_ends_with_the_collector(tmp_path: Path, how: str) -> None:
     code = f"""
 import time
 from pathlib import Path
 from almanac.settings import Settings
 from ingestion.collector.landing_process import LandingProcess
 landing = LandingProcess(Settings.for_home(Path({str(tmp_path)!r})))
-landing.start()
+landing.start({how})
 print(landing._child.pid, flush=True)
 time.sleep(60)
 """
