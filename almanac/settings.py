@@ -13,6 +13,7 @@ from almanac.object_store import SCHEME, ObjectStore
 ROOT = Path(__file__).resolve().parents[1]
 TARGETS = ("duckdb", "postgres")
 ENVIRONMENTS = ("development", "demo", "production")
+DAGSTER_DSN = "ALMANAC_DAGSTER_POSTGRES_DSN"  # `dagster.yaml` names it, so that no password stands there
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Settings:
     environment: str = "development"
     postgres_dsn: str | None = None
     state_dsn: str | None = None
+    dagster_dsn: str | None = field(default=None, repr=False)  # where Dagster keeps its runs, unless in `dagster_home`
     suppression_secret: str | None = field(default=None, repr=False)
     # Where people are: what a trusted proxy says of it, or a database of addresses (ingestion/enrichment/places.py).
     country_header: str | None = None
@@ -52,9 +54,10 @@ class Settings:
     def from_env(cls, env: Mapping[str, str] | None = None) -> Self:
         """Read the `ALMANAC_*` variables (documented in `.env.example`).
 
-        Raises AlmanacError if a variable holds a value that is not allowed.
+        Each may be given as a file instead: its name with `_FILE` behind it. Raises AlmanacError if a variable holds a
+        value that is not allowed, or its file cannot be read.
         """
-        env = os.environ if env is None else env
+        env = _with_files(os.environ if env is None else env)
         root = Path(env.get("ALMANAC_ROOT") or ROOT).resolve()
         home = Path(env.get("ALMANAC_HOME") or root / ".almanac").resolve()
         lake = env.get("ALMANAC_LAKE") or ""
@@ -69,6 +72,7 @@ class Settings:
             environment=env.get("ALMANAC_ENV") or "development",
             postgres_dsn=env.get("ALMANAC_POSTGRES_DSN") or None,
             state_dsn=env.get("ALMANAC_STATE_URL") or None,
+            dagster_dsn=env.get(DAGSTER_DSN) or None,
             suppression_secret=env.get("ALMANAC_SUPPRESSION_SECRET") or None,
             country_header=env.get("ALMANAC_COUNTRY_HEADER") or None,
             city_header=env.get("ALMANAC_CITY_HEADER") or None,
@@ -152,6 +156,23 @@ class Settings:
     def state_url(self) -> str:
         """SQLAlchemy URL of the application state."""
         return self.state_dsn or f"sqlite:///{self.home / 'state.db'}"
+
+
+def _with_files(env: Mapping[str, str]) -> dict[str, str]:
+    """The variables, with the content of the file that `<name>_FILE` names as `<name>`: how containers pass secrets."""
+    found = dict(env)
+    for variable, path in env.items():
+        name = variable.removesuffix("_FILE")
+        if name == variable or not name.startswith("ALMANAC_") or not path:
+            continue
+        if env.get(name):
+            raise AlmanacError(f"{name} and {variable} are both set: take one of them away")
+        try:
+            found[name] = Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is no text"
+            raise AlmanacError(f"{variable} is {path!r}, which cannot be read: {why}; name a file with it") from error
+    return found
 
 
 def _object_store(address: str, env: Mapping[str, str]) -> ObjectStore:
