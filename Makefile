@@ -144,7 +144,8 @@ format: $(VENV)/.ready-dev ## Format Python and SQL
 	@$(ALMANAC) check sql --quiet
 	@$(VENV)/bin/sqlfmt --quiet --no-progressbar dbt_project
 
-LOCK = $(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --override overrides.txt --custom-compile-command "make lock"
+# What a production of several services needs is in the locks too: an image is made from them.
+LOCK = $(UV) pip compile --quiet --extra postgres --universal --generate-hashes --no-emit-index-url --override overrides.txt --custom-compile-command "make lock"
 
 lock: $(VENV)/.made ## Resolve the dependencies again (both locks)
 	@$(LOCK) pyproject.toml -o requirements.lock

@@ -1,0 +1,112 @@
+"""Where Dagster keeps its runs: SQLite on one machine, a PostgreSQL server in production."""
+
+import importlib.util
+from dataclasses import replace
+from pathlib import Path
+
+import dagster as dg
+import pytest
+import yaml
+from dagster._core.instance.ref import InstanceRef
+
+from almanac.errors import AlmanacError
+from almanac.settings import DAGSTER_DSN, Settings
+from orchestration.instance import environment, open_instance, prepare_home
+from tests.postgres import database, execute
+
+SECRET = "postgresql://dagster:s3cret@db.internal:5432/dagster"
+has_package = pytest.mark.skipif(
+    importlib.util.find_spec("dagster_postgres") is None, reason="the package dagster-postgres is not installed"
+)
+
+
+@pytest.fixture
+def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
+    for name in ("DAGSTER_HOME", "DAGSTER_DISABLE_TELEMETRY", "DO_NOT_TRACK", DAGSTER_DSN):
+        monkeypatch.setenv(name, "")  # put back at the end, whatever opening the instance sets
+    return replace(Settings.for_home(tmp_path), dagster_dsn=SECRET)
+
+
+@pytest.fixture
+def with_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if the package were there: what is written does not depend on it."""
+    monkeypatch.setattr("orchestration.instance.importlib.util.find_spec", lambda name: object())
+
+
+@pytest.mark.usefixtures("with_package")
+class TestTheFile:
+    def test_it_names_the_variable_and_not_the_password(self, settings: Settings) -> None:
+        env = environment(settings)
+        text = (settings.dagster_home / "dagster.yaml").read_text()
+        assert "s3cret" not in text
+        assert yaml.safe_load(text)["storage"] == {"postgres": {"postgres_url": {"env": DAGSTER_DSN}}}
+        assert env[DAGSTER_DSN] == SECRET
+
+    def test_dagster_reads_it_as_storage_on_postgresql(
+        self, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv(DAGSTER_DSN, SECRET)
+        reference = InstanceRef.from_dir(str(prepare_home(settings)))
+        for part in (reference.run_storage_data, reference.event_storage_data, reference.schedule_storage_data):
+            assert part is not None
+            assert part.module_name == "dagster_postgres"
+            assert yaml.safe_load(part.config_yaml) == {"postgres_url": {"env": DAGSTER_DSN}}
+            assert "s3cret" not in part.config_yaml
+
+    def test_everything_else_is_as_with_sqlite(self, settings: Settings, tmp_path: Path) -> None:
+        one = yaml.safe_load((prepare_home(settings) / "dagster.yaml").read_text())
+        other = Settings.for_home(tmp_path / "other")
+        two = yaml.safe_load((prepare_home(other) / "dagster.yaml").read_text())
+        assert one | {"storage": 0} == two | {"storage": 0}
+        assert two["storage"] == {"sqlite": {"base_dir": str(other.dagster_home / "storage")}}
+        assert DAGSTER_DSN not in environment(other)
+
+    def test_a_file_that_says_otherwise_is_not_passed_over(self, settings: Settings) -> None:
+        without = replace(settings, dagster_dsn=None)
+        path = prepare_home(without) / "dagster.yaml"
+        with pytest.raises(AlmanacError, match=r"dagster\.yaml keeps runs elsewhere: move that file away"):
+            prepare_home(settings)
+        path.rename(path.with_suffix(".old"))
+        prepare_home(settings)
+        with pytest.raises(AlmanacError, match="which is not set: set it"):
+            prepare_home(without)
+
+
+def test_a_missing_package_is_said_before_dagster_fails(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("orchestration.instance.importlib.util.find_spec", lambda name: None)
+    with pytest.raises(AlmanacError, match="needs the package dagster-postgres: install Almanac's extra `postgres`"):
+        environment(settings)
+
+
+@dg.op
+def a_step() -> int:
+    return 1
+
+
+@dg.job
+def a_job() -> None:
+    a_step()
+
+
+@has_package
+def test_a_run_is_recorded_in_postgresql_and_read_back(settings: Settings, postgres_dsn: str) -> None:
+    with database(postgres_dsn) as dsn:
+        settings = replace(settings, dagster_dsn=dsn)
+        with open_instance(settings) as instance:
+            result = a_job.execute_in_process(instance=instance)
+            assert result.success
+        with open_instance(settings) as again:
+            [run] = again.get_runs(dg.RunsFilter(job_name="a_job"))
+            assert (run.run_id, run.status) == (result.run_id, dg.DagsterRunStatus.SUCCESS)
+            said = [record.event_type for record in again.all_logs(run.run_id) if record.is_dagster_event]
+            assert dg.DagsterEventType.STEP_SUCCESS in said
+        assert execute(dsn, "select run_id, status from runs") == [(result.run_id, "SUCCESS")]
+        assert not list(settings.dagster_home.rglob("*.db"))
+
+
+@has_package
+def test_a_server_that_is_gone_is_an_error_that_does_not_show_the_password(settings: Settings) -> None:
+    settings = replace(settings, dagster_dsn="postgresql://dagster:s3cret@127.0.0.1:1/dagster?connect_timeout=1")
+    with pytest.raises(Exception, match="onnection") as raised, open_instance(settings) as instance:
+        instance.get_runs()
+    assert "s3cret" not in str(raised.value)
