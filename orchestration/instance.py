@@ -18,6 +18,9 @@ nux:
   enabled: false
 storage:
 {storage}
+# Every event of a run is kept with the run whatever its level; a process log needs no copy of them.
+python_logs:
+  python_log_level: INFO
 # A run that does not start, or never ends, is closed; what a crash of the machine leaves is closed by the sensor
 # `lost_runs`.
 run_monitoring:

@@ -11,6 +11,7 @@ from dagster._core.instance.ref import InstanceRef
 
 from almanac.errors import AlmanacError
 from almanac.settings import DAGSTER_DSN, Settings
+from orchestration import ui
 from orchestration.instance import environment, open_instance, prepare_home
 from tests.postgres import database, execute
 
@@ -78,6 +79,15 @@ def test_a_missing_package_is_said_before_dagster_fails(settings: Settings, monk
         environment(settings)
 
 
+def test_the_program_says_it_in_one_line(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    prepare_home(replace(settings, dagster_dsn=None))
+    monkeypatch.setenv("ALMANAC_HOME", str(settings.home))
+    monkeypatch.setenv(DAGSTER_DSN, SECRET)
+    monkeypatch.setattr("sys.argv", ["ui", "--only", "daemon"])
+    with pytest.raises(SystemExit, match=r"^Error: ALMANAC_DAGSTER_POSTGRES_DSN is set, but .*keeps runs elsewhere"):
+        ui.main()
+
+
 @dg.op
 def a_step() -> int:
     return 1
@@ -86,6 +96,20 @@ def a_step() -> int:
 @dg.job
 def a_job() -> None:
     a_step()
+
+
+def test_a_run_is_recorded_whole_and_not_repeated_in_the_log_of_its_process(
+    settings: Settings, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with open_instance(replace(settings, dagster_dsn=None)) as instance:
+        result = a_job.execute_in_process(instance=instance)
+        assert steps_that_succeeded(instance, result.run_id) == 1
+    assert "STEP_" not in capfd.readouterr().err
+
+
+def steps_that_succeeded(instance: dg.DagsterInstance, run_id: str) -> int:
+    records = instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_SUCCESS)
+    return len(records)
 
 
 @has_package
@@ -98,8 +122,7 @@ def test_a_run_is_recorded_in_postgresql_and_read_back(settings: Settings, postg
         with open_instance(settings) as again:
             [run] = again.get_runs(dg.RunsFilter(job_name="a_job"))
             assert (run.run_id, run.status) == (result.run_id, dg.DagsterRunStatus.SUCCESS)
-            said = [record.event_type for record in again.all_logs(run.run_id) if record.is_dagster_event]
-            assert dg.DagsterEventType.STEP_SUCCESS in said
+            assert steps_that_succeeded(again, run.run_id) == 1
         assert execute(dsn, "select run_id, status from runs") == [(result.run_id, "SUCCESS")]
         assert not list(settings.dagster_home.rglob("*.db"))
 

@@ -3,8 +3,11 @@
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import click
@@ -166,6 +169,30 @@ def test_secrets_are_made_once_and_only_their_owner_enters_the_folder(tmp_path: 
     assert len(set(passwords)) == len(passwords)
     assert all(re.fullmatch(r"[0-9a-f]{48}\n", text) for text in passwords)
     assert after["state_dsn"] == f"postgresql://state:{after['state_password'].strip()}@postgres:5432/state\n"
+
+
+def test_the_health_check_tells_an_answer_from_an_error_and_from_silence() -> None:
+    class Answers(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path == "/health/live" else 503)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Say nothing."""
+
+    server = HTTPServer(("127.0.0.1", 0), Answers)
+    address = f"http://127.0.0.1:{server.server_port}"
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        assert [health(f"{address}{path}") for path in ("/health/live", "/health/ready")] == [0, 1]
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert health(f"{address}/health/live") == 1
+
+
+def health(address: str) -> int:
+    return subprocess.run([sys.executable, DEPLOY / "answers.py", address], capture_output=True).returncode
 
 
 class TestSystemd:
