@@ -1,6 +1,10 @@
 """`deploy/postgres/databases.sh` on a real server: a role and a database for each service, closed to the others."""
 
+import base64
+import hashlib
+import hmac
 import os
+import re
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -30,8 +34,11 @@ def test_every_service_gets_a_database_that_the_others_cannot_open(tmp_path: Pat
                 "and rolcanlogin",
             )
             assert sorted(allowed) == sorted((role, role) for role in ROLES)
-            kept = postgres.execute(dsn, "select rolpassword from pg_authid where rolname = any(array['state'])")
-            assert kept[0][0].startswith("SCRAM-SHA-256$")
+            kept = dict(
+                postgres.execute(dsn, "select rolname, rolpassword from pg_authid where rolpassword is not null")
+            )
+            assert set(kept) == set(ROLES)
+            assert all(is_password(kept[role], (secrets / f"{role}_password").read_text().strip()) for role in ROLES)
             assert {name for (name,) in postgres.execute(dsn, "select distinct datcollate from pg_database")} == {"C"}
 
             place = urlparse(dsn).netloc.rpartition("@")[2]
@@ -41,6 +48,14 @@ def test_every_service_gets_a_database_that_the_others_cannot_open(tmp_path: Pat
             state.close()
     except postgres.NoServer as error:
         pytest.skip(str(error))
+
+
+def is_password(kept: str, password: str) -> bool:
+    """Whether the server keeps this password (RFC 5803); the test's server itself asks for none."""
+    count, salt, stored = re.fullmatch(r"SCRAM-SHA-256\$(\d+):([^$]+)\$([^:]+):.*", kept).groups()
+    salted = hashlib.pbkdf2_hmac("sha256", password.encode(), base64.b64decode(salt), int(count))
+    client = hmac.digest(salted, b"Client Key", "sha256")
+    return hashlib.sha256(client).digest() == base64.b64decode(stored)
 
 
 def run_script(dsn: str, secrets: Path) -> None:
