@@ -15,7 +15,8 @@ ROOT = Path(__file__).resolve().parents[1]
 NO_DATA = "the folder of real data sets is absent"
 NO_DISK = "a small disk cannot be mounted by this user"  # tests/disks.py
 # The reasons for which a test may be skipped even in CI. Everything else must run there.
-EXPECTED_SKIPS = (NO_DATA, NO_DISK)
+NO_SYSTEMD = "there is no systemd-analyze"  # tests/unit/test_deploy.py; a machine of containers has none
+EXPECTED_SKIPS = (NO_DATA, NO_DISK, NO_SYSTEMD)
 
 _KEPT = frozenset({"ALMANAC_TEST_DATA", "ALMANAC_TEST_POSTGRES"})
 
