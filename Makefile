@@ -133,6 +133,7 @@ check-almanac: $(VENV)/.ready-dev ## Tracking plan, KPIs, dashboards, SQL, pages
 
 parse: $(VENV)/.ready-dev ## Parse the dbt project
 	@mkdir -p $(DBT_CHECK)
+	@$(VENV)/bin/python -m almanac.readers
 	@$(VENV)/bin/dbt parse --target-path $(DBT_CHECK) --log-path $(DBT_CHECK)/logs > $(DBT_CHECK)/parse.log 2>&1 \
 	  || { cat $(DBT_CHECK)/parse.log; exit 1; }
 

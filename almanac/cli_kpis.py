@@ -40,6 +40,7 @@ def list_kpis(as_json: bool) -> None:
 def show_kpi(name: str) -> None:
     """Show the definition of KPI NAME and its latest complete values in the published version."""
     from almanac.kpis import load_catalogue
+    from almanac.readers import readers_by_kpi
 
     settings = Settings.from_env()
     kpi = load_catalogue(settings.root).kpi(name)
@@ -54,6 +55,7 @@ def show_kpi(name: str) -> None:
         "time grains": ", ".join(kpi.settings.time_grains),
         "dimensions": ", ".join(kpi.settings.dimensions) or "-",
         "owner": kpi.settings.owner,
+        "shown on": ", ".join(reader.title for reader in readers_by_kpi(settings.root).get(name, ())) or "-",
         "defined in": kpi.file.relative_to(settings.root).as_posix(),
     }
     click.echo(f"{kpi.settings.title}: {kpi.description}\n")
@@ -73,15 +75,17 @@ def write_docs(output: Path | None) -> None:
     from almanac.event_lineage import source_events
     from almanac.kpi_docs import kpi_dictionary
     from almanac.kpis import load_catalogue
+    from almanac.readers import readers_by_kpi
 
     settings = Settings.from_env()
     path = output or settings.root / "target" / "docs" / "kpis.md"
     catalogue = load_catalogue(settings.root)
     events = {fact: names for fact, (names, _) in source_events(settings.root).items()}
     examples = _examples(settings, catalogue)
+    shown_on = {kpi: [reader.title for reader in found] for kpi, found in readers_by_kpi(settings.root).items()}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(kpi_dictionary(catalogue, events, settings.root, examples), encoding="utf-8")
+        path.write_text(kpi_dictionary(catalogue, events, settings.root, examples, shown_on), encoding="utf-8")
     except OSError as error:
         raise AlmanacError(f"cannot write {path}: {error.strerror}; choose another place with --output") from error
     known = f"{len(examples)} with an example" if examples else "without examples: nothing is published yet"

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import unquote, urlparse
 
 from almanac.errors import AlmanacError
+from almanac.readers import write_exposures
 from almanac.settings import Settings
 
 _PARSED = "partial_parse.msgpack"  # dbt's name for it
@@ -25,6 +26,7 @@ def parse(settings: Settings) -> Any:
 
     take_shortcuts()
     os.environ.update(parse_environment(settings))
+    write_exposures(settings)
     begin_with_newest_parse(settings, settings.dbt_target)
     parsed = dbtRunner().invoke(["parse", *base_arguments(settings), "--no-write-json"])
     if not parsed.success:

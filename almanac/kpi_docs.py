@@ -26,11 +26,12 @@ def kpi_dictionary(
     events: Mapping[str, Sequence[str] | None],
     root: Path,
     examples: Mapping[str, Example] | None = None,
+    shown_on: Mapping[str, Sequence[str]] | None = None,
 ) -> str:
     """The KPI dictionary in Markdown.
 
     `events` are the events that make the rows of each fact (None: every event), `root` is what paths are shown from,
-    and `examples` are published values by KPI.
+    `examples` are published values by KPI, and `shown_on` the dashboards that show a KPI.
     """
     lines = [
         "# KPI dictionary",
@@ -44,7 +45,7 @@ def kpi_dictionary(
         *_overview(catalogue),
     ]
     for name in sorted(catalogue.kpis):
-        lines += _kpi(catalogue.kpis[name], events, root, (examples or {}).get(name))
+        lines += _kpi(catalogue.kpis[name], events, root, (examples or {}).get(name), (shown_on or {}).get(name, ()))
     lines += _measures(catalogue, root)
     return "\n".join(lines).rstrip() + "\n"
 
@@ -57,7 +58,13 @@ def _overview(catalogue: Catalogue) -> Iterator[str]:
     yield ""
 
 
-def _kpi(kpi: Kpi, events: Mapping[str, Sequence[str] | None], root: Path, example: Example | None) -> Iterator[str]:
+def _kpi(
+    kpi: Kpi,
+    events: Mapping[str, Sequence[str] | None],
+    root: Path,
+    example: Example | None,
+    shown_on: Sequence[str],
+) -> Iterator[str]:
     own = kpi.settings
     yield from (f"## {kpi.name}", "", f"**{own.title}.** {_flat(kpi.description)}", "")
     yield f"- Formula: {_flat(own.formula)}"
@@ -73,6 +80,8 @@ def _kpi(kpi: Kpi, events: Mapping[str, Sequence[str] | None], root: Path, examp
         made_of = events.get(fact, ())
         names = "every event" if made_of is None else ", ".join(f"`{event}`" for event in made_of)
         yield f"- Lineage: {names} → `{fact}` → `kpi_measures` → `kpi_values`"
+    if shown_on:
+        yield f"- Shown on: {', '.join(_flat(title) for title in shown_on)}"
     yield f"- Defined in: `{kpi.file.relative_to(root).as_posix()}`"
     if example:
         over = f" ({example.numerator} / {example.denominator})" if example.denominator else ""

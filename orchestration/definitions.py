@@ -6,6 +6,7 @@ from almanac.dbt_worker import OnEvent, Runner
 from almanac.settings import Settings
 from ingestion.tracking_plan import load_plan
 from orchestration.assets.arrivals import build_arrivals
+from orchestration.assets.dashboards import build_dashboards
 from orchestration.assets.lake import landings, tracking_plan
 from orchestration.assets.models import build_models
 from orchestration.assets.published import version
@@ -29,10 +30,10 @@ def build_defs(
     """
     settings = settings or Settings.from_env()
     is_production = settings.environment == "production"
-    models = build_models(load_manifest(settings))
+    manifest = load_manifest(settings)
     arrivals = build_arrivals(load_plan(settings.root))
     return dg.Definitions(
-        assets=[tracking_plan, landings, models, arrivals, version],
+        assets=[tracking_plan, landings, build_models(manifest), arrivals, version, *build_dashboards(manifest)],
         jobs=JOBS,
         schedules=build_schedules(is_production=is_production),
         sensors=[

@@ -13,7 +13,9 @@ from typing import Any
 from almanac.dbt_parse import base_arguments, begin_with_newest_parse, parse_environment, share_parse
 from almanac.errors import AlmanacError
 from almanac.locks import exclusive
+from almanac.readers import write_exposures
 from almanac.settings import Settings
+from dashboards.specs import FOLDER, dashboard_files
 
 
 def load_manifest(settings: Settings) -> dict[str, Any]:
@@ -47,7 +49,8 @@ def _sources(root: Path) -> list[Path]:
         project,
         *(path for path in project.rglob("*") if path.is_dir() or path.suffix in (".sql", ".yml", ".csv")),
     ]
-    return [root / "dbt_project.yml", root / "profiles.yml", *found]
+    dashboards = [root / FOLDER, *dashboard_files(root)] if (root / FOLDER).is_dir() else []
+    return [root / "dbt_project.yml", root / "profiles.yml", *found, *dashboards]
 
 
 def _parse(settings: Settings, folder: Path) -> None:
@@ -55,6 +58,7 @@ def _parse(settings: Settings, folder: Path) -> None:
     target = folder / "parse"
     arguments = base_arguments(settings)
     arguments[arguments.index("--target-path") + 1] = str(target)
+    write_exposures(settings)
     begin_with_newest_parse(settings, target)
     done = subprocess.run(
         [sys.executable, "-m", "dbt.cli.main", "parse", *arguments, "--log-level", "error"],

@@ -1,4 +1,4 @@
-"""The README's "where does it go" table holds: a KPI, an event and a card each touch only the files that it names.
+"""The README's "where does it go" table holds: a KPI, an event, a card and a dashboard touch only the files it names.
 
 Works in a copy of the repository: writes the files, runs one command, looks at the page, and asks git what changed.
 """
@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from almanac.dbt_parse import parse
 from almanac.settings import ROOT, Settings
 from almanac.versions import current
 from tests.small_lake import FIRST_DAY, land_day
@@ -152,6 +153,17 @@ def test_a_card_is_a_few_lines_of_a_dashboard(copy: Path) -> None:
         page = _get(f"{base}dashboards/overview?tenant=rentals")
     assert "Bookings, week by week" in page
     assert _changed(copy) == ["dashboards/specs/overview.yml"]
+
+
+def test_a_dashboard_is_one_file_and_dbt_knows_what_it_reads(copy: Path) -> None:
+    spec = copy / "dashboards" / "specs" / "searching.yml"
+    place = {"position": {"row": 0, "column": 0}, "size": {"width": 24, "height": 3}}
+    cards = [{"id": "searches", "type": "tile", "kpi": "searches", **place}]
+    spec.write_text(yaml.safe_dump({"title": "Searching", "description": "What is looked for.", "cards": cards}))
+    _almanac(copy, "check")
+    found = parse(Settings.for_home(copy / ".almanac", copy)).exposures["exposure.almanac.dashboard_searching"]
+    assert set(found.depends_on.nodes) == {"model.almanac.kpi_values", "model.almanac.fact_searches"}
+    assert _changed(copy) == ["dashboards/specs/searching.yml"]
 
 
 def _git(folder: Path, *arguments: str) -> str:
