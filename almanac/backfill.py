@@ -17,6 +17,7 @@ from almanac.engines import Engine, open_warehouse
 from almanac.errors import AlmanacError
 from almanac.load_log import LoadLog
 from almanac.locks import exclusive
+from almanac.openlineage.events import Run
 from almanac.publish import record_failure
 from almanac.settings import Settings
 from ingestion.lake_entries import Entry, received_on
@@ -73,12 +74,14 @@ def run_backfill(
     runner: Runner | None = None,
     on_event: OnEvent | None = None,
     on_chunk: OnChunk | None = None,
+    parent: Run | None = None,
 ) -> Backfill:
     """Take a span of days from the lake once more, `chunk_days` at a time, on the engine of `settings.target`.
 
     One of the same span that is not finished goes on where it stopped, in the chunks that it was begun with. `on_event`
-    sees each model and test as it finishes, `on_chunk` each chunk. Raises AlmanacError if the span is none, a tenant is
-    unknown, another backfill runs, or a build fails; what is finished stays so.
+    sees each model and test as it finishes, `on_chunk` each chunk; `parent` is the run that asked for it, for lineage.
+    Raises AlmanacError if the span is none, a tenant is unknown, another backfill runs, or a build fails; what is
+    finished stays so.
     """
     if span.last < span.first:
         raise AlmanacError(f"a backfill from {span.first} to {span.last} holds no day: the first day comes first")
@@ -87,7 +90,7 @@ def run_backfill(
     with exclusive(settings.home / "warehouse" / f"{settings.target}-backfill.lock", "a backfill"):
         backfill = _begun(settings, span, chunk_days)
         for chunk in backfill.waiting:
-            result = run_build(settings, runner=runner, on_event=on_event, again=chunk.span.holds)
+            result = run_build(settings, runner=runner, on_event=on_event, again=chunk.span.holds, parent=parent)
             if not result.succeeded:
                 names = [node.name for node in result.failed]
                 why = ", ".join(names[:3]) or " ".join(result.error.split())

@@ -17,6 +17,9 @@ from almanac.errors import AlmanacError
 from almanac.fingerprints import code_hash, definitions_hash
 from almanac.load_log import Landing, LoadLog, TenantRow, fingerprint
 from almanac.locks import exclusive
+from almanac.openlineage.dbt_runs import tell_build
+from almanac.openlineage.events import Run
+from almanac.openlineage.telling import told
 from almanac.publish import record_failure
 from almanac.settings import Settings
 from ingestion.lake import Lake
@@ -44,6 +47,11 @@ class BuildResult:
         return not self.error and all(n.passed for n in self.nodes)
 
     @property
+    def reason(self) -> str:
+        """Why it failed, in few words; empty if it did not."""
+        return "" if self.succeeded else self.error or f"did not pass: {', '.join(n.name for n in self.failed[:5])}"
+
+    @property
     def failed(self) -> list[Node]:
         """Models and tests that did not end well, those that never ran included."""
         return [n for n in self.nodes if not n.passed]
@@ -66,14 +74,16 @@ def run_build(
     again: Callable[[Entry], bool] | None = None,
     begins: Begins | None = None,
     wait_seconds: float = WAIT_SECONDS,
+    parent: Run | None = None,
 ) -> BuildResult:
     """Bring the warehouse of `settings.target` up to the lake.
 
     `begins` is told, before dbt starts, whether everything is built anew; `on_event` sees dbt's result event of each
     model and test as it finishes. Landings in files of events for which
     `again` says yes are built once more, in this build or, if it fails, in the next one. A second build of the same
-    warehouse waits up to `wait_seconds`. Raises AlmanacError if the lake is damaged or the warehouse cannot be opened;
-    a failed model or test is not an exception but a result.
+    warehouse waits up to `wait_seconds`. `parent` is the run that asked for it, for lineage. Raises
+    AlmanacError if the lake is damaged or the warehouse cannot be opened; a failed model or test is not an exception
+    but a result.
     """
     with build_lock(settings, wait_seconds):
         with _told(settings):
@@ -82,8 +92,12 @@ def run_build(
             return BuildResult(run_id="", built=False, full_refresh=False, pending=0)
         if begins:
             begins(work.full_refresh)
-        run = (runner or SpawnedDbt()).build(settings, full_refresh=work.full_refresh, on_event=on_event)
-        return _finish(settings, work, run)
+        with told(settings, "build", work.run_id, parent) as say:
+            say(lambda one: one.begins())
+            run = (runner or SpawnedDbt()).build(settings, full_refresh=work.full_refresh, on_event=on_event)
+            result = _finish(settings, work, run)
+            say(lambda one: tell_build(one, settings, run, result.reason))
+        return result
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any, ClassVar, Protocol
 
 from almanac.dbt_parse import base_arguments, environment, parse
+from almanac.dbt_relations import Relation, relations_of
 from almanac.settings import Settings
 
 Event = dict[str, Any]
@@ -36,6 +37,8 @@ class Node:
     seconds: float = 0.0
     started_at: str = ""
     finished_at: str = ""
+    assertion: str = ""  # what a test says of its column, such as `not_null`; empty where it is about no single column
+    column: str = ""
 
     @property
     def passed(self) -> bool:
@@ -51,6 +54,7 @@ class DbtRun:
     # `schema.name` of the models that readers may see -> description by column ('' is the model's own)
     published: dict[str, dict[str, str]] = field(default_factory=dict)
     error: str = ""
+    relations: dict[str, Relation] = field(default_factory=dict)  # models and sources by unique id
 
     @property
     def succeeded(self) -> bool:
@@ -173,7 +177,7 @@ def invoke(settings: Settings, full_refresh: bool, on_event: OnEvent | None, man
         if n.resource_type == "model" and (n.config.meta or {}).get("published")
     }
     error = str(result.exception) if result.exception else ""
-    return DbtRun(nodes, published, error)
+    return DbtRun(nodes, published, error, relations_of(manifest))
 
 
 def _declared(manifest: Any) -> list[Any]:
@@ -195,8 +199,10 @@ def _node(declared: Any, outcome: Any) -> Node:
         attached = getattr(declared, "attached_node", None) or next(iter(declared.depends_on.nodes), declared.name)
         subject = attached.split(".")[-1]
     severity = "warn" if str(getattr(declared.config, "severity", "error")).lower() == "warn" else "error"
+    column = str(getattr(declared, "column_name", None) or "")
+    assertion = declared.test_metadata.name if column else ""
     if outcome is None:
-        return Node(declared.unique_id, declared.name, kind, subject, severity)
+        return Node(declared.unique_id, declared.name, kind, subject, severity, assertion=assertion, column=column)
     times = [t for t in outcome.timing if t.started_at and t.completed_at]
     return Node(
         unique_id=declared.unique_id,
@@ -209,6 +215,8 @@ def _node(declared: Any, outcome: Any) -> Node:
         seconds=float(outcome.execution_time or 0),
         started_at=str(times[0].started_at) if times else "",
         finished_at=str(times[-1].completed_at) if times else "",
+        assertion=assertion,
+        column=column,
     )
 
 

@@ -16,6 +16,8 @@ from almanac.errors import AlmanacError
 from almanac.kpis import load_catalogue
 from almanac.load_log import fingerprint
 from almanac.locks import exclusive
+from almanac.openlineage.events import Run
+from almanac.openlineage.telling import tell_publication, told
 from almanac.publication_file import Content
 from almanac.settings import Settings
 from almanac.version_store import kept_versions, prune
@@ -34,14 +36,23 @@ class Publication:
     is_new: bool
 
 
-def publish(settings: Settings, checks: list[CheckResult]) -> Publication:
+def publish(settings: Settings, checks: list[CheckResult], parent: Run | None = None) -> Publication:
     """Publish the warehouse of the DuckDB target if every check passed; without a change it is a no-op.
 
-    `checks` are all results that guard this build (dbt tests, reconciliation, expectations). Raises AlmanacError if one
-    of them blocks, if the warehouse was not built whole, or if it holds nothing; the old version then stays and
-    `STATUS.json` says why.
+    `checks` are all results that guard this build (dbt tests, reconciliation, expectations); `parent` is the run that
+    asked for it, for lineage. Raises AlmanacError if one of them blocks, if the warehouse was not built whole, or if it
+    holds nothing; the old version then stays and `STATUS.json` says why.
     """
     settings.versions.mkdir(parents=True, exist_ok=True)
+    with told(settings, "publish", parent=parent) as say:
+        publication, relations = _publish(settings, checks)
+        if publication.is_new:
+            say(lambda one: tell_publication(one, settings, relations, publication.version.id))
+    return publication
+
+
+def _publish(settings: Settings, checks: list[CheckResult]) -> tuple[Publication, list[str]]:
+    """The publication, and the relations that it holds."""
     with exclusive(settings.versions / ".lock", "a publication", wait_seconds=600):
         blocking = [c.name for c in checks if c.blocks]
         if blocking:
@@ -53,14 +64,14 @@ def publish(settings: Settings, checks: list[CheckResult]) -> Publication:
         now = current(settings)
         if now and now.id == content.publication_id:
             _record_success(settings)
-            return Publication(now, is_new=False)
+            return Publication(now, is_new=False), []
         lake = Lake.open(settings)
         content = _append_history(settings, lake, content)
         version = publication_file.write(settings, content, _history_files(lake))
         durable.write_text(settings.versions / "CURRENT", version.id + "\n")
         _record_success(settings)
         prune(settings)
-        return Publication(version, is_new=True)
+        return Publication(version, is_new=True), list(content.relations)
 
 
 def gate(settings: Settings) -> list[CheckResult]:

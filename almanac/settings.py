@@ -9,6 +9,7 @@ from typing import Self
 
 from almanac.errors import AlmanacError
 from almanac.object_store import SCHEME, ObjectStore
+from almanac.openlineage.endpoint import Endpoint
 
 ROOT = Path(__file__).resolve().parents[1]
 TARGETS = ("duckdb", "postgres")
@@ -48,6 +49,7 @@ class Settings:
     mail_to: tuple[str, ...] = ()
     portal_url: str = ""
     late_after: timedelta = timedelta(hours=26)
+    openlineage: Endpoint | None = None  # who is told of builds and publications; nobody unless it is set
     threads: int = 0  # cores that a build on DuckDB may use; 0: all
 
     @classmethod
@@ -88,6 +90,7 @@ class Settings:
             mail_from=env.get("ALMANAC_MAIL_FROM") or None,
             mail_to=tuple(a.strip() for a in env.get("ALMANAC_MAIL_TO", "").split(",") if a.strip()),
             portal_url=env.get("ALMANAC_PORTAL_URL") or "",
+            openlineage=_lineage_endpoint(env),
             threads=_count("ALMANAC_THREADS", env.get("ALMANAC_THREADS") or "0"),
             late_after=_hours("ALMANAC_LATE_AFTER_HOURS", env.get("ALMANAC_LATE_AFTER_HOURS") or "26"),
         )
@@ -190,6 +193,11 @@ def _object_store(address: str, env: Mapping[str, str]) -> ObjectStore:
         path_style=env.get("ALMANAC_LAKE_PATH_STYLE"),
         timeout=env.get("ALMANAC_LAKE_TIMEOUT"),
     )
+
+
+def _lineage_endpoint(env: Mapping[str, str]) -> Endpoint | None:
+    url, namespace = env.get("ALMANAC_OPENLINEAGE_URL"), env.get("ALMANAC_OPENLINEAGE_NAMESPACE") or "almanac"
+    return Endpoint.at(url, env.get("ALMANAC_OPENLINEAGE_API_KEY") or "", namespace) if url else None
 
 
 def _count(name: str, text: str) -> int:

@@ -9,7 +9,7 @@ from almanac.backfill import CHUNK_DAYS, Backfill, Chunk, Span, run_backfill
 from almanac.build import BuildResult
 from almanac.errors import AlmanacError
 from orchestration.assets.published import publish_built
-from orchestration.resources import Almanac
+from orchestration.resources import Almanac, lineage_of
 
 
 class BackfillConfig(dg.Config):
@@ -39,10 +39,11 @@ def build_once_more(context: dg.OpExecutionContext, config: BackfillConfig, alma
             runner=almanac.runner,
             on_event=almanac.on_event,
             on_chunk=say,
+            parent=lineage_of(almanac.settings, context.run),
         )
     except AlmanacError as error:
         raise dg.Failure(str(error), allow_retries=False) from error
-    publication = publish_built(almanac.settings)
+    publication = publish_built(almanac.settings, lineage_of(almanac.settings, context.run))
     context.add_output_metadata({"chunks": len(made.chunks), "version": publication.version.id})
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import dagster as dg
 
 from almanac.dbt_worker import OnEvent, Runner
+from almanac.openlineage.events import Run
 from almanac.settings import Settings
 from orchestration.lost_runs import mark
 
@@ -16,6 +17,11 @@ class Almanac:
     settings: Settings
     runner: Runner | None = None  # None: a fresh worker process for each build
     on_event: OnEvent | None = None  # also told of each model and test as it finishes
+
+
+def lineage_of(settings: Settings, run: dg.DagsterRun) -> Run | None:
+    """A run of Dagster as the parent of the builds and publications that it makes; None where nobody is told."""
+    return Run(settings.openlineage.namespace, run.job_name, run.run_id) if settings.openlineage else None
 
 
 def almanac_resource(almanac: Almanac) -> dg.ResourceDefinition:

@@ -20,7 +20,7 @@ from almanac.publish import record_failure
 from almanac.settings import Settings
 from orchestration.build_stream import BuildStream
 from orchestration.queues import AGGREGATION, LIMIT
-from orchestration.resources import Almanac
+from orchestration.resources import Almanac, lineage_of
 from orchestration.translator import DATA_TEAM, Translator
 
 LOAD_LOG = dg.AssetKey(["gate", "load_log"])
@@ -55,7 +55,7 @@ def build_models(manifest: Manifest) -> dg.AssetsDefinition:
             if anew:  # takes as long as it takes
                 context.instance.add_run_tags(context.run.run_id, {LIMIT: "0"})
 
-        stream = BuildStream(lambda said: _build(almanac, said, begins))
+        stream = BuildStream(lambda said: _build(almanac, said, context.run, begins))
         try:
             for event in stream:
                 yield from _shown(event, manifest, translator, context)
@@ -92,13 +92,14 @@ def _last(specs: Any) -> set[dg.AssetKey]:
     return {spec.key for spec in specs} - read
 
 
-def _build(almanac: Almanac, said: OnEvent, begins: Begins) -> BuildResult:
+def _build(almanac: Almanac, said: OnEvent, run: dg.DagsterRun, begins: Begins) -> BuildResult:
     def tell(event: Event) -> None:
         said(event)
         if almanac.on_event:
             almanac.on_event(event)
 
-    return run_build(almanac.settings, runner=almanac.runner, on_event=tell, begins=begins)
+    parent = lineage_of(almanac.settings, run)
+    return run_build(almanac.settings, runner=almanac.runner, on_event=tell, begins=begins, parent=parent)
 
 
 def _shown(

@@ -3,13 +3,14 @@
 import dagster as dg
 
 from almanac.errors import AlmanacError
+from almanac.openlineage.events import Run
 from almanac.publish import Publication, gate, publish, record_failure
 from almanac.settings import Settings
 from almanac.versions import read_status
 from orchestration.assets.arrivals import ARRIVALS
 from orchestration.assets.models import LOAD_LOG
 from orchestration.queues import AGGREGATION
-from orchestration.resources import Almanac
+from orchestration.resources import Almanac, lineage_of
 from orchestration.translator import DATA_TEAM
 
 VERSION = dg.AssetKey(["published", "version"])
@@ -25,9 +26,9 @@ VERSION = dg.AssetKey(["published", "version"])
     owners=[DATA_TEAM],
     kinds={"duckdb"},
 )
-def version(almanac: dg.ResourceParam[Almanac]) -> dg.MaterializeResult[None]:
+def version(context: dg.AssetExecutionContext, almanac: dg.ResourceParam[Almanac]) -> dg.MaterializeResult[None]:
     """Publish the warehouse, once more guarded by every result; without a change the current version stays."""
-    publication = publish_built(almanac.settings)
+    publication = publish_built(almanac.settings, lineage_of(almanac.settings, context.run))
     status = read_status(almanac.settings)
     return dg.MaterializeResult(
         data_version=dg.DataVersion(publication.version.id),
@@ -41,11 +42,14 @@ def version(almanac: dg.ResourceParam[Almanac]) -> dg.MaterializeResult[None]:
     )
 
 
-def publish_built(settings: Settings) -> Publication:
-    """Publish what is built. Raises dg.Failure, with a note for readers, if a check blocks it or it cannot be done."""
+def publish_built(settings: Settings, parent: Run | None = None) -> Publication:
+    """Publish what is built; `parent` is the run that asked for it.
+
+    Raises dg.Failure, with a note for readers, if a check blocks it or it cannot be done.
+    """
     results = gate(settings)
     try:
-        return publish(settings, results)
+        return publish(settings, results, parent)
     except AlmanacError as error:
         if not any(result.blocks for result in results):  # a blocking check has left its own note
             record_failure(settings, str(error), [])

@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -29,10 +30,12 @@ from orchestration.instance import open_instance, prepare_home
 from orchestration.manifest import load_manifest
 from orchestration.resources import Almanac
 from orchestration.translator import LAKE, TRACKING_PLAN, Translator
+from tests.lineage_endpoint import Kept, endpoint
 
 pytestmark = pytest.mark.xdist_group("orchestration")  # what its tests share is made once
 
 VERSION = dg.AssetKey(["published", "version"])
+OVERVIEW = dg.AssetKey(["dashboards", "overview"])
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 START = datetime(2026, 3, 2, 6, tzinfo=UTC)
 
@@ -43,12 +46,21 @@ def dbt() -> WarmDbt:
 
 
 @pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory, dbt: WarmDbt) -> tuple[Path, dg.ExecuteInProcessResult]:
+def lineage() -> Iterator[Kept]:
+    """An endpoint that is told of the first run."""
+    with endpoint() as kept:
+        yield kept
+
+
+@pytest.fixture(scope="module")
+def first(
+    tmp_path_factory: pytest.TempPathFactory, dbt: WarmDbt, lineage: Kept
+) -> tuple[Path, dg.ExecuteInProcessResult]:
     """A tiny lake, and one run of the job from nothing to a published version."""
     settings = Settings.for_home(tmp_path_factory.mktemp("home"))
     for day in range(2):
         land(settings, day)
-    return settings.home, run(settings, dbt)
+    return settings.home, run(lineage.told(settings), dbt)
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +138,7 @@ class TestTheGraph:
             LOAD_LOG: "gate",
             ARRIVALS: "gate",
             VERSION: "published",
+            OVERVIEW: "dashboards",
         }
         assert groups == models_in_folders(root) | others
 
@@ -147,10 +160,16 @@ class TestTheGraph:
         assert checks == {check_name("/".join(source), name) for source in sources for name in expectations.CHECKS}
         assert "rentals__web__rows_are_usual" in checks
 
-    def test_it_begins_with_lake_and_tracking_plan_and_ends_with_the_published_version(self, graph: Any) -> None:
+    def test_it_begins_with_lake_and_tracking_plan_and_ends_with_the_dashboards(self, graph: Any) -> None:
         keys = graph.get_all_asset_keys()
         assert {key for key in keys if not graph.get(key).parent_keys} == {LAKE, TRACKING_PLAN}
-        assert {key for key in keys if not graph.get(key).child_keys} == {VERSION}
+        assert {key for key in keys if not graph.get(key).child_keys} == {OVERVIEW}
+
+    def test_a_dashboard_stands_over_the_published_version_and_the_models_of_its_kpis(self, graph: Any) -> None:
+        facts = {dg.AssetKey(["marts", f"fact_{name}"]) for name in ("revenue", "searches", "sessions", "user_days")}
+        assert graph.get(OVERVIEW).parent_keys == {VERSION, dg.AssetKey(["kpis", "kpi_values"]), *facts}
+        assert not graph.get(OVERVIEW).is_materializable
+        assert "take_rate" in graph.get(OVERVIEW).metadata["KPIs"]
 
     def test_loading_it_reads_no_environment_and_opens_no_warehouse(self, home: Path) -> None:
         defs = build_defs(Settings.for_home(home))
@@ -172,6 +191,15 @@ class TestTheDailyJob:
         seen = Counter(c.check_name for c in result.get_asset_check_evaluations() if c.asset_key != ARRIVALS)
         tests = [node["name"] for node in manifest["nodes"].values() if node["resource_type"] == "test"]
         assert seen == Counter(tests)
+
+    def test_build_and_publication_are_told_as_parts_of_the_run(
+        self, first: tuple[Path, dg.ExecuteInProcessResult], lineage: Kept
+    ) -> None:
+        for job in ("build", "publish"):
+            assert [e["eventType"] for e in lineage.of(job)] == ["START", "COMPLETE"]
+            for event in lineage.of(job):
+                parent = event["run"]["facets"]["parent"]
+                assert (parent["job"]["name"], parent["run"]["runId"]) == ("daily", first[1].run_id)
 
     def test_the_lake_says_how_much_it_holds(self, first: tuple[Path, dg.ExecuteInProcessResult]) -> None:
         [event] = [e for e in first[1].get_asset_materialization_events() if e.asset_key == LAKE]
