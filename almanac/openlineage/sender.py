@@ -10,7 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import closing
 from functools import lru_cache
 
 from almanac.openlineage.endpoint import Endpoint
@@ -60,19 +60,17 @@ class Sender:
                 self._give_up(f"was too slow: not all events were taken within {WAIT_SECONDS:g} s")
 
     def _work(self) -> None:
-        connection = self._connection()
         me = threading.get_ident()
         try:
-            while (series := self._take(me)) is not None:
-                for one in series:
-                    self._post(connection, one)
+            with closing(self._connection()) as connection:
+                while (series := self._take(me)) is not None:
+                    for one in series:
+                        self._post(connection, one)
         except Exception as error:  # whatever a broken network or server makes of it; its text may name the address
             with self._changed:
                 self._threads -= 1
                 said = str(error) if isinstance(error, _Refused) else f"was not reached ({type(error).__name__})"
                 self._give_up(said)
-        with suppress(Exception):
-            connection.close()
 
     def _take(self, me: int) -> Sequence[Event] | None:
         """The next series for a thread, which has sent the one before; None ends the thread."""
