@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from statistics import median
+from typing import Literal
 
 import dagster as dg
 
@@ -51,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                     run()
                     if day:  # the first is not incremental
                         took[name].append(clock.took())
-        assets = len(job.asset_layer.executable_asset_keys)
+        assets = len(list(job.asset_layer.executable_asset_keys))
         checks = len(job.asset_layer.asset_graph.asset_check_keys)
     rows = [(name, f"{_median(t, 'cpu'):.2f}", f"{_median(t, 'wall'):.2f}") for name, t in took.items()]
     say(f"one more small day, from its landing to published numbers, median of {options.days}\n")
@@ -74,8 +75,8 @@ def in_dagster(job: dg.JobDefinition, instance: dg.DagsterInstance) -> None:
     assert job.execute_in_process(instance=instance, run_config=QUIET, raise_on_error=False).success
 
 
-def _median(took: Sequence[Took], kind: str) -> float:
-    return median(getattr(one, kind) for one in took)
+def _median(took: Sequence[Took], kind: Literal["cpu", "wall"]) -> float:
+    return median(one.cpu if kind == "cpu" else one.wall for one in took)
 
 
 def say(line: str) -> None:
