@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 
-from almanac import raw_tables
-from almanac.checks import CheckResult
+from almanac import quality, raw_tables
+from almanac.checks import NOT_RUN, CheckResult
 from almanac.dbt_worker import DbtRun, Node, OnEvent, Runner, SpawnedDbt
 from almanac.engines import Engine, open_warehouse
 from almanac.errors import AlmanacError
@@ -190,13 +190,17 @@ def _finish(settings: Settings, work: _Work, run: DbtRun) -> BuildResult:
     result = BuildResult(work.run_id, True, work.full_refresh, len(work.pending), run.nodes, run.error)
     if not run.error and not run.nodes:
         raise AlmanacError("dbt declared no model: is dbt_project/models empty?")
+    checks = _checks(run.nodes)
     with open_warehouse(settings) as engine:
         log = LoadLog(engine)
-        log.record_checks(_checks(run.nodes))
+        log.record_checks(checks)
         log.remember("published_relations", json.dumps(run.published))
         if result.succeeded:
             _refuse_leftovers(engine)
             log.commit(work.run_id, {**work.remembered, "run_id": work.run_id})
+    if not result.succeeded and settings.target == "duckdb":
+        # Nobody judges what was not built whole, so this is the only word about it.
+        quality.record(settings, checks, is_whole=False)
     return result
 
 
@@ -208,7 +212,7 @@ def _checks(nodes: list[Node]) -> list[CheckResult]:
             subject=n.subject,
             severity="warn" if n.severity == "warn" else "error",
             passed=n.passed and n.status != "warn",
-            message=n.message if n.status else "did not run",
+            message=NOT_RUN if n.status in (None, "skipped") else n.message,
         )
         for n in nodes
     ]

@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 Kind = Literal["dbt", "expectation", "lake"]
 Severity = Literal["error", "warn"]
+NOT_RUN = "did not run"  # the message of a check that an earlier failure kept from being asked
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,11 @@ class CheckResult:
     passed: bool
     message: str = ""
     details: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def was_asked(self) -> bool:
+        """Whether it says anything about its subject: a check behind a failed model does not pass and says nothing."""
+        return self.passed or self.message != NOT_RUN
 
     @property
     def blocks(self) -> bool:

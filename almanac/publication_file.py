@@ -1,4 +1,4 @@
-"""The content of a published version: the published relations, the KPI catalogue, the checks and the publication."""
+"""The content of a published version: the published relations, the KPI catalogue, the checks, the publication."""
 
 import json
 import os
@@ -34,6 +34,7 @@ class Content:
     relations: dict[str, dict[str, str]]  # `schema.name` in the build file -> description by column ('': its own)
     catalogue: Catalogue
     checks: list[CheckResult]
+    quality: pa.Table  # what checks said, by day and subject (almanac/quality.py)
     previous: dict[str, Any] = field(default_factory=dict)  # the publication it follows
 
     def at(self, published_at: datetime) -> Self:
@@ -63,6 +64,7 @@ def write(settings: Settings, content: Content, history_files: list[str]) -> Ver
         _create(con, "publication", [_publication_row(content)])
         _create(con, "kpi_catalogue", [_catalogue_row(k) for k in content.catalogue.kpis.values()])
         _create(con, "check_results", [_check_row(c) for c in content.checks] or [_check_row(NO_CHECK)])
+        _store(con, "data_quality", content.quality)
         con.commit()
         con.execute("detach build")
         con.execute("checkpoint")
@@ -127,7 +129,10 @@ def _create(con: duckdb.DuckDBPyConnection, name: str, rows: list[dict[str, Any]
     types = [
         pa.float64() if f.name == "target" else pa.string() if f.type == pa.null() else f.type for f in table.schema
     ]
-    table = table.cast(pa.schema(list(zip(table.column_names, types, strict=True))))
+    _store(con, name, table.cast(pa.schema(list(zip(table.column_names, types, strict=True)))))
+
+
+def _store(con: duckdb.DuckDBPyConnection, name: str, table: pa.Table) -> None:
     con.register("rows_to_store", table)
     con.execute(f"create table {name} as from rows_to_store")
     con.unregister("rows_to_store")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import expectations
-from almanac import durable, history, publication_file
+from almanac import durable, history, publication_file, quality
 from almanac.checks import CheckResult
 from almanac.engines import Engine, open_warehouse
 from almanac.errors import AlmanacError
@@ -22,6 +22,7 @@ from almanac.publication_file import Content
 from almanac.settings import Settings
 from almanac.version_store import kept_versions, prune
 from almanac.versions import Version, current, read_status
+from expectations.docs import write_docs
 from ingestion.lake import Lake
 
 # Written from the lake below, this publication's rows included; the model of that name knows the earlier ones only.
@@ -74,12 +75,19 @@ def _publish(settings: Settings, checks: list[CheckResult]) -> tuple[Publication
         return Publication(version, is_new=True), list(content.relations)
 
 
-def gate(settings: Settings) -> list[CheckResult]:
-    """Every result that guards the warehouse as it is built now: dbt's tests of the last build, then expectations."""
+def gate(settings: Settings, at: datetime | None = None) -> list[CheckResult]:
+    """Every result that guards the warehouse as it is built now: dbt's tests of the last build, then expectations.
+
+    They are written down as a judgement made `at` (aware, default: now), and the page of expectations with them.
+    """
     with open_warehouse(settings, read_only=True) as engine:
         rows = engine.execute("select name, kind, subject, severity, passed, message from ctl.check_result")
     built = [CheckResult(*row) for row in rows]
-    return [*built, *expectations.run(settings)]
+    arrived = expectations.run(settings)
+    moment = at or datetime.now(UTC)
+    quality.record(settings, [*built, *arrived], is_whole=all(c.was_asked for c in built), at=moment)
+    write_docs(settings, arrived, moment)
+    return [*built, *arrived]
 
 
 def record_failure(settings: Settings, reason: str, failed_checks: list[str]) -> None:
@@ -151,6 +159,7 @@ def _content(settings: Settings, engine: Engine, state: dict[str, str], checks: 
         relations={r: words for r, words in described.items() if r.split(".")[1] not in NOT_COPIED},
         catalogue=load_catalogue(settings.root),
         checks=checks,
+        quality=quality.table(quality.remembered(settings).days),
         previous=before,
     )
 

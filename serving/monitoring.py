@@ -2,15 +2,13 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
-from sqlalchemy import make_url
 
 from almanac import doctor
 from almanac.settings import Settings
-from almanac.state import Incident, Undelivered, incidents, open_state, undelivered
+from almanac.state import Incident, Undelivered, has_state, incidents, open_state, undelivered
 from almanac.versions import read_status
 
 Condition = Literal["ok", "warn", "fail"]
@@ -78,18 +76,13 @@ def failures(settings: Settings, now: datetime, days: int) -> list[Failure]:
 
 def _told(settings: Settings) -> tuple[list[Incident], list[Undelivered]]:
     """The newest incidents and undelivered messages; none without an application state (looking makes none)."""
-    if not _has_state(settings):
+    if not has_state(settings):
         return [], []
     state = open_state(settings)
     try:
         return incidents(state, _MOST), undelivered(state)
     finally:
         state.close()
-
-
-def _has_state(settings: Settings) -> bool:
-    url = make_url(settings.state_url)
-    return url.get_backend_name() != "sqlite" or Path(url.database or "").is_file()
 
 
 def _since(settings: Settings, part: str, verdict: Condition) -> datetime | None:

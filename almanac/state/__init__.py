@@ -5,7 +5,7 @@ anything that can be computed from events (dbt_project). SQLite in `settings.hom
 """
 
 from almanac.state.copies import dump_state, load_state
-from almanac.state.database import StateDB, open_state
+from almanac.state.database import StateDB, has_state, open_state
 from almanac.state.incidents import (
     MOST_ATTEMPTS,
     Incident,
@@ -31,6 +31,17 @@ from almanac.state.keys import (
     list_keys,
     revoke_key,
 )
+from almanac.state.quality import (
+    Failure,
+    KnownCheck,
+    Outcome,
+    QualityDay,
+    known_checks,
+    quality_days,
+    quality_extent,
+    quality_failures,
+    remember,
+)
 from almanac.state.suppressions import (
     IdKind,
     SuppressedId,
@@ -46,11 +57,15 @@ from almanac.state.suppressions import (
 __all__ = [
     "KEY_MARK",
     "MOST_ATTEMPTS",
+    "Failure",
     "IdKind",
     "Incident",
+    "KnownCheck",
     "Message",
     "Moment",
+    "Outcome",
     "Problem",
+    "QualityDay",
     "StateDB",
     "SuppressedId",
     "SuppressedIds",
@@ -62,15 +77,21 @@ __all__ = [
     "delivered",
     "dump_state",
     "find_key",
+    "has_state",
     "hash_id",
     "hash_key",
     "incidents",
+    "known_checks",
     "limit_key",
     "list_keys",
     "list_suppressed",
     "load_state",
     "not_delivered",
     "open_state",
+    "quality_days",
+    "quality_extent",
+    "quality_failures",
+    "remember",
     "revoke_key",
     "suppress",
     "suppressed_ids",

@@ -71,6 +71,12 @@ def open_state(settings: Settings) -> StateDB:
     return StateDB(engine)
 
 
+def has_state(settings: Settings) -> bool:
+    """Whether there is an application state to read; opening it would make one in the home folder."""
+    url = make_url(settings.state_url)
+    return url.get_backend_name() != "sqlite" or Path(url.database or "").is_file()
+
+
 def _postgres(url: URL) -> Engine:
     if url.get_backend_name() != "postgresql":
         raise ArgumentError(url.drivername)

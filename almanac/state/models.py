@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from sqlalchemy import DateTime, Dialect, Index, MetaData, String
+from sqlalchemy import DateTime, Dialect, Index, MetaData, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
@@ -107,3 +107,44 @@ class NoticeRow(Base):
     next_at: Mapped[datetime] = mapped_column(UtcDateTime())
     sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
     error: Mapped[str] = mapped_column(String(500))
+
+
+class QualityDayRow(Base):
+    """What the checks of one subject said on one UTC day: of each check the worst, however often it was judged."""
+
+    __tablename__ = "quality_days"
+
+    day: Mapped[str] = mapped_column(String(10), primary_key=True)  # ISO 8601, UTC
+    kind: Mapped[str] = mapped_column(String(16), primary_key=True)
+    subject: Mapped[str] = mapped_column(String(200), primary_key=True)
+    errors: Mapped[int]  # checks that block publishing when they fail
+    warnings: Mapped[int]  # checks that only tell
+    failed: Mapped[str] = mapped_column(Text)  # names of those that failed and blocked, a JSON list
+    warned: Mapped[str] = mapped_column(Text)  # names of those that failed and told, a JSON list
+
+
+class QualityCheckRow(Base):
+    """A check of one subject, and when it was first and last judged."""
+
+    __tablename__ = "quality_checks"
+
+    kind: Mapped[str] = mapped_column(String(16), primary_key=True)
+    subject: Mapped[str] = mapped_column(String(200), primary_key=True)
+    name: Mapped[str] = mapped_column(String(300), primary_key=True)
+    first_judged_at: Mapped[datetime] = mapped_column(UtcDateTime())
+    last_judged_at: Mapped[datetime] = mapped_column(UtcDateTime())
+
+
+class QualityFailureRow(Base):
+    """A check that failed: from the first judgement in which it did until it passed again. Open without `passed_at`."""
+
+    __tablename__ = "quality_failures"
+
+    kind: Mapped[str] = mapped_column(String(16), primary_key=True)
+    subject: Mapped[str] = mapped_column(String(200), primary_key=True)
+    name: Mapped[str] = mapped_column(String(300), primary_key=True)
+    failed_at: Mapped[datetime] = mapped_column(UtcDateTime(), primary_key=True)
+    last_failed_at: Mapped[datetime] = mapped_column(UtcDateTime())
+    passed_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    severity: Mapped[str] = mapped_column(String(8))
+    message: Mapped[str] = mapped_column(String(1000))
