@@ -6,10 +6,9 @@ from itertools import takewhile
 
 import dagster as dg
 
-from orchestration.jobs import JOBS
-from orchestration.upkeep import lake_upkeep
+from orchestration.jobs import JOBS, OTHERS
 
-BUILDS = tuple(job.name for job in JOBS if job.name != lake_upkeep.name)
+BUILDS = tuple(job.name for job in JOBS if job not in OTHERS)
 _ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
 
 

@@ -10,8 +10,8 @@ from alerts.problems import PIPELINE_FAILURE, PUBLICATION, problems_now, readers
 from almanac.state import Problem, open_state
 from almanac.versions import current, read_status
 from orchestration.ended_runs import BUILDS, ended_at, ended_runs
+from orchestration.jobs import OTHERS
 from orchestration.resources import Almanac
-from orchestration.upkeep import lake_upkeep
 
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -45,14 +45,15 @@ def build_failure_notices(is_production: bool) -> dg.SensorDefinition:
 
 
 def failed_runs(instance: dg.DagsterInstance, seen: str, builds_after: datetime | None) -> list[Problem]:
-    """A problem for the pipeline and one for the upkeep, where the newest ended run failed.
+    """A problem for the pipeline and one for each job beside it, where the newest ended run failed.
 
     A build that fails says so to readers itself, and so does one that goes well. What can say nothing are runs that
     were killed, lost or out of time: looked at are builds that ended after `builds_after` (None: none of them).
     """
     found = [
-        (record, f"job {lake_upkeep.name}", f"The job {lake_upkeep.name} failed")
-        for record in ended_runs(instance, [lake_upkeep.name])
+        (record, f"job {job.name}", f"The job {job.name} failed")
+        for job in OTHERS
+        for record in ended_runs(instance, [job.name])
     ]
     if builds_after is not None:
         untold = [record for record in ended_runs(instance, BUILDS) if ended_at(record) > builds_after]

@@ -1,4 +1,4 @@
-"""The jobs: from the lake to published numbers in one run or in two, and the upkeep of the lake."""
+"""The jobs: from the lake to published numbers in one run or in two, upkeep of the lake, review of a quarter."""
 
 import dagster as dg
 
@@ -6,6 +6,7 @@ from orchestration.assets.arrivals import ARRIVALS
 from orchestration.assets.models import LOAD_LOG
 from orchestration.assets.published import VERSION
 from orchestration.backfills import backfill
+from orchestration.quality import quality_review
 from orchestration.queues import AGGREGATION, in_queue
 from orchestration.upkeep import lake_upkeep
 
@@ -41,4 +42,5 @@ publication = dg.define_asset_job(
 )
 
 QUEUED = (daily, increment, publication)
-JOBS = (daily, increment, publication, backfill, lake_upkeep)
+OTHERS = (lake_upkeep, quality_review)  # what builds and publishes nothing
+JOBS = (*QUEUED, backfill, *OTHERS)

@@ -7,7 +7,9 @@ import dagster as dg
 
 import expectations
 from almanac.checks import CheckResult
-from almanac.publish import record_failure
+from almanac.publish import gate, record_failure
+from almanac.settings import Settings
+from expectations.docs import DOCS_ADDRESS, docs_page
 from expectations.judge import expected_sources
 from ingestion.tracking_plan import Plan
 from orchestration.assets.models import LOAD_LOG
@@ -38,7 +40,8 @@ def build_arrivals(plan: Plan) -> dg.AssetsDefinition:
 
     @dg.multi_asset(name="arrivals", specs=[spec], check_specs=checks, can_subset=True)
     def arrivals(context: dg.AssetExecutionContext, almanac: dg.ResourceParam[Almanac]) -> Iterator[Any]:
-        results = expectations.run(almanac.settings)
+        # The whole gate, so that the record of this day holds what dbt's tests said too if the arrivals stop the run.
+        results = [result for result in gate(almanac.settings) if result.kind == "expectation"]
         for result in results:
             key = dg.AssetCheckKey(ARRIVALS, check_name(result.subject, result.name))
             if key in context.selected_asset_check_keys:
@@ -50,10 +53,11 @@ def build_arrivals(plan: Plan) -> dg.AssetsDefinition:
             names = [result.name for result in blocking]
             record_failure(almanac.settings, f"{len(blocking)} failed check{'s' if len(blocking) > 1 else ''}", names)
             first = blocking[0]
-            raise dg.Failure(f"{first.subject}: {first.message}", allow_retries=False)
+            raise dg.Failure(f"{first.subject}: {first.message}", metadata=_page(almanac.settings), allow_retries=False)
         if ARRIVALS in context.selected_asset_keys:  # one check alone can be asked for, too
             warnings = sum(not result.passed for result in results)
-            yield dg.MaterializeResult(asset_key=ARRIVALS, metadata={"judged": len(results), "warnings": warnings})
+            metadata = {"judged": len(results), "warnings": warnings} | _page(almanac.settings)
+            yield dg.MaterializeResult(asset_key=ARRIVALS, metadata=metadata)
 
     return arrivals
 
@@ -61,6 +65,14 @@ def build_arrivals(plan: Plan) -> dg.AssetsDefinition:
 def check_name(subject: str, name: str) -> str:
     """The name of the asset check for an expectation on a source (`tenant/source`)."""
     return f"{subject}/{name}".replace("/", "__").replace("-", "_")
+
+
+def _page(settings: Settings) -> dict[str, Any]:
+    """Where every expectation is explained, with its limits and what came of it: on the portal, and on the disk."""
+    page: dict[str, Any] = {"expectations": dg.MetadataValue.path(docs_page(settings))}
+    if settings.portal_url:
+        page["expectations on the portal"] = dg.MetadataValue.url(f"{settings.portal_url.rstrip('/')}{DOCS_ADDRESS}")
+    return page
 
 
 def _shown(key: dg.AssetCheckKey, result: CheckResult) -> dg.AssetCheckResult:
