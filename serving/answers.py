@@ -163,6 +163,51 @@ class EventsAnswer(BaseModel):
     drift: list[DriftAnswer]
 
 
+class QualityDayAnswer(BaseModel):
+    """What the checks of a source or model said on one UTC day, as the published table `data_quality` has it."""
+
+    day: date
+    subject_kind: str
+    subject: str
+    checks: int
+    passed: int
+    warned: int
+    failed: int
+    score: float | None
+    failed_checks: list[str]
+
+
+class QualitySubjectAnswer(QualityDayAnswer):
+    """The newest day of a source or model, and its score a week before."""
+
+    score_before: float | None
+
+
+class FailureAnswer(BaseModel):
+    """A check that failed; `passed_at` is null while it does."""
+
+    check: str
+    subject_kind: str
+    subject: str
+    severity: str
+    message: str
+    failed_at: datetime
+    last_failed_at: datetime
+    passed_at: datetime | None
+    runbook: str
+
+
+class QualityAnswer(BaseModel):
+    """Data quality of all models and of a tenant's sources over UTC days; empty as long as nothing was judged."""
+
+    tenant: str
+    first: date | None = Field(serialization_alias="from")
+    last: date | None = Field(serialization_alias="to")
+    subjects: list[QualitySubjectAnswer]
+    failures: list[FailureAnswer]
+    days: list[QualityDayAnswer]
+
+
 class ProblemAnswer(BaseModel):
     """An error (RFC 9457)."""
 

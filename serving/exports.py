@@ -8,6 +8,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from serving.tables import Cell, TableView
+
 # A cell that begins so is a formula to a spreadsheet (the list of OWASP, and the full-width forms).
 _DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
@@ -21,9 +23,22 @@ def csv_text(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     return out.getvalue()
 
 
+def table_csv(view: TableView) -> str:
+    """All rows of a table without its totals, with the plain values that its cells stand for."""
+    shown = [n for n, column in enumerate(view.columns) if not column.is_drawn]
+    rows = [[_of_cell(row[n]) for n in shown] for row in view.rows]
+    return csv_text([view.columns[n].name for n in shown], rows)
+
+
 def file_name(*parts: str) -> str:
     """A file name of safe characters from names and dates."""
     return "-".join(re.sub(r"[^A-Za-z0-9_]+", "-", part).strip("-") for part in parts if part) + ".csv"
+
+
+def _of_cell(cell: Cell) -> str | int | float | None:
+    if not cell.is_number:
+        return cell.plain
+    return float(cell.plain) if "." in cell.plain or "E" in cell.plain else int(cell.plain) if cell.plain else None
 
 
 def _plain(cell: Any) -> str | int | float:

@@ -24,7 +24,7 @@ NO_MINOR_UNIT = frozenset({"JPY", "KRW", "VND", "CLP", "ISK", "PYG", "UGX", "XAF
 THREE_DECIMALS = frozenset({"BHD", "KWD", "OMR", "TND", "JOD", "IQD", "LYD"})
 GROUPED_IN_LAKHS = frozenset({"INR", "NPR", "PKR", "BDT", "LKR"})  # 12,34,567: thousands, then pairs
 
-Tone = Literal["good", "bad", "neutral"]
+Tone = Literal["good", "bad", "warn", "neutral"]
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from serving.reading import Reading, Versions
 from serving.staleness import banner
 from serving.tracing import Arrived
 
-NAVIGATION = (("kpis", "KPIs", "/kpis"), ("events", "Events", "/events"))
+NAVIGATION = (("kpis", "KPIs", "/kpis"), ("events", "Events", "/events"), ("quality", "Data quality", "/quality"))
 THEMES = ("light", "dark")
 
 

@@ -8,9 +8,10 @@ from dashboards.specs import Table
 from serving import formatting
 from serving.adding import add_up
 from serving.catalogue import Kpi, Tenant
-from serving.formatting import Number, Style
+from serving.formatting import Number, Style, Tone
 from serving.ranges import Span, TimeGrain, periods, shown_grain
 from serving.series import CardError, Plot, offered_grains
+from serving.sparkline import Sparkline
 from serving.values import ALL, Value, Values
 
 
@@ -22,6 +23,9 @@ class Cell:
     plain: str = ""
     is_number: bool = True
     note: str = ""
+    tone: Tone = "neutral"
+    href: str = ""
+    line: Sparkline | None = None  # drawn instead of the text
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,7 @@ class Column:
     title: str
     unit: str = ""
     is_number: bool = True
+    is_drawn: bool = False  # lines, which a CSV leaves out
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from serving.arrivals import (
 )
 from serving.cards import ChartView
 from serving.catalogue import Tenant, arrival_extents, known_tenants, publication
-from serving.exports import csv_text, file_name
+from serving.exports import file_name, table_csv
 from serving.filters import filters
 from serving.portal import Portal, ReadingNow, default_tenant, render, the_portal
 from serving.problems import Problem
@@ -140,11 +140,9 @@ def export(request: Request, table: str, asked: Asked, reading: ReadingNow) -> R
             404, "unknown_table", f"The Events page has no table {table[:50]!r}: there is {', '.join(TABLES)}."
         )
     source = _source(the_portal(request), reading, asked)
-    view = TABLES[table](source)
-    rows = [[_value(cell.plain, cell.is_number) for cell in row] for row in view.rows]
     span, tenant = source.selection.span, source.selection.tenant.tenant
     name = file_name("events", table, tenant, span.first.isoformat(), span.last.isoformat())
-    content = csv_text([c.name for c in view.columns], rows)
+    content = table_csv(TABLES[table](source))
     return Response(content, media_type="text/csv", headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
 
@@ -168,9 +166,3 @@ def _chart(title: str, counts: tables.ByDay, chosen: Selection, as_of: datetime)
 
 def _delay(arrivals: list[Arrivals], term: str) -> str:
     return formatting.share(tables.total(arrivals, term), tables.total(arrivals, "accepted"))
-
-
-def _value(plain: str, is_number: bool) -> str | int | float | None:
-    if not is_number:
-        return plain
-    return float(plain) if "." in plain or "E" in plain else int(plain) if plain else None

@@ -1,8 +1,9 @@
-"""Style, scripts, chart library and icon."""
+"""Style, scripts, chart library, icon and runbooks."""
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from almanac.settings import ROOT
 from serving import assets
 from serving.problems import Problem
 
@@ -21,6 +22,16 @@ def asset(request: Request, version: str, name: str) -> Response:
 def favicon(request: Request) -> Response:
     """The icon, for those who ask at the usual address."""
     return _file(request, "favicon.svg", "public, max-age=86400")
+
+
+@router.get("/runbooks/{name}")
+def runbook(name: str) -> Response:
+    """What to do when something failed, as it stands in docs/runbooks."""
+    folder = ROOT / "docs" / "runbooks"
+    if name not in {path.name for path in folder.glob("*.md")}:
+        raise Problem(404, "unknown_runbook", f"There is no runbook {name[:80]!r}.")
+    text = (folder / name).read_text(encoding="utf-8")
+    return Response(text, headers={"Cache-Control": "no-cache"}, media_type="text/plain; charset=utf-8")
 
 
 def _file(request: Request, name: str, caching: str) -> Response:

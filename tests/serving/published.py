@@ -216,7 +216,11 @@ def main() -> None:
     """Write a version below the folder named on the command line, to look at."""
     import sys
 
-    publish(Settings.for_home(Path(sys.argv[1])))
+    from tests.serving.judged import judge
+
+    settings = Settings.for_home(Path(sys.argv[1]))
+    publish(settings)
+    judge(settings)
 
 
 if __name__ == "__main__":
