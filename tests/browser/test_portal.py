@@ -13,6 +13,7 @@ from almanac.settings import Settings
 from dashboards.specs import load_dashboards
 from tests.serving.browser import Watched, chromium, open_browser, watched_page
 from tests.serving.comparison import check_portal, compare_dashboard
+from tests.serving.judged import judge
 from tests.serving.published import PUBLISHED_AT, note, publish
 from tests.serving.running import running_portal
 from tests.serving.stored import Stored
@@ -29,6 +30,7 @@ WEEK = "range=custom&from=2026-11-09&to=2026-11-15"
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     made = Settings.for_home(tmp_path_factory.mktemp("browser"))
     publish(made)
+    judge(made)
     return made
 
 
@@ -124,7 +126,9 @@ def test_a_stale_version_says_since_when(watched: Watched, settings: Settings, d
     assert watched.page.get_by_role("status").count() == 0
 
 
-@pytest.mark.parametrize("path", ["/dashboards/overview?tenant=rentals", "/kpis", "/events?tenant=rentals"])
+@pytest.mark.parametrize(
+    "path", ["/dashboards/overview?tenant=rentals", "/kpis", "/events?tenant=rentals", "/quality?tenant=rentals"]
+)
 @pytest.mark.parametrize(("width", "theme"), [(480, "light"), (800, "dark"), (1440, "dark")])
 def test_pages_fit_every_window_and_theme(browser: Browser, portal: str, path: str, width: int, theme: str) -> None:
     with watched_page(browser, portal, width=width, theme=theme) as watched:
@@ -227,7 +231,7 @@ def test_numbers_are_there_without_scripts(browser: Browser, portal: str) -> Non
         expect(watched.page.locator('[data-card="gmv_by_day"] tbody tr').first).to_be_visible()
 
 
-@pytest.mark.parametrize("path", ["/dashboards/overview?tenant=rentals", "/events"])
+@pytest.mark.parametrize("path", ["/dashboards/overview?tenant=rentals", "/events", "/quality"])
 def test_nothing_moves_while_a_page_arrives(watched: Watched, path: str) -> None:
     observe = """
         window.shift = 0;
