@@ -1,4 +1,4 @@
-"""Application state: what people and programs decide while Almanac runs, such as write keys.
+"""Application state: what people and programs decide while Almanac runs, such as write keys, and what checks said.
 
 Belongs here: tables that the application itself writes, their migrations, functions over them. Does not belong here:
 anything that can be computed from events (dbt_project). SQLite in `settings.home` unless a PostgreSQL URL is given.
