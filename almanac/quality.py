@@ -19,7 +19,7 @@ import pyarrow as pa
 from almanac.checks import CheckResult
 from almanac.settings import Settings
 from almanac.state import (
-    Failure,
+    CheckFailure,
     KnownCheck,
     Outcome,
     QualityDay,
@@ -29,7 +29,7 @@ from almanac.state import (
     quality_days,
     quality_extent,
     quality_failures,
-    remember,
+    remember_judgement,
 )
 
 ERROR_WEIGHT, WARNING_WEIGHT = 3, 1
@@ -57,7 +57,7 @@ class Remembered:
     """What was written down of judgements: days, failures (newest first) and the checks that there are or were."""
 
     days: tuple[QualityDay, ...] = ()
-    failures: tuple[Failure, ...] = ()
+    failures: tuple[CheckFailure, ...] = ()
     checks: tuple[KnownCheck, ...] = ()
 
 
@@ -75,7 +75,7 @@ def score(days: Iterable[QualityDay]) -> float | None:
 def record(settings: Settings, checks: Iterable[CheckResult], *, is_whole: bool, at: datetime | None = None) -> None:
     """Write a judgement down in the application state. Raises AlmanacError if that cannot be reached.
 
-    `at` is aware (default: now). A whole judgement asked every check that there is: `almanac.state.quality.remember`.
+    `at` is aware (default: now). A whole judgement asked every check that there is (`remember_judgement`).
     """
     outcomes = [
         Outcome(
@@ -88,7 +88,7 @@ def record(settings: Settings, checks: Iterable[CheckResult], *, is_whole: bool,
         return
     state = open_state(settings)
     try:
-        remember(state, outcomes, at or datetime.now(UTC), is_whole=is_whole)
+        remember_judgement(state, outcomes, at or datetime.now(UTC), is_whole=is_whole)
     finally:
         state.close()
 
@@ -124,12 +124,12 @@ def extent(settings: Settings) -> tuple[date, date] | None:
         state.close()
 
 
-def tenant_of(one: QualityDay | Failure) -> str | None:
+def tenant_of(one: QualityDay | CheckFailure) -> str | None:
     """The tenant of a source; None of a model, which is every tenant's."""
     return one.subject.partition("/")[0] if one.kind == SOURCE else None
 
 
-def runbook_of(one: QualityDay | Failure) -> str:
+def runbook_of(one: QualityDay | CheckFailure) -> str:
     """The file of docs/runbooks that says what to do when a check of this subject fails."""
     return "late-data.md" if one.kind == SOURCE else "pipeline-failure.md"
 

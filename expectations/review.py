@@ -10,7 +10,7 @@ from almanac import durable
 from almanac.errors import AlmanacError
 from almanac.quality import ERROR_WEIGHT, MODEL, SOURCE, WARNING_WEIGHT, Remembered, remembered, score
 from almanac.settings import Settings
-from almanac.state import Failure, QualityDay
+from almanac.state import CheckFailure, QualityDay
 from expectations.docs import unwatched
 from ingestion.tracking_plan import load_plan
 
@@ -129,7 +129,7 @@ def _worst(days: Iterable[QualityDay]) -> str:
     return _table(("day", "score of all", "what failed"), [row for _, _, row in rows[:WORST_DAYS]])
 
 
-def _incidents(failures: Sequence[Failure]) -> str:
+def _incidents(failures: Sequence[CheckFailure]) -> str:
     if not failures:
         return "None."
     rows = []

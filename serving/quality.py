@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from almanac import quality
 from almanac.quality import MODEL, SOURCE
 from almanac.settings import Settings
-from almanac.state import Failure, QualityDay
+from almanac.state import CheckFailure, QualityDay
 from serving import formatting
 from serving.event_tables import day_cell, number, text
 from serving.formatting import Style
@@ -44,7 +44,7 @@ class Quality:
     """What can be said of a tenant over a range of UTC days; `days` are those of models and of its own sources."""
 
     days: tuple[QualityDay, ...]
-    failures: tuple[Failure, ...]
+    failures: tuple[CheckFailure, ...]
     subjects: tuple[Subject, ...]
 
     def of(self, kind: str) -> list[Subject]:
@@ -53,7 +53,7 @@ class Quality:
         return sorted(own, key=lambda s: (score_of(s.newest) or 0, s.subject))
 
     @property
-    def failing(self) -> list[Failure]:
+    def failing(self) -> list[CheckFailure]:
         """What fails now."""
         return [f for f in self.failures if f.passed_at is None]
 
@@ -93,7 +93,7 @@ def by_subject(subjects: Sequence[Subject], title: str) -> TableView:
     return TableView(columns, tuple(_subject_row(one) for one in subjects))
 
 
-def by_failure(failures: Sequence[Failure], time_zone: str) -> TableView:
+def by_failure(failures: Sequence[CheckFailure], time_zone: str) -> TableView:
     """A row per failure, those that last first, then the newest: what it said, how long it lasted, what to do."""
     names = (
         ("check", "Check"), ("subject", "Of"), ("severity", "Severity"), ("failed_at", "Failed"),
@@ -123,13 +123,13 @@ def by_day(days: Sequence[QualityDay]) -> TableView:
     return TableView(columns, tuple(rows))
 
 
-def lasted(failure: Failure) -> str:
+def lasted(failure: CheckFailure) -> str:
     """How long a check failed, from the judgement that said so first to the one that did no more, or to now."""
     words = formatting.duration(((failure.passed_at or datetime.now(UTC)) - failure.failed_at).total_seconds())
     return words if failure.passed_at else f"{words} so far"
 
 
-def _is_shown(one: QualityDay | Failure, tenant: str) -> bool:
+def _is_shown(one: QualityDay | CheckFailure, tenant: str) -> bool:
     return one.kind == MODEL or (one.kind == SOURCE and quality.tenant_of(one) == tenant)
 
 
@@ -168,7 +168,7 @@ def _subject_row(one: Subject) -> tuple[Cell, ...]:
     )
 
 
-def _failure_row(one: Failure, time_zone: str) -> tuple[Cell, ...]:
+def _failure_row(one: CheckFailure, time_zone: str) -> tuple[Cell, ...]:
     runbook = quality.runbook_of(one)
     passed = Cell("fails now", "", is_number=False, tone="bad" if one.is_error else "warn")
     if one.passed_at:

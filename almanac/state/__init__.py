@@ -32,7 +32,7 @@ from almanac.state.keys import (
     revoke_key,
 )
 from almanac.state.quality import (
-    Failure,
+    CheckFailure,
     KnownCheck,
     Outcome,
     QualityDay,
@@ -40,7 +40,7 @@ from almanac.state.quality import (
     quality_days,
     quality_extent,
     quality_failures,
-    remember,
+    remember_judgement,
 )
 from almanac.state.suppressions import (
     IdKind,
@@ -57,7 +57,7 @@ from almanac.state.suppressions import (
 __all__ = [
     "KEY_MARK",
     "MOST_ATTEMPTS",
-    "Failure",
+    "CheckFailure",
     "IdKind",
     "Incident",
     "KnownCheck",
@@ -91,7 +91,7 @@ __all__ = [
     "quality_days",
     "quality_extent",
     "quality_failures",
-    "remember",
+    "remember_judgement",
     "revoke_key",
     "suppress",
     "suppressed_ids",

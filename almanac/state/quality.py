@@ -50,7 +50,7 @@ class QualityDay:
 
 
 @dataclass(frozen=True)
-class Failure:
+class CheckFailure:
     """From when until when a check failed (aware, UTC); `passed_at` is None while it does."""
 
     kind: str
@@ -74,7 +74,7 @@ class KnownCheck:
     last_judged_at: datetime
 
 
-def remember(state: StateDB, outcomes: Iterable[Outcome], at: datetime, *, is_whole: bool) -> None:
+def remember_judgement(state: StateDB, outcomes: Iterable[Outcome], at: datetime, *, is_whole: bool) -> None:
     """Write down a judgement made `at` (aware); the same one again changes nothing but its times.
 
     A whole judgement asks all there is to ask: a check that it does not name is asked no more and fails no longer.
@@ -113,7 +113,7 @@ def quality_extent(state: StateDB) -> tuple[date, date] | None:
     return (date.fromisoformat(first), date.fromisoformat(last)) if first else None
 
 
-def quality_failures(state: StateDB, since: datetime | None = None) -> list[Failure]:
+def quality_failures(state: StateDB, since: datetime | None = None) -> list[CheckFailure]:
     """The failures that last, or ended at `since` (aware) or later, newest first."""
     query = select(QualityFailureRow).order_by(
         QualityFailureRow.failed_at.desc(), QualityFailureRow.kind, QualityFailureRow.subject, QualityFailureRow.name
@@ -122,7 +122,7 @@ def quality_failures(state: StateDB, since: datetime | None = None) -> list[Fail
         query = query.where(QualityFailureRow.passed_at.is_(None) | (QualityFailureRow.passed_at >= since))
     with state.read() as session:
         return [
-            Failure(
+            CheckFailure(
                 row.kind, row.subject, row.name, row.severity == "error", row.message,
                 row.failed_at, row.last_failed_at, row.passed_at,
             )

@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request
 
 from almanac import quality
 from almanac.quality import MODEL, SOURCE
-from almanac.state import Failure, QualityDay
+from almanac.state import CheckFailure, QualityDay
 from serving.answers import FailureAnswer, ProblemAnswer, QualityAnswer, QualityDayAnswer, QualitySubjectAnswer
 from serving.catalogue import known_tenants
 from serving.portal import ReadingNow, default_tenant, the_portal
@@ -46,7 +46,7 @@ def _day(day: QualityDay) -> QualityDayAnswer:
     return QualityDayAnswer(**quality.as_row(day) | {"failed_checks": [*day.failed, *day.warned]})
 
 
-def _failure(one: Failure) -> FailureAnswer:
+def _failure(one: CheckFailure) -> FailureAnswer:
     return FailureAnswer(
         check=one.name,
         subject_kind=one.kind,

@@ -2,12 +2,16 @@
 
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg2
 import pytest
 
+from almanac import quality
+from almanac.checks import CheckResult
 from almanac.errors import AlmanacError
 from almanac.settings import Settings
 from almanac.state import active_keys, create_key, find_key, hash_key, list_keys, open_state, revoke_key
@@ -49,3 +53,26 @@ def test_write_keys_on_postgresql_with_processes_that_start_at_once(postgres_dsn
         connection.close()
         with pytest.raises(AlmanacError, match="schema 9999"):
             open_state(settings)
+
+
+def test_what_checks_said_is_the_same_on_both_engines_and_two_judgements_at_once_are_one(
+    postgres_dsn: str, tmp_path: Path
+) -> None:
+    def judge(settings: Settings, days: int, passed: bool) -> None:
+        checks = [CheckResult(name, "expectation", "rentals/web", "error", passed or name == "b") for name in "ab"]
+        at = datetime(2026, 8, 3, 9, tzinfo=UTC) + timedelta(days=days)
+        quality.record(settings, checks, is_whole=True, at=at)
+
+    with database(postgres_dsn) as dsn:
+        own = Settings.for_home(tmp_path)
+        both = (own, replace(own, home=tmp_path / "other", state_dsn=dsn))
+        for settings in both:
+            judge(settings, 0, True)
+            with ThreadPoolExecutor(2) as threads:
+                list(threads.map(lambda _, s=settings: judge(s, 1, False), range(2)))
+            judge(settings, 2, True)
+        one, other = (quality.remembered(settings) for settings in both)
+        assert one == other
+        assert len(one.days) == 3
+        assert len(one.failures) == 1
+        assert quality.extent(both[0]) == quality.extent(both[1])

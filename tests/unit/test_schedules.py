@@ -85,6 +85,12 @@ def test_ours_run_as_they_say_on_every_day_of_a_year() -> None:
     assert {(at.hour, at.minute) for at in ticks(by_name["every_night_upkeep"], start, hours)} == {(2, 30)}
 
 
+def test_a_quarter_is_looked_back_on_when_it_is_over() -> None:
+    (schedule,) = [one for one in build_schedules(is_production=True) if one.name == "every_quarter"]
+    found = ticks(schedule, datetime(2026, 1, 1, 7, tzinfo=UTC), 365 * 24)
+    assert [f"{at:%m-%d %H:%M}" for at in found] == ["04-01 06:00", "07-01 06:00", "10-01 06:00", "01-01 06:00"]
+
+
 @pytest.mark.parametrize("schedule", build_schedules(is_production=True), ids=lambda schedule: schedule.name)
 def test_a_tick_asks_for_one_run_of_its_job(schedule: dg.ScheduleDefinition) -> None:
     context = dg.build_schedule_context(scheduled_execution_time=datetime(2026, 3, 29, 1, tzinfo=UTC))
