@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from almanac.checks import CheckResult
 from almanac.errors import AlmanacError
 from almanac.openlineage.events import Run
 from almanac.publish import Publication, gate, publish, record_failure
@@ -47,8 +48,9 @@ def publish_built(settings: Settings, parent: Run | None = None) -> Publication:
 
     Raises dg.Failure, with a note for readers, if a check blocks it or it cannot be done.
     """
-    results = gate(settings)
+    results: list[CheckResult] = []
     try:
+        results = gate(settings)
         return publish(settings, results, parent)
     except AlmanacError as error:
         if not any(result.blocks for result in results):  # a blocking check has left its own note

@@ -5,6 +5,7 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from almanac.checks import CheckResult
 from almanac.dbt_worker import WarmDbt
 from almanac.settings import Settings
 from almanac.versions import Status, current, read_status
+from expectations.docs import docs_page
 from expectations.judge import expected_sources
 from ingestion.envelope import Arrival
 from ingestion.lake import Lake
@@ -207,6 +209,21 @@ class TestTheDailyJob:
         assert metadata["dagster/row_count"] == 60
         assert metadata["landings"] == 2
         assert metadata["bytes"] > 0
+
+    def test_the_verdict_on_arrivals_names_the_page_that_explains_it(
+        self, first: tuple[Path, dg.ExecuteInProcessResult]
+    ) -> None:
+        [event] = [e for e in first[1].get_asset_materialization_events() if e.asset_key == ARRIVALS]
+        page = Path(str(event.materialization.metadata["expectations"].value))
+        assert page == docs_page(Settings.for_home(first[0]))
+        assert "The rows of a day lie within the band" in page.read_text(encoding="utf-8")
+
+    def test_a_judgement_that_cannot_be_written_down_is_told(self, settings: Settings, dbt: WarmDbt) -> None:
+        before = current(settings)
+        result = run(replace(settings, state_dsn="postgresql://nobody@127.0.0.1:9/none"), dbt)
+        assert steps(result, "STEP_FAILURE") == {"arrivals"}
+        assert "the application state" in read_status(settings).reason
+        assert current(settings) == before
 
     def test_without_anything_new_models_are_observed_and_nothing_is_materialized_anew(
         self, settings: Settings, dbt: WarmDbt, root: Path
