@@ -83,7 +83,7 @@ def by_subject(subjects: Sequence[Subject], title: str) -> TableView:
     columns = (
         Column("subject", title, is_number=False),
         Column("score", "Score", "%"),
-        Column("change", "To a week before"),
+        Column("change", "Against a week before"),
         Column("days", "Days", is_drawn=True),
         Column("checks", "Checks"),
         Column("failed", "Failed"),
