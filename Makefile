@@ -18,7 +18,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev demo demo-break demo-fix demo-replay dagster test test-fast test-deep clients check check-python check-types check-imports check-sql \
-        check-models check-almanac format parse lock docs bench bench-collector bench-landing bench-freshness bench-lake bench-pending clean distclean
+        check-models check-almanac format parse lock docs bench bench-collector bench-dagster bench-landing bench-freshness bench-lake bench-pending clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -161,6 +161,9 @@ bench-collector: $(VENV)/.ready-dev ## Compare the collector with nginx and a Fa
 
 bench: $(VENV)/.ready-dev ## Compare a full build with hand-written SQL (1 million events)
 	@$(PY) -m benchmarks.build $(ARGS)
+
+bench-dagster: $(VENV)/.ready-dev ## What Dagster costs an asset, and the time from a landing to readers
+	@$(PY) -m benchmarks.dagster_overhead $(ARGS)
 
 bench-landing: $(VENV)/.ready-dev ## Landing: events per CPU second from the log to Parquet, and of DuckDB's JSON reader
 	@$(PY) -m benchmarks.landing $(ARGS)

@@ -54,9 +54,13 @@ retention:
       failure: 30
       success: 30
 """
+# Dagster's own `sqlite` reads and writes the same files, at several times the cost.
 SQLITE = """\
-  sqlite:
-    base_dir: {base_dir}"""
+  custom:
+    module: orchestration.sqlite_storage
+    class: KeptSqliteStorage
+    config:
+      base_dir: {base_dir}"""
 POSTGRES = f"""\
   postgres:
     postgres_url:

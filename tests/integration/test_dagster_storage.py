@@ -13,6 +13,7 @@ from almanac.errors import AlmanacError
 from almanac.settings import DAGSTER_DSN, Settings
 from orchestration import ui
 from orchestration.instance import environment, open_instance, prepare_home
+from orchestration.sqlite_storage import KeptEventLog
 from tests.postgres import database, execute
 
 SECRET = "postgresql://dagster:s3cret@db.internal:5432/dagster"
@@ -59,7 +60,7 @@ class TestTheFile:
         other = Settings.for_home(tmp_path / "other")
         two = yaml.safe_load((prepare_home(other) / "dagster.yaml").read_text())
         assert one | {"storage": 0} == two | {"storage": 0}
-        assert two["storage"] == {"sqlite": {"base_dir": str(other.dagster_home / "storage")}}
+        assert two["storage"]["custom"]["config"] == {"base_dir": str(other.dagster_home / "storage")}
         assert DAGSTER_DSN not in environment(other)
 
     def test_a_file_that_says_otherwise_is_not_passed_over(self, settings: Settings) -> None:
@@ -133,3 +134,34 @@ def test_a_server_that_is_gone_is_an_error_that_does_not_show_the_password(setti
     with pytest.raises(Exception, match="onnection") as raised, open_instance(settings) as instance:
         instance.get_runs()
     assert "s3cret" not in str(raised.value)
+
+
+def test_kept_connections_and_dagsters_own_storage_read_each_others_runs(tmp_path: Path) -> None:
+    settings = Settings.for_home(tmp_path)
+    base_dir = str(settings.dagster_home / "storage")
+
+    @dg.asset
+    def one() -> None:
+        """Something to materialize."""
+
+    def materialized(instance: dg.DagsterInstance) -> list[str]:
+        found = instance.fetch_materializations(one.key, limit=20).records
+        return sorted(record.run_id for record in found)
+
+    with open_instance(settings) as kept:
+        assert isinstance(kept.event_log_storage, KeptEventLog)
+        # more runs than databases stay open
+        made = [dg.materialize([one], instance=kept).run_id for _ in range(12)]
+        assert materialized(kept) == sorted(made)
+    overrides = {"storage": {"sqlite": {"base_dir": base_dir}}}
+    with dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(tmp_path), overrides=overrides)) as own:
+        assert not isinstance(own.event_log_storage, KeptEventLog)
+        made.append(dg.materialize([one], instance=own).run_id)
+        assert materialized(own) == sorted(made)
+        assert own.all_logs(made[0])
+    with open_instance(settings) as kept:
+        assert materialized(kept) == sorted(made)
+        kept.wipe()
+        assert materialized(kept) == []
+        made = [dg.materialize([one], instance=kept).run_id]
+        assert materialized(kept) == made

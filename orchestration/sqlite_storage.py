@@ -1,0 +1,80 @@
+"""Dagster's SQLite storage with a connection to each database that is kept, for a machine of its own.
+
+Dagster makes a new SQLAlchemy engine and connection for every event of a run, and waits for the disk after each. That
+is most of what a run of many small assets costs; `python -m benchmarks.dagster_overhead` prints what is left of it.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
+from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
+from dagster._core.storage.sqlite_storage import DagsterSqliteStorage, _event_logs_directory
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.pool import StaticPool
+
+_KEPT = 8  # databases that stay open: the index of all runs, and a few runs
+
+
+class KeptEventLog(SqliteEventLogStorage):
+    """Dagster's event log; `_connect` is what all of it goes through, one caller at a time."""
+
+    def __init__(self, base_dir: str) -> None:
+        self._engines: OrderedDict[str, Engine] = OrderedDict()
+        super().__init__(base_dir)
+
+    @contextmanager
+    def _connect(self, shard: str) -> Iterator[Connection]:
+        with self._db_lock:
+            engine = self._engine(shard)
+            if shard not in self._initialized_dbs:
+                self._initdb(engine)
+                self._initialized_dbs.add(shard)
+            with engine.connect() as connection, connection.begin():
+                yield connection
+
+    def _engine(self, shard: str) -> Engine:
+        """The engine of a database; a new one if Dagster has begun it anew."""
+        if shard not in self._initialized_dbs and shard in self._engines:
+            self._engines.pop(shard).dispose()
+        if shard not in self._engines:
+            self._engines[shard] = _new_engine(self.conn_string_for_shard(shard))
+        self._engines.move_to_end(shard)
+        while len(self._engines) > _KEPT:
+            self._engines.popitem(last=False)[1].dispose()
+        return self._engines[shard]
+
+    def dispose(self) -> None:
+        """Close what is open."""
+        for engine in self._engines.values():
+            engine.dispose()
+        self._engines.clear()
+        super().dispose()
+
+
+class KeptSqliteStorage(DagsterSqliteStorage):
+    """Dagster's SQLite storage with that event log: `storage: custom` in `dagster.yaml`."""
+
+    def __init__(self, base_dir: str, inst_data: Any = None) -> None:
+        super().__init__(base_dir, inst_data)
+        self._event_log_storage = KeptEventLog(_event_logs_directory(base_dir))
+
+    @classmethod
+    def from_config_value(cls, inst_data: Any, config_value: Any) -> "KeptSqliteStorage":
+        """Made from the entry in `dagster.yaml`."""
+        return cls.from_local(inst_data=inst_data, **config_value)
+
+
+def _new_engine(address: str) -> Engine:
+    # The caller holds a lock, so any thread may use the one connection.
+    arguments = {"timeout": SQLITE_BUSY_TIMEOUT_SECONDS, "check_same_thread": False}
+    engine = create_engine(address, poolclass=StaticPool, connect_args=arguments)
+
+    @event.listens_for(engine, "connect")
+    def set_pragmas(connection: Any, _: Any) -> None:
+        # A power cut may cost the last events of a run, never the database; the numbers are elsewhere.
+        connection.execute("pragma synchronous = normal")
+
+    return engine
