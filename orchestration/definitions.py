@@ -31,11 +31,12 @@ def build_defs(
     settings = settings or Settings.from_env()
     is_production = settings.environment == "production"
     manifest = load_manifest(settings)
-    arrivals = build_arrivals(load_plan(settings.root))
+    plan = load_plan(settings.root)
+    arrivals = build_arrivals(plan)
     return dg.Definitions(
         assets=[tracking_plan, landings, build_models(manifest), arrivals, version, *build_dashboards(manifest)],
         jobs=JOBS,
-        schedules=build_schedules(is_production=is_production),
+        schedules=build_schedules((t.time_zone for t in plan.tenants.values()), is_production=is_production),
         sensors=[
             lost_runs,
             build_new_landings(is_production),

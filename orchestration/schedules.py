@@ -1,5 +1,7 @@
 """When jobs run by themselves, as `schedules.yml` says."""
 
+import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import dagster as dg
@@ -10,10 +12,11 @@ from almanac.yaml_files import read_yaml
 from orchestration.jobs import JOBS
 
 FILE = Path(__file__).with_name("schedules.yml")
+TENANTS = "tenants"  # instead of a time zone: once in each that a tenant lives in
 
 
 class Schedule(BaseModel):
-    """One schedule: which job runs when. `cron` has five fields, read in `time_zone` (an IANA name)."""
+    """One schedule: which job runs when. `cron` has five fields, read in `time_zone` (an IANA name, or `tenants`)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -39,15 +42,16 @@ def load_schedules(path: Path = FILE) -> tuple[Schedule, ...]:
         raise AlmanacError(file.problems(error, _File)[0]) from error
 
 
-def build_schedules(*, is_production: bool, path: Path = FILE) -> list[dg.ScheduleDefinition]:
-    """The schedules for Dagster; running by themselves only in production.
+def build_schedules(zones: Iterable[str], *, is_production: bool, path: Path = FILE) -> list[dg.ScheduleDefinition]:
+    """The schedules for Dagster; running by themselves only in production. `zones` are the tenants' time zones.
 
     Raises AlmanacError naming file and schedule if one names no job, or a time that is none.
     """
     names = sorted(job.name for job in JOBS)
     status = dg.DefaultScheduleStatus.RUNNING if is_production else dg.DefaultScheduleStatus.STOPPED
     made = []
-    for one in load_schedules(path):
+    ordered = sorted(set(zones))
+    for one in [each for declared in load_schedules(path) for each in _in_zones(declared, ordered)]:
         where = f"orchestration/{path.name}: {one.name}"
         if one.job not in names:
             raise AlmanacError(f"{where}: there is no job {one.job!r}; known are {', '.join(names)}")
@@ -64,3 +68,20 @@ def build_schedules(*, is_production: bool, path: Path = FILE) -> list[dg.Schedu
             raise AlmanacError(f"{where}: {' '.join(str(error).split())}") from error
         made.append(schedule)
     return made
+
+
+def _in_zones(one: Schedule, zones: list[str]) -> list[Schedule]:
+    """The schedule itself, or one in each zone, with a name of its own."""
+    if one.time_zone != TENANTS:
+        return [one]
+    slugs = {zone: re.sub(r"\W+", "_", zone.lower()) for zone in zones}
+    return [
+        one.model_copy(
+            update={
+                "name": f"{one.name}_{slugs[zone]}",
+                "time_zone": zone,
+                "description": f"{one.description} Time zone: {zone}.",
+            }
+        )
+        for zone in zones
+    ]

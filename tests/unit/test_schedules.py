@@ -12,6 +12,7 @@ from dagster._utils.schedules import schedule_execution_time_iterator
 from almanac.errors import AlmanacError
 from orchestration.schedules import build_schedules, load_schedules
 
+ZONES = ["Asia/Kolkata", "Europe/Berlin", "Europe/Berlin"]
 GOOD = {"name": "hourly", "job": "daily", "cron": "5 * * * *", "time_zone": "Europe/Berlin", "description": "d"}
 
 
@@ -24,14 +25,18 @@ def written(folder: Path, **changes: str) -> Path:
 
 def test_they_run_by_themselves_in_production_only() -> None:
     for is_production, status in ((True, dg.DefaultScheduleStatus.RUNNING), (False, dg.DefaultScheduleStatus.STOPPED)):
-        made = build_schedules(is_production=is_production)
+        made = build_schedules(ZONES, is_production=is_production)
         assert {schedule.default_status for schedule in made} == {status}
-        assert {schedule.name: schedule.job_name for schedule in made}["every_night"] == "daily"
-    assert [one.name for one in load_schedules()] == [schedule.name for schedule in made]
+        assert {schedule.name: schedule.job_name for schedule in made}["every_night_asia_kolkata"] == "daily"
+    declared = [one.name for one in load_schedules()]
+    nights = ["every_night_asia_kolkata", "every_night_europe_berlin"]
+    assert [schedule.name for schedule in made] == [
+        n for d in declared for n in (nights if d == "every_night" else [d])
+    ]
 
 
 def test_one_of_your_own_is_a_few_lines(tmp_path: Path) -> None:
-    (made,) = build_schedules(is_production=True, path=written(tmp_path))
+    (made,) = build_schedules(ZONES, is_production=True, path=written(tmp_path))
     assert (made.cron_schedule, made.execution_timezone) == ("5 * * * *", "Europe/Berlin")
 
 
@@ -46,7 +51,7 @@ def test_one_of_your_own_is_a_few_lines(tmp_path: Path) -> None:
 )
 def test_mistakes_are_named(tmp_path: Path, changes: dict[str, str], said: str) -> None:
     with pytest.raises(AlmanacError, match=said):
-        build_schedules(is_production=True, path=written(tmp_path, **changes))
+        build_schedules(ZONES, is_production=True, path=written(tmp_path, **changes))
 
 
 def ticks(schedule: dg.ScheduleDefinition, start: datetime, hours: int) -> list[datetime]:
@@ -69,29 +74,30 @@ def ticks(schedule: dg.ScheduleDefinition, start: datetime, hours: int) -> list[
 def test_one_in_local_time_runs_once_a_day_when_the_clocks_change(
     tmp_path: Path, start: datetime, local: list[str]
 ) -> None:
-    (schedule,) = build_schedules(is_production=True, path=written(tmp_path, cron="30 2 * * *"))
+    (schedule,) = build_schedules(ZONES, is_production=True, path=written(tmp_path, cron="30 2 * * *"))
     found = [at.astimezone(ZoneInfo("Europe/Berlin")) for at in ticks(schedule, start, 72)]
     assert [f"{at:%m-%d %H:%M}" for at in found] == local
 
 
 def test_ours_run_as_they_say_on_every_day_of_a_year() -> None:
-    by_name = {schedule.name: schedule for schedule in build_schedules(is_production=True)}
+    by_name = {schedule.name: schedule for schedule in build_schedules(ZONES, is_production=True)}
     start, hours = datetime(2026, 1, 1, tzinfo=UTC), 365 * 24
     assert len(ticks(by_name["every_hour"], start, hours)) == hours
-    nights = ticks(by_name["every_night"], start, hours)
+    nights = ticks(by_name["every_night_europe_berlin"], start, hours)
     assert len(nights) == 365
-    assert {(at.hour, at.minute) for at in nights} == {(1, 0)}
-    # The lake is looked after when the night's build has long begun, and never at the same time.
+    assert {(at.hour, at.minute) for at in nights} == {(0, 0), (23, 0)}  # 01:00 in winter and in summer
+    nights = ticks(by_name["every_night_asia_kolkata"], start, hours)
+    assert {(at.hour, at.minute) for at in nights} == {(19, 30)}
     assert {(at.hour, at.minute) for at in ticks(by_name["every_night_upkeep"], start, hours)} == {(2, 30)}
 
 
 def test_a_quarter_is_looked_back_on_when_it_is_over() -> None:
-    (schedule,) = [one for one in build_schedules(is_production=True) if one.name == "every_quarter"]
+    (schedule,) = [one for one in build_schedules(ZONES, is_production=True) if one.name == "every_quarter"]
     found = ticks(schedule, datetime(2026, 1, 1, 7, tzinfo=UTC), 365 * 24)
     assert [f"{at:%m-%d %H:%M}" for at in found] == ["04-01 06:00", "07-01 06:00", "10-01 06:00", "01-01 06:00"]
 
 
-@pytest.mark.parametrize("schedule", build_schedules(is_production=True), ids=lambda schedule: schedule.name)
+@pytest.mark.parametrize("schedule", build_schedules(ZONES, is_production=True), ids=lambda schedule: schedule.name)
 def test_a_tick_asks_for_one_run_of_its_job(schedule: dg.ScheduleDefinition) -> None:
     context = dg.build_schedule_context(scheduled_execution_time=datetime(2026, 3, 29, 1, tzinfo=UTC))
     [request] = schedule.evaluate_tick(context).run_requests or []

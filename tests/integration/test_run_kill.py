@@ -1,0 +1,124 @@
+"""A run of `daily` is killed in each of its phases: readers notice nothing, and the next run makes up for it."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+import dagster as dg
+import duckdb
+import pytest
+
+from almanac.compare import compare
+from almanac.dbt_worker import WarmDbt
+from almanac.settings import ROOT, Settings
+from almanac.versions import current, read_status
+from orchestration.instance import environment, open_instance
+from orchestration.lost_runs import close_lost_runs
+from orchestration.run_daily import run_daily
+from tests.integration.test_reads_while_building import Reader
+from tests.serving.running import running_portal
+from tests.small_lake import FIRST_DAY, land_day
+
+PHASES = {
+    "ingest": "lake__landings",
+    "dbt": "dbt_build",
+    "check": "gate__arrivals",
+    "publish": "published__version",
+}
+LIMIT = 240  # seconds that a busy machine may take for anything
+DAYS = 3
+
+pytestmark = [pytest.mark.deep, pytest.mark.xdist_group("run_kill")]
+
+
+@dataclass(frozen=True)
+class Story:
+    """An installation before its last run, and what that run makes of it when nobody disturbs it."""
+
+    before: Settings
+    after: Settings
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
+    before = Settings.for_home(tmp_path_factory.mktemp("before") / "home")
+    dbt = WarmDbt()
+    for day in range(DAYS):
+        land_day(before, FIRST_DAY + timedelta(days=day))
+    run_daily(before, dbt)
+    land_day(before, FIRST_DAY + timedelta(days=DAYS))
+    after = copied(before, tmp_path_factory.mktemp("after") / "home")
+    run_daily(after, dbt)
+    return Story(before, after)
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_the_next_run_ends_as_if_nothing_had_been(story: Story, tmp_path: Path, phase: str) -> None:
+    settings = copied(story.before, tmp_path / "home")
+    old = current(settings)
+    assert old is not None
+    with running_portal(settings.home) as address:
+        reader = Reader(address)
+        reader.start()
+        try:
+            kill_in(settings, PHASES[phase])
+            assert phase == "publish" or current(settings) == old, "it was published although the run was killed"
+            with open_instance(settings) as instance:
+                [lost] = close_lost_runs(instance)
+                run = instance.get_run_by_id(lost)
+            assert run
+            assert run.status is dg.DagsterRunStatus.FAILURE
+            newest = run_daily(settings)
+        finally:
+            reader.finish()
+    assert reader.errors == []
+    assert {version for version, _ in reader.seen} <= {old.id, newest}
+    assert read_status(settings).succeeded
+    assert compare(settings.warehouse, story.after.warehouse).differing == {}
+    assert values(settings) == values(story.after)
+
+
+def kill_in(settings: Settings, step: str) -> None:
+    """Run the job in a process of its own and kill it, with all that it started, once that step has begun."""
+    env = {**os.environ, **environment(settings), "ALMANAC_HOME": str(settings.home)}
+    command = [sys.executable, "-m", "orchestration.run_daily"]
+    worker = subprocess.Popen(command, cwd=ROOT, env=env, start_new_session=True, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + LIMIT
+    try:
+        with open_instance(settings) as instance:
+            while not has_begun(instance, step):
+                assert worker.poll() is None, f"it ended before {step}: {worker.stderr and worker.stderr.read()}"
+                assert time.monotonic() < deadline, f"{step} did not begin"
+                time.sleep(0.01)
+    finally:
+        os.killpg(worker.pid, signal.SIGKILL)
+        worker.wait()
+
+
+def has_begun(instance: dg.DagsterInstance, step: str) -> bool:
+    """Whether the newest run has begun that step."""
+    newest = next(iter(instance.get_runs(limit=1)), None)
+    if newest is None:
+        return False
+    begun = instance.get_records_for_run(newest.run_id, of_type=dg.DagsterEventType.STEP_START).records
+    return any(r.event_log_entry.dagster_event and r.event_log_entry.dagster_event.step_key == step for r in begun)
+
+
+def copied(settings: Settings, home: Path) -> Settings:
+    """The installation in another folder; Dagster's file names folders, so it is written anew there."""
+    shutil.copytree(settings.home, home, ignore=shutil.ignore_patterns("dagster"))
+    return Settings.for_home(home)
+
+
+def values(settings: Settings) -> list[tuple[object, ...]]:
+    """Every number that readers see."""
+    version = current(settings)
+    assert version
+    with duckdb.connect(str(version.path), read_only=True) as con:
+        return con.execute("select * from kpi_values order by all").fetchall()
