@@ -15,6 +15,7 @@ from typing import IO, Any, ClassVar, Protocol
 
 from almanac.dbt_parse import base_arguments, environment, parse
 from almanac.dbt_relations import Relation, relations_of
+from almanac.dbt_samples import Row, failed_rows
 from almanac.settings import Settings
 
 Event = dict[str, Any]
@@ -39,6 +40,7 @@ class Node:
     finished_at: str = ""
     assertion: str = ""  # what a test says of its column, such as `not_null`; empty where it is about no single column
     column: str = ""
+    rows: tuple[Row, ...] = ()  # some of those for which a test failed (almanac/dbt_samples.py)
 
     @property
     def passed(self) -> bool:
@@ -170,7 +172,8 @@ def invoke(settings: Settings, full_refresh: bool, on_event: OnEvent | None, man
     callbacks = [_forward(on_event)] if on_event else []
     result = dbtRunner(manifest=manifest, callbacks=callbacks).invoke(arguments)
     outcomes = {r.node.unique_id: r for r in getattr(result.result, "results", None) or ()}
-    nodes = [_node(n, outcomes.get(n.unique_id)) for n in _declared(manifest)]
+    rows = failed_rows(settings, outcomes)
+    nodes = [_node(n, outcomes.get(n.unique_id), rows.get(n.unique_id, ())) for n in _declared(manifest)]
     published = {
         f"{n.schema}.{n.name}": {"": n.description} | {c.name: c.description for c in n.columns.values()}
         for n in _declared(manifest)
@@ -192,7 +195,7 @@ def _declared(manifest: Any) -> list[Any]:
     )
 
 
-def _node(declared: Any, outcome: Any) -> Node:
+def _node(declared: Any, outcome: Any, rows: tuple[Row, ...]) -> Node:
     # Plain words: a node of dbt's own types would make whoever reads it load dbt.
     subject, kind = declared.name, str(declared.resource_type.value)
     if declared.resource_type == "test":
@@ -217,6 +220,7 @@ def _node(declared: Any, outcome: Any) -> Node:
         finished_at=str(times[-1].completed_at) if times else "",
         assertion=assertion,
         column=column,
+        rows=rows,
     )
 
 

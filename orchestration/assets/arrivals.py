@@ -15,6 +15,7 @@ from expectations.judge import expected_sources
 from ingestion.tracking_plan import Plan
 from orchestration.assets.models import LOAD_LOG
 from orchestration.resources import Almanac
+from orchestration.sample_rows import sample_rows, table
 from orchestration.translator import DATA_TEAM
 
 ARRIVALS = dg.AssetKey(["gate", "arrivals"])
@@ -92,7 +93,7 @@ def _shown(key: dg.AssetCheckKey, result: CheckResult) -> dg.AssetCheckResult:
         passed=result.passed,
         severity=dg.AssetCheckSeverity.ERROR if result.severity == "error" else dg.AssetCheckSeverity.WARN,
         description=result.message,
-        metadata=_numbers(result.details.get("days") or []) | _samples(result.details.get("sample rows") or []),
+        metadata=_numbers(result.details.get("days") or []) | sample_rows(result.details.get("sample rows") or []),
     )
 
 
@@ -102,20 +103,4 @@ def _numbers(days: list[dict[str, Any]]) -> dict[str, Any]:
         return {}
     names = [name for name in days[-1] if name not in ("silent_columns", "unusual")]
     newest = {name: float(days[-1][name]) for name in ("received", "late_share", "quarantined_share")}
-    return {"judged days": dg.MetadataValue.md(_table(names, days)), **newest}
-
-
-def _samples(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """Some of the rows that did not pass; a check gives none that may hold something personal."""
-    return {"sample rows": dg.MetadataValue.md(_table(list(rows[0]), rows))} if rows else {}
-
-
-def _table(names: list[str], rows: list[dict[str, Any]]) -> str:
-    lines = ["| " + " | ".join(name.replace("_", " ") for name in names) + " |", "|---" * len(names) + "|"]
-    return "\n".join([*lines, *("| " + " | ".join(_short(row[name]) for name in names) + " |" for row in rows)])
-
-
-def _short(value: object) -> str:
-    if isinstance(value, float):
-        return f"{value:.3f}" if value < 1 else f"{value:,.0f}"
-    return "-" if value is None else str(value)
+    return {"judged days": dg.MetadataValue.md(table(names, days)), **newest}

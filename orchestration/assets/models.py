@@ -21,6 +21,7 @@ from almanac.settings import Settings
 from orchestration.build_stream import BuildStream
 from orchestration.queues import AGGREGATION, LIMIT
 from orchestration.resources import Almanac, lineage_of
+from orchestration.sample_rows import sample_rows
 from orchestration.translator import DATA_TEAM, Translator
 
 LOAD_LOG = dg.AssetKey(["gate", "load_log"])
@@ -57,8 +58,7 @@ def build_models(manifest: Manifest) -> dg.AssetsDefinition:
 
         stream = BuildStream(lambda said: _build(almanac, said, context.run, begins))
         try:
-            for event in stream:
-                yield from _shown(event, manifest, translator, context)
+            yield from _events(stream, manifest, translator, context)
         except AlmanacError as error:
             raise _failure(almanac.settings, str(error), []) from error
         result = stream.result
@@ -100,6 +100,25 @@ def _build(almanac: Almanac, said: OnEvent, run: dg.DagsterRun, begins: Begins) 
 
     parent = lineage_of(almanac.settings, run)
     return run_build(almanac.settings, runner=almanac.runner, on_event=tell, begins=begins, parent=parent)
+
+
+def _events(
+    stream: BuildStream, manifest: Manifest, translator: Translator, context: dg.AssetExecutionContext
+) -> Iterator[Any]:
+    """What is shown of a build as it goes on; tests that failed at its end, when some of their rows are known.
+
+    Raises what the build raises.
+    """
+    failed: dict[str, dg.AssetCheckResult] = {}
+    for event in stream:
+        for shown in _shown(event, manifest, translator, context):
+            if isinstance(shown, dg.AssetCheckResult) and not shown.passed:
+                failed[event["data"]["node_info"]["unique_id"]] = shown
+            else:
+                yield shown
+    rows = {node.unique_id: sample_rows(node.rows) for node in stream.result.nodes}
+    for unique_id, check in failed.items():
+        yield check._replace(metadata={**check.metadata, **rows.get(unique_id, {})})
 
 
 def _shown(

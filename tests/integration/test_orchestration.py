@@ -352,7 +352,10 @@ class TestFailures:
         check = "reconciliation_received_equals_the_parts"
         assert check in status.failed_checks
         assert check in status.reason
-        assert check in [c.check_name for c in result.get_asset_check_evaluations() if not c.passed]
+        [shown] = [c for c in result.get_asset_check_evaluations() if c.check_name == check and not c.passed]
+        rows = str(shown.metadata["sample rows"].value).splitlines()
+        assert rows[0].startswith("| tenant | source | received date | received | accepted |")
+        assert rows[2].startswith("| rentals | web | 2026-03-04 | 31 | 30 |")
         assert LOAD_LOG not in materialized(result)
         assert steps(result, "STEP_FAILURE") == {"dbt_build"}
 
