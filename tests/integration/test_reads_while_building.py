@@ -35,7 +35,7 @@ class Reader(threading.Thread):
         """Read."""
         assert self._address.hostname
         connection = HTTPConnection(self._address.hostname, self._address.port, timeout=60)
-        while not self._is_over.is_set():
+        while not self._is_over.wait(0.1):  # builds need the processor too
             try:
                 page = self._read(connection, PAGE)
                 answer = json.loads(self._read(connection, API))

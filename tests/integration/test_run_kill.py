@@ -28,7 +28,7 @@ from tests.small_lake import FIRST_DAY, land_day
 PHASES = {
     "ingest": "lake__landings",
     "dbt": "dbt_build",
-    "check": "gate__arrivals",
+    "check": "arrivals",
     "publish": "published__version",
 }
 LIMIT = 240  # seconds that a busy machine may take for anything
