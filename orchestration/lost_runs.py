@@ -1,11 +1,13 @@
 """Runs whose process is gone: after a crash of the machine Dagster would show them as running for ever.
 
-Every run carries the process that it lives in as a tag; a run whose process does not exist any more is closed.
+Every run carries the process that it lives in as a tag; a run whose process does not exist any more is closed. And a
+run that Dagster ended at its time limit failed, even if its process had the last word and called it cancelled.
 """
 
 import os
 import socket
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -34,6 +36,24 @@ def close_lost_runs(instance: dg.DagsterInstance) -> list[str]:
     for run in lost:
         instance.report_run_failed(run, "The process of this run is gone: it was killed, or the machine restarted.")
     return [run.run_id for run in lost]
+
+
+def fail_timed_out_runs(instance: dg.DagsterInstance) -> list[str]:
+    """Make failures of the runs that are shown as cancelled because their time was up, and return their ids."""
+    recent = dg.RunsFilter(
+        statuses=[dg.DagsterRunStatus.CANCELED], updated_after=datetime.now(UTC) - timedelta(hours=1)
+    )
+    timed_out = [run for run in instance.get_runs(recent) if _is_timed_out(instance, run.run_id)]
+    for run in timed_out:
+        instance.report_run_failed(run, "Its time limit ended this run.")
+    return [run.run_id for run in timed_out]
+
+
+def _is_timed_out(instance: dg.DagsterInstance, run_id: str) -> bool:
+    """Whether it was Dagster, and not a person, that cancelled it."""
+    records = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.PIPELINE_CANCELING).records
+    events = [record.event_log_entry.dagster_event for record in records]
+    return any(event and "exceeding maximum runtime" in (event.message or "") for event in events)
 
 
 def _boot() -> str:

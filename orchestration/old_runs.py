@@ -16,11 +16,11 @@ def superfluous(instance: dg.DagsterInstance, policy: Policy) -> Iterator[str]:
     """
     shown = _last_materializations(instance)
     for queue in policy.queues:
-        for status, most in (
-            (dg.DagsterRunStatus.SUCCESS, policy.kept.succeeded),
-            (dg.DagsterRunStatus.FAILURE, policy.kept.failed),
+        for statuses, most in (
+            ([dg.DagsterRunStatus.SUCCESS], policy.kept.succeeded),
+            ([dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED], policy.kept.failed),
         ):
-            wanted = dg.RunsFilter(statuses=[status], tags={QUEUE: queue.name})
+            wanted = dg.RunsFilter(statuses=statuses, tags={QUEUE: queue.name})
             ids = instance.get_run_ids(wanted, limit=most + _AT_ONCE)
             yield from (run_id for run_id in ids[most:] if run_id not in shown)
 
@@ -33,12 +33,14 @@ def _last_materializations(instance: dg.DagsterInstance) -> set[str]:
 def build_old_runs(*, is_production: bool, policy: Policy | None = None, seconds: int = 3600) -> dg.SensorDefinition:
     """The sensor that removes old runs; by itself only in production."""
 
+    kept = (policy or load_policy()).kept
+
     @dg.sensor(
         name="old_runs",
         minimum_interval_seconds=seconds,
         default_status=dg.DefaultSensorStatus.RUNNING if is_production else dg.DefaultSensorStatus.STOPPED,
-        description="Removes runs that are older than the newest 100 that went well and the newest 500 that failed, "
-        "of each queue.",
+        description=f"Removes runs that are older than the newest {kept.succeeded} that went well and the newest "
+        f"{kept.failed} that failed or were cancelled, of each queue.",
     )
     def old_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         found = list(superfluous(context.instance, policy or load_policy()))

@@ -8,7 +8,7 @@ from almanac.build import content_of
 from ingestion.lake import Lake
 from orchestration.ended_runs import ended_at, ended_runs, failed_in_a_row
 from orchestration.jobs import daily, increment
-from orchestration.lost_runs import close_lost_runs
+from orchestration.lost_runs import close_lost_runs, fail_timed_out_runs
 from orchestration.resources import Almanac
 
 _BUILDING = (daily.name, increment.name)
@@ -20,11 +20,12 @@ _WAITING = [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.QUEUED]
     name="lost_runs",
     minimum_interval_seconds=30,
     default_status=dg.DefaultSensorStatus.RUNNING,
-    description="Closes runs whose process is gone, so that no run is shown as running that is not.",
+    description="Closes runs whose process is gone, so that no run is shown as running that is not, and makes "
+    "failures of those that their time limit ended.",
 )
 def lost_runs(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     """Look for runs whose process is gone."""
-    closed = close_lost_runs(context.instance)
+    closed = [*close_lost_runs(context.instance), *fail_timed_out_runs(context.instance)]
     return dg.SkipReason(f"closed {', '.join(closed)}" if closed else "every run has its process")
 
 

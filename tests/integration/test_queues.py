@@ -12,6 +12,7 @@ from almanac.errors import AlmanacError
 from almanac.settings import Settings
 from orchestration.definitions import build_defs
 from orchestration.instance import open_instance
+from orchestration.lost_runs import fail_timed_out_runs
 from orchestration.old_runs import superfluous
 from orchestration.queues import LIMIT, QUEUE, Policy, Queue, in_queue, is_paused, load_policy, pause, resume
 from orchestration.queues_cli import queues
@@ -120,6 +121,22 @@ def test_what_a_run_refused_is_not_tried_again_and_what_broke_is(instance: dg.Da
     broken = run_of(breaks, instance)
     [request] = due_retries(instance, load_policy(), later)
     assert (request.tags[RETRY_OF], request.tags[RETRY]) == (broken.run_id, "1")
+
+
+def test_a_run_ended_by_its_limit_failed_whoever_had_the_last_word_and_one_ended_by_a_person_did_not(
+    instance: dg.DagsterInstance,
+) -> None:
+    said = {"limit": "Canceling due to exceeding maximum runtime of 120 seconds.", "person": "Sending run termination"}
+    ended = {}
+    for who, message in said.items():
+        run = instance.add_run(dg.DagsterRun("job", status=dg.DagsterRunStatus.STARTED, tags=in_queue("reports")))
+        instance.report_run_canceling(run, message=message)
+        instance.report_run_canceled(run)
+        ended[who] = run.run_id
+    assert fail_timed_out_runs(instance) == [ended["limit"]]
+    assert fail_timed_out_runs(instance) == []
+    [request] = due_retries(instance, load_policy(), datetime.now(UTC) + timedelta(minutes=5))
+    assert request.tags[RETRY_OF] == ended["limit"]
 
 
 def test_old_failures_and_other_runs_are_left_alone(instance: dg.DagsterInstance) -> None:

@@ -99,11 +99,15 @@ def launch(job: str, env: dict[str, str]) -> str:
 def attempts(instance: dg.DagsterInstance, queue: str) -> list[dg.RunRecord]:
     """The runs of a queue that have started, oldest first."""
     records = instance.get_run_records(dg.RunsFilter(tags={QUEUE: queue}))
-    return sorted((r for r in records if r.start_time or r.dagster_run.is_failure), key=lambda r: r.create_timestamp)
+    return sorted(
+        (r for r in records if r.start_time or r.dagster_run.status is dg.DagsterRunStatus.FAILURE),
+        key=lambda r: r.create_timestamp,
+    )
 
 
 def is_over(instance: dg.DagsterInstance, queue: str) -> bool:
-    return all(record.dagster_run.is_finished for record in attempts(instance, queue))
+    """Whether every attempt is known to have failed; what says so may look every 30 seconds."""
+    return all(record.dagster_run.status is dg.DagsterRunStatus.FAILURE for record in attempts(instance, queue))
 
 
 def asked(record: dg.RunRecord) -> datetime:

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from datetime import timedelta
 from http.client import HTTPConnection
 from pathlib import Path
@@ -80,9 +81,10 @@ def test_no_reader_meets_an_error_or_a_mixture_while_numbers_are_published(tmp_p
             for day in range(1, builds + 1):
                 another(day)
             newest = (list(published)[-1], float(published[list(published)[-1]]))
-            shown = threading.Event()
+            deadline = time.monotonic() + 60
             while newest not in reader.seen and not reader.errors:
-                shown.wait(0.05)
+                assert time.monotonic() < deadline, "the newest version was not shown"
+                threading.Event().wait(0.05)
         finally:
             reader.finish()
     assert reader.errors == []
