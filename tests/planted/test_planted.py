@@ -102,7 +102,6 @@ def test_what_is_planted_is_refused_and_clean_days_are_not(tmp_path: Path) -> No
 
 
 @pytest.mark.deep
-@pytest.mark.timeout(7200)
 def test_on_unseen_worlds_nineteen_of_twenty_are_refused(tmp_path: Path) -> None:
     missed: list[str] = []
     for seed in SEEDS:
@@ -117,7 +116,6 @@ def test_on_unseen_worlds_nineteen_of_twenty_are_refused(tmp_path: Path) -> None
 
 
 @pytest.mark.deep
-@pytest.mark.timeout(7200)
 def test_of_three_hundred_clean_days_at_most_one_is_refused(tmp_path: Path) -> None:
     refused: dict[str, list[str]] = {}
     for seed in SEEDS:
