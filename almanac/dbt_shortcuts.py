@@ -4,10 +4,12 @@
 with less; a new dbt that has renamed it fails at once, in `tests/unit/test_dbt_shortcuts.py` and here.
 """
 
+import sys
 from collections import ChainMap
 from collections.abc import Callable, Iterable
 from functools import cache, lru_cache
 from threading import Lock
+from types import FrameType
 from typing import Any
 
 import dbt.clients.jinja
@@ -15,6 +17,7 @@ import dbt.context.macros
 import dbt.context.manifest
 from dbt.context.macros import MacroNamespace, MacroNamespaceBuilder
 from dbt.contracts.graph.nodes import Macro, ParsedNode
+from dbt_common import behavior_flags
 from dbt_common.clients import agate_helper, jinja
 from dbt_common.events.base_types import BaseEvent, DebugLevel, EventLevel
 from dbt_common.events.event_manager import EventManager
@@ -39,6 +42,7 @@ def take_shortcuts() -> None:
     _render_arguments_of_tests_without_a_copy()
     _look_names_up_in_fewer_places()
     _make_a_macro_once_in_a_context()
+    _name_the_source_of_a_flag_by_its_frame()
     agate_helper.build_type_tester = _type_tester
     agate_helper.empty_table = _empty_table
 
@@ -161,6 +165,18 @@ def _make_a_macro_once_in_a_context() -> None:
         return macro
 
     dbt.clients.jinja.MacroGenerator.get_macro = kept  # type: ignore[method-assign, assignment]
+
+
+def _name_the_source_of_a_flag_by_its_frame() -> None:
+    """The module that declares a flag was found by reading the source of every frame of the stack, for each flag."""
+
+    def source() -> str:
+        frame: FrameType | None = sys._getframe(1)
+        while frame and frame.f_globals.get("__name__") == behavior_flags.__name__:
+            frame = frame.f_back
+        return str(frame.f_globals.get("__name__", "Unknown")) if frame else "Unknown"
+
+    behavior_flags.BehaviorFlagRendered._default_source = staticmethod(source)  # type: ignore[method-assign]
 
 
 def _type_tester(text_columns: Iterable[str], string_null_values: Iterable[str] | None = ("null", "")) -> Any:

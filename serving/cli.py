@@ -9,6 +9,7 @@ import uvicorn
 
 from almanac.errors import AlmanacError
 from almanac.settings import Settings
+from almanac.without_pandas import leave_pandas_out
 from serving import assets
 from serving.app import create_app
 
@@ -22,6 +23,7 @@ def serve(host: str | None, port: int) -> None:
     It starts before anything was published, says so, and shows the numbers as soon as they are there. Ctrl-C stops it.
     """
     settings = Settings.from_env()
+    leave_pandas_out()
     listener = _listen(host or settings.host, port)
     config = uvicorn.Config(create_app(settings), log_level="warning", access_log=False, server_header=False)
     with suppress(KeyboardInterrupt):  # the usual way to stop it

@@ -4,9 +4,12 @@ Environment: `ALMANAC_TEST_DATA` names the folder of real data sets (default: `.
 `CI` makes a skip that is not expected a failure.
 """
 
+import gc
 import os
+import ssl
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -31,8 +34,16 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ |= {"DO_NOT_TRACK": "1", "DAGSTER_DISABLE_TELEMETRY": "1", "DBT_SEND_ANONYMOUS_USAGE_STATS": "false"}
     for name in ("NO_PROXY", "no_proxy"):
         os.environ[name] = ",".join(filter(None, [os.environ.get(name), "127.0.0.1", "localhost"]))
+    # Every client of httpx reads all certificates of the machine; what tests speak to is on loopback, without TLS.
+    ssl.create_default_context = cache(ssl.create_default_context)
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(_SkipsAreFailures(), "skips-are-failures")
+
+
+def pytest_collection_finish() -> None:
+    """Whatever lives now lives until the end: the collector of garbage need not look at it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 class _SkipsAreFailures:

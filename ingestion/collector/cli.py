@@ -5,6 +5,7 @@ from typing import Literal
 import click
 
 from almanac.settings import Settings
+from almanac.without_pandas import leave_pandas_out
 from ingestion.collector.keys_cli import keys
 from ingestion.collector.landing_process import LandingProcess
 from ingestion.collector.log_lines import LOG_FORMATS, LogFormat, log_to_stderr
@@ -48,6 +49,7 @@ def collect(
     """
     log_to_stderr(log_format)
     settings = Settings.from_env()
+    leave_pandas_out()
     # What both processes need is loaded once, before the one becomes two.
     from ingestion.collector import flusher  # noqa: F401
     from ingestion.collector.server import run_collector

@@ -21,6 +21,7 @@ import msgspec
 from almanac.child_process import ForkedChild, die_with
 from almanac.errors import AlmanacError
 from almanac.settings import ROOT, Settings
+from almanac.without_pandas import leave_pandas_out
 from ingestion.collector.log_lines import LogFormat, log_to_stderr
 
 NICENESS = 5
@@ -151,6 +152,7 @@ def serve(settings: Settings, log_format: LogFormat, parent: int, requests: Bina
 
 def main() -> None:
     """The child as a program of its own: what to work on comes first on standard input."""
+    leave_pandas_out()
     settings, log_format, parent = pickle.load(sys.stdin.buffer)
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a library prints is no answer

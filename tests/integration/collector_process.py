@@ -20,6 +20,7 @@ from almanac.settings import Settings
 from almanac.state import create_key, open_state
 from ingestion.collector.flusher import land_file
 from ingestion.lake import Lake
+from tests import warm_start
 
 START_SECONDS = 60.0
 # Its end waits for what it is landing, which takes long on a machine that does much else.
@@ -40,9 +41,11 @@ class CollectorProcess:
     ) -> None:
         """Start it, as a child of the program `wrapper` if there is one; `wait` returns once it answers."""
         self._lock = home / "collector" / "lock"
-        command = [*wrapper, sys.executable, "-m", "almanac", "collect", "--port", "0"]
+        arguments = ["collect", "--port", "0", "--flush-seconds", str(flush_seconds), *options]
+        # A wrapper must see all of its child; without one the collector may be the copy of a process that is warm.
+        cold = [*wrapper, sys.executable, "-m", "almanac", *arguments]
         self.process = subprocess.Popen(
-            [*command, "--flush-seconds", str(flush_seconds), *options],
+            cold if wrapper else warm_start.command(*arguments),
             cwd=ROOT,
             env={**os.environ, "ALMANAC_HOME": str(home), **environment},
             stdout=subprocess.PIPE,

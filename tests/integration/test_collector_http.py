@@ -202,7 +202,7 @@ def test_a_second_collector_is_told_who_owns_the_folder(collector: CollectorProc
     eventually(lambda: "" in second.said)
     (line,) = [line for line in second.said if line]
     assert line.startswith("Error: a collector on")
-    assert f"process {collector.process.pid}" in line
+    assert f"process {collector.pid}" in line
 
 
 def test_the_books_balance_and_the_lake_is_whole(client: httpx.Client, home: Path) -> None:

@@ -5,13 +5,13 @@ import re
 import selectors
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from almanac.settings import ROOT
+from tests import warm_start
 
 START_SECONDS = 60.0
 STOP_SECONDS = 15.0
@@ -22,7 +22,7 @@ def running_portal(home: Path, root: Path = ROOT, collector_url: str = "") -> It
     """Run `almanac serve` on what was published below `home`; gives its address without the last slash."""
     environment = os.environ | {"ALMANAC_HOME": str(home), "ALMANAC_ROOT": str(root)}
     environment["ALMANAC_COLLECTOR_URL"] = collector_url
-    command = [sys.executable, "-m", "almanac", "serve", "--port", "0"]
+    command = warm_start.command("serve", "--port", "0")
     with subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, bufsize=1
     ) as process:

@@ -15,6 +15,7 @@ from dbt.clients.jinja import MacroGenerator, MacroStack
 from dbt.context.macros import MacroNamespaceBuilder
 from dbt.contracts.graph.nodes import Macro, ParsedNode
 from dbt.events.types import LogModelResult
+from dbt_common.behavior_flags import BehaviorFlagRendered
 from dbt_common.clients import agate_helper, jinja
 from dbt_common.events.base_types import BaseEvent, EventLevel, EventMsg
 from dbt_common.events.event_manager_client import get_event_manager
@@ -34,6 +35,7 @@ PLACES = [
     (jinja, "ChainMap"),
     (MacroNamespaceBuilder, "build_namespace"),
     (MacroGenerator, "get_macro"),
+    (BehaviorFlagRendered, "_default_source"),
 ]
 
 
@@ -51,6 +53,11 @@ def shortcuts(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.parametrize(("place", "name"), PLACES)
 def test_dbt_still_has_what_is_replaced(place: Any, name: str) -> None:
     assert hasattr(place, name)
+
+
+def test_a_behaviour_flag_names_the_module_that_declares_it() -> None:
+    flag = BehaviorFlagRendered({"name": "a", "default": False, "description": "what it does"}, {})
+    assert flag._behavior_change_event.flag_source == __name__
 
 
 class TestEvents:
