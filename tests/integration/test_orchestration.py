@@ -40,11 +40,22 @@ VERSION = dg.AssetKey(["published", "version"])
 OVERVIEW = dg.AssetKey(["dashboards", "overview"])
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 START = datetime(2026, 3, 2, 6, tzinfo=UTC)
+_opened: list[dg.DagsterInstance] = []
 
 
 @pytest.fixture(scope="module")
 def dbt() -> WarmDbt:
     return WarmDbt()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dg.DagsterInstance]:
+    """One Dagster for the runs of all tests, with Almanac's storage: one in memory makes a run twice as dear."""
+    home = prepare_home(Settings.for_home(tmp_path_factory.mktemp("dagster")))
+    with dg.DagsterInstance.from_config(str(home)) as opened:
+        _opened.append(opened)
+        yield opened
+        _opened.clear()
 
 
 @pytest.fixture(scope="module")
@@ -110,8 +121,8 @@ def land(settings: Settings, day: int, received: int = 30, tag: str = "") -> Non
 def run(settings: Settings, dbt: WarmDbt, only: list[dg.AssetKey] | None = None) -> dg.ExecuteInProcessResult:
     """Run the job `daily`, or of its assets only these."""
     job = build_defs(settings, runner=dbt).resolve_job_def("daily")
-    with dg.DagsterInstance.ephemeral() as instance:
-        return job.execute_in_process(instance=instance, run_config=QUIET, raise_on_error=False, asset_selection=only)
+    (instance,) = _opened
+    return job.execute_in_process(instance=instance, run_config=QUIET, raise_on_error=False, asset_selection=only)
 
 
 def materialized(result: dg.ExecuteInProcessResult) -> set[dg.AssetKey]:
