@@ -7,6 +7,7 @@ from typing import Any
 
 import duckdb
 
+from almanac import postgres
 from almanac.errors import AlmanacError
 from almanac.settings import Settings
 
@@ -94,17 +95,10 @@ def _duckdb(settings: Settings, *, read_only: bool) -> duckdb.DuckDBPyConnection
 
 
 def _postgres(settings: Settings) -> Any:
-    import psycopg2
-
     if not settings.postgres_dsn:
         raise AlmanacError(
             "target postgres needs ALMANAC_POSTGRES_DSN, for example postgresql://user@host:5432/almanac"
         )
-    try:
-        connection = psycopg2.connect(
-            settings.postgres_dsn, connect_timeout=10, keepalives_idle=5, keepalives_interval=3, keepalives_count=3
-        )
-    except psycopg2.OperationalError as e:
-        raise AlmanacError(f"PostgreSQL of ALMANAC_POSTGRES_DSN cannot be reached: {str(e).splitlines()[0]}") from e
+    connection = postgres.connect(settings.postgres_dsn, "ALMANAC_POSTGRES_DSN")
     connection.autocommit = True
     return connection

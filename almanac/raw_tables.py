@@ -1,17 +1,15 @@
 """PostgreSQL cannot read Parquet: the rows that a build reads are first copied into `raw` tables, by landing."""
 
-import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from almanac.copy_text import copy
 from almanac.engines import Engine
 from almanac.load_log import Landing
 
 if TYPE_CHECKING:
     from ingestion.lake import Lake
     from ingestion.lake_manifest import Entry, Kind
-
-CHUNK_ROWS = 20_000
 
 
 def fill(engine: Engine, lake: "Lake", entries: "list[Entry]", pending: list[Landing], full: bool) -> None:
@@ -73,36 +71,12 @@ def _copy(
     """Append the rows of these files; of the landings named in `file_ids` only, if it is given."""
     if not entries:
         return
-    names = ", ".join(f'"{name}"' for name, _ in _columns(lake, kind))
-    with engine.connection.cursor() as cursor:
-        for lines in _lines(lake, kind, entries, file_ids):
-            cursor.copy_expert(f"copy raw.{kind} ({names}) from stdin", io.StringIO(lines))
-
-
-def _lines(lake: "Lake", kind: "Kind", entries: "Sequence[Entry]", file_ids: set[str] | None) -> Iterator[str]:
-    """The rows in PostgreSQL's own text format, some thousand at a time.
-
-    DuckDB writes the lines: a Python object for every value of sixty columns would take minutes per million rows.
-    """
+    columns = _columns(lake, kind)
     paths = [lake.schema_file(kind), *(lake.locate(e.path) for e in entries)]
-    fields = ", ".join(_field(name, type_) for name, type_ in _columns(lake, kind))
-    with lake.engine() as con:
+    rows, parameters = "from read_parquet(?, union_by_name = true, hive_partitioning = false)", [paths]
+    if file_ids is not None:
+        rows += " where list_contains(?, cast(file_id as varchar))"
+        parameters.append(sorted(file_ids))
+    with engine.connection.cursor() as cursor, lake.engine() as con:
         con.execute("set threads = 1; set TimeZone = 'UTC'")
-        con.execute(
-            f"select concat_ws(chr(9), {fields}) || chr(10) "
-            "from read_parquet(?, union_by_name = true, hive_partitioning = false)"
-            + (" where list_contains(?, cast(file_id as varchar))" if file_ids is not None else ""),
-            [paths, *([sorted(file_ids)] if file_ids is not None else [])],
-        )
-        while chunk := con.fetchmany(CHUNK_ROWS):
-            yield "".join(line for (line,) in chunk)
-
-
-def _field(name: str, type_: str) -> str:
-    """A column as a field of COPY's text format: its control characters escaped, null as `\\N`."""
-    text = f'cast("{name}" as varchar)'
-    if type_ == "varchar":
-        text = f"replace({text}, '\\', '\\\\')"
-        for code, escaped in ((9, "\\t"), (10, "\\n"), (13, "\\r")):
-            text = f"replace({text}, chr({code}), '{escaped}')"
-    return f"coalesce({text}, '\\N')"
+        copy(cursor, f"raw.{kind}", columns, con, rows, parameters)
