@@ -34,6 +34,9 @@ MOUNTS = {
         "almanac.cli_backfill", "Build what arrived in some days once more from the lake, check it and publish it."
     ),
     "rollback": Mount("almanac.cli_build", "Show readers an earlier version; the next publication goes forward again."),
+    "serving": Mount(
+        "almanac.cli_serving", "PostgreSQL for BI tools: what it serves, and which role reads which tenant's rows."
+    ),
     "serve": Mount("serving.cli", "Run the portal on the published version."),
     "check": Mount("almanac.cli_check", "Check the tracking plan, KPIs, dashboards and SQL for mistakes."),
     "kpis": Mount(

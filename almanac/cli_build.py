@@ -10,6 +10,7 @@ from almanac.settings import TARGETS, Settings
 
 if TYPE_CHECKING:
     from almanac.build import BuildResult
+    from almanac.serving_store.follow import Followed
 
 
 @click.command()
@@ -37,8 +38,10 @@ def rollback(to: str | None) -> None:
     """Show readers an earlier version; the next publication goes forward again."""
     from almanac.publish import rollback as move_back
 
-    version = move_back(Settings.from_env(), to)
-    click.echo(f"readers now see version {version.id}")
+    settings = Settings.from_env()
+    version = move_back(settings, to)
+    where = "portal and PostgreSQL" if settings.serving_dsn else "readers"
+    click.echo(f"{where} now {'show' if settings.serving_dsn else 'see'} version {version.id}")
 
 
 def _build(target: str | None, full_refresh: bool) -> None:
@@ -70,6 +73,15 @@ def publish_and_say(settings: Settings) -> None:
         publication = publish(settings, gate(settings))
         word = "published" if publication.is_new else "already published"
         click.echo(f"{word}: version {publication.version.id}")
+        if publication.serving:
+            say_served(publication.serving)
+
+
+def say_served(followed: "Followed") -> None:
+    """Say what PostgreSQL serves, and what its operator should know."""
+    click.echo(f"PostgreSQL {'now serves' if followed.is_new else 'serves'} version {followed.version_id}")
+    for note in followed.notes:
+        click.echo(f"  {note}")
 
 
 def _summary(result: "BuildResult") -> str:

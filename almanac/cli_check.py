@@ -64,6 +64,16 @@ def _lineage(root: Path) -> list[Finding]:
     return [*check_lineage(root), *(check_source_events(root, plan.events) if plan else [])]
 
 
+def _serving(root: Path) -> list[Finding]:
+    from almanac.serving_store.declared import load_declared
+
+    try:
+        load_declared(root)
+    except AlmanacError as error:
+        return _findings("dbt_project/models", [str(error).replace(f"{root}/", "")])
+    return []
+
+
 def _sql(root: Path) -> list[Finding]:
     from almanac.house.sql import check_sql
 
@@ -100,6 +110,7 @@ CHECKS: dict[str, Check] = {
     "lineage": Check(
         "facts with measures name their events, and kpi_measures depends on exactly these facts", _lineage
     ),
+    "serving": Check("what models say of their copy in PostgreSQL names columns that exist", _serving),
     "sql": Check("SQL survives the formatter and is portable outside macros/cross_db", _sql),
     "pages": Check("README and docs name only files, targets, commands and settings that exist", _pages),
     "words": Check("no registry, machine path, secret or foreign word in any file", _words),
@@ -113,7 +124,7 @@ def check(names: tuple[str, ...], quiet: bool) -> None:
     """Check the tracking plan, KPIs, dashboards and SQL for mistakes.
 
     Reads committed files only. Without NAME every check runs: plan, kpis, dashboards, statements, formulas, lineage,
-    sql, pages, words.
+    serving, sql, pages, words.
     """
     root = Settings.from_env().root
     failed, count = [], 0

@@ -21,6 +21,14 @@ from almanac.versions import Version
 # Readers filter the long table by KPI and grain: stored in that order, a series is one small range.
 ORDER = {"kpi_values": "tenant, kpi, time_grain, dimension, dimension_value, period_start"}
 
+# What no model makes, and what its rows are.
+WRITTEN = {
+    "publication": "One row: this version, when it was published, and how new its data is.",
+    "kpi_catalogue": "One row per KPI: its title, owner, unit, formula and target.",
+    "check_results": "One row per check of this version: whether it passed, and what it said.",
+    "data_quality": "One row per UTC day and source or model: how many of its checks passed.",
+}
+
 
 @dataclass(frozen=True)
 class Content:
@@ -36,6 +44,7 @@ class Content:
     checks: list[CheckResult]
     quality: pa.Table  # what checks said, by day and subject (almanac/quality.py)
     previous: dict[str, Any] = field(default_factory=dict)  # the publication it follows
+    history_words: dict[str, str] = field(default_factory=dict)  # description of `kpi_history` by column
 
     def at(self, published_at: datetime) -> Self:
         """The same content with another publication time."""
@@ -61,10 +70,13 @@ def write(settings: Settings, content: Content, history_files: list[str]) -> Ver
         for relation, descriptions in content.relations.items():
             _copy(con, relation, descriptions)
         con.execute(f"create table kpi_history as from {history_relation(history_files)}")
+        _comment(con, "kpi_history", content.history_words)
         _create(con, "publication", [_publication_row(content)])
         _create(con, "kpi_catalogue", [_catalogue_row(k) for k in content.catalogue.kpis.values()])
         _create(con, "check_results", [_check_row(c) for c in content.checks] or [_check_row(NO_CHECK)])
         _store(con, "data_quality", content.quality)
+        for name, words in WRITTEN.items():
+            _comment(con, name, {"": words})
         con.commit()
         con.execute("detach build")
         con.execute("checkpoint")
@@ -117,6 +129,10 @@ def _copy(con: duckdb.DuckDBPyConnection, relation: str, descriptions: dict[str,
     schema, name = relation.split(".")
     order = f" order by {ORDER[name]}" if name in ORDER else ""
     con.execute(f'create table "{name}" as select * from build."{schema}"."{name}"{order}')
+    _comment(con, name, descriptions)
+
+
+def _comment(con: duckdb.DuckDBPyConnection, name: str, descriptions: dict[str, str]) -> None:
     for column, words in descriptions.items():
         target = f'column "{name}"."{column}"' if column else f'table "{name}"'
         quoted = words.replace("'", "''")

@@ -5,7 +5,7 @@ ends as an undisturbed one would.
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import expectations
@@ -19,6 +19,7 @@ from almanac.locks import exclusive
 from almanac.openlineage.events import Run
 from almanac.openlineage.telling import tell_publication, told
 from almanac.publication_file import Content
+from almanac.serving_store.follow import Followed, follow
 from almanac.settings import Settings
 from almanac.version_store import kept_versions, prune
 from almanac.versions import Version, current, read_status
@@ -31,10 +32,11 @@ NOT_COPIED = ("kpi_history",)
 
 @dataclass(frozen=True)
 class Publication:
-    """What `publish` did: the version that is current now, and whether it is a new one."""
+    """What `publish` did: the version that is current now, whether it is a new one, and what PostgreSQL serves."""
 
     version: Version
     is_new: bool
+    serving: Followed | None = None  # None: no serving database is configured
 
 
 def publish(settings: Settings, checks: list[CheckResult], parent: Run | None = None) -> Publication:
@@ -42,14 +44,23 @@ def publish(settings: Settings, checks: list[CheckResult], parent: Run | None = 
 
     `checks` are all results that guard this build (dbt tests, reconciliation, expectations); `parent` is the run that
     asked for it, for lineage. Raises AlmanacError if one of them blocks, if the warehouse was not built whole, or if it
-    holds nothing; the old version then stays and `STATUS.json` says why.
+    holds nothing; the old version then stays and `STATUS.json` says why. If there is a serving database, it follows
+    afterwards, also where nothing is new; an AlmanacError of it means that the portal already shows the new version.
     """
     settings.versions.mkdir(parents=True, exist_ok=True)
     with told(settings, "publish", parent=parent) as say:
         publication, relations = _publish(settings, checks)
         if publication.is_new:
             say(lambda one: tell_publication(one, settings, relations, publication.version.id))
-    return publication
+    return replace(publication, serving=_follow(settings))
+
+
+def _follow(settings: Settings) -> Followed | None:
+    try:
+        return follow(settings)
+    except AlmanacError as error:
+        record_failure(settings, str(error), [])
+        raise
 
 
 def _publish(settings: Settings, checks: list[CheckResult]) -> tuple[Publication, list[str]]:
@@ -102,10 +113,16 @@ def _note_failure(settings: Settings, reason: str, failed_checks: list[str]) -> 
 
 
 def rollback(settings: Settings, to: str | None = None) -> Version:
-    """Move the pointer back to the version before the current one, or to the version `to`.
+    """Move the pointer back to the version before the current one, or to the version `to`; PostgreSQL follows.
 
-    Raises AlmanacError if there is no such version.
+    Raises AlmanacError if there is no such version, or (the pointer has moved then) if PostgreSQL could not follow.
     """
+    target = _move_back(settings, to)
+    follow(settings)
+    return target
+
+
+def _move_back(settings: Settings, to: str | None) -> Version:
     with exclusive(settings.versions / ".lock", "a rollback", wait_seconds=60):
         kept, now = kept_versions(settings), current(settings)
         if to is None:
@@ -161,6 +178,7 @@ def _content(settings: Settings, engine: Engine, state: dict[str, str], checks: 
         checks=checks,
         quality=quality.table(quality.remembered(settings).days),
         previous=before,
+        history_words=described.get("kpis.kpi_history", {}),
     )
 
 

@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 TARGETS = ("duckdb", "postgres")
 ENVIRONMENTS = ("development", "demo", "production")
 DAGSTER_DSN = "ALMANAC_DAGSTER_POSTGRES_DSN"  # `dagster.yaml` names it, so that no password stands there
+SERVING_DSN = "ALMANAC_SERVING_POSTGRES_DSN"
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Settings:
     target: str = "duckdb"
     environment: str = "development"
     postgres_dsn: str | None = None
+    serving_dsn: str | None = field(default=None, repr=False)  # where BI tools read; None: published to files alone
     state_dsn: str | None = None
     dagster_dsn: str | None = field(default=None, repr=False)  # where Dagster keeps its runs, unless in `dagster_home`
     suppression_secret: str | None = field(default=None, repr=False)
@@ -73,6 +75,7 @@ class Settings:
             target=env.get("ALMANAC_TARGET") or "duckdb",
             environment=env.get("ALMANAC_ENV") or "development",
             postgres_dsn=env.get("ALMANAC_POSTGRES_DSN") or None,
+            serving_dsn=env.get(SERVING_DSN) or None,
             state_dsn=env.get("ALMANAC_STATE_URL") or None,
             dagster_dsn=env.get(DAGSTER_DSN) or None,
             suppression_secret=env.get("ALMANAC_SUPPRESSION_SECRET") or None,

@@ -39,8 +39,16 @@ def version(context: dg.AssetExecutionContext, almanac: dg.ResourceParam[Almanac
             "published at (UTC)": status.published_at.isoformat() if status.published_at else "never",
             "bytes": publication.version.path.stat().st_size,
             "file": dg.MetadataValue.path(publication.version.path),
+            **_served(publication),
         },
     )
+
+
+def _served(publication: Publication) -> dict[str, str]:
+    """What PostgreSQL serves, if it is to."""
+    if publication.serving is None:
+        return {}
+    return {"PostgreSQL": "; ".join([publication.serving.version_id, *publication.serving.notes])}
 
 
 def publish_built(settings: Settings, parent: Run | None = None) -> Publication:

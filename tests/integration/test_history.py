@@ -10,9 +10,14 @@ import pytest
 
 from almanac.build import run_build
 from almanac.dbt_worker import WarmDbt
+from almanac.errors import AlmanacError
 from almanac.publish import publish, rollback
+from almanac.serving_store import EVERY_TENANT
+from almanac.serving_store.status import look
 from almanac.settings import Settings
-from almanac.versions import Version
+from almanac.versions import Version, current, read_status
+from tests.integration.serving_place import TENANTS, assert_equal, foreign, serving_place
+from tests.postgres import execute
 from tests.small_lake import FIRST_DAY, PASSED, land_day, land_days
 
 pytestmark = pytest.mark.xdist_group("history")
@@ -92,6 +97,50 @@ def test_going_back_and_forth_leaves_the_history_alone(published: tuple[Settings
     assert rollback(settings, versions[-1].id).id == versions[-1].id
     assert not publish(settings, PASSED).is_new
     assert _rows(versions[-1].path, "select count(*) from kpi_history") == before
+
+
+def test_postgresql_follows_publications_and_returns_row_for_row(
+    published: tuple[Settings, list[Version]], postgres_dsn: str, tmp_path: Path
+) -> None:
+    settings, versions = published
+    newest, before = versions[-1].id, versions[-2].id
+    with serving_place(postgres_dsn, tmp_path) as place:
+        away = replace(settings, serving_dsn="postgresql://almanac:s3cret@127.0.0.1:1/away")
+        with pytest.raises(AlmanacError, match=rf"PostgreSQL was not brought to version {newest}, which the portal"):
+            publish(away, PASSED)
+        assert not read_status(settings).succeeded
+        assert "s3cret" not in read_status(settings).reason
+
+        serving = replace(settings, serving_dsn=place.settings.serving_dsn)
+        place = replace(place, settings=serving)
+        readers = {tenant: place.let_in(tenant, tenant) for tenant in TENANTS}
+        everything = place.let_in("operator", EVERY_TENANT)
+        publication = publish(serving, PASSED)
+        assert publication.serving
+        assert (publication.is_new, publication.serving.is_new) == (False, True)
+        assert read_status(settings).succeeded
+        assert_equal(serving, newest, everything)
+        uncommented = (
+            "select relname from pg_class where relkind = 'r' and relnamespace = 'published'::regnamespace "
+            "and obj_description(oid) is null"
+        )
+        assert execute(place.admin, uncommented) == []
+
+        assert rollback(serving).id == before
+        assert look(serving).served == before
+        assert_equal(serving, before, everything)
+        with pytest.raises(AlmanacError, match="PostgreSQL was not brought to version"):
+            rollback(away, newest)
+        assert [v.id if (v := current(settings)) else None, look(serving).served] == [newest, before]
+        assert rollback(serving, newest).id == look(serving).served == newest
+
+        for tenant, reader in readers.items():
+            readable, leaks = foreign(reader, tenant)
+            assert leaks == []
+            assert {"published.fact_events", "published.dim_date", "published.publication"} <= set(readable)
+            assert "published.check_results" not in readable
+            assert execute(reader, "select distinct tenant from published.fact_events") == [(tenant,)]
+        assert look(serving).problems == []
 
 
 def _rows(database: Path, query: str, parameters: dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
