@@ -51,18 +51,28 @@ def changing(opened: Any, what: str) -> Iterator[Any]:
 
     Raises AlmanacError that says who is changing it meanwhile, if that takes longer than `WAIT_SECONDS`.
     """
-    with opened, opened.cursor() as cursor:
-        # A pooler may give the next transaction another connection: nothing is set for longer than this one.
-        cursor.execute(LIMITS)
-        cursor.execute("select set_config('application_name', %s, true)", [f"almanac: {what}"])
-        cursor.execute("select set_config('lock_timeout', %s, true)", [f"{WAIT_SECONDS * 1000:.0f}ms"])
+    with opened.cursor() as cursor:
         try:
-            cursor.execute("select pg_advisory_xact_lock(%s)", [LOCK_KEY])
-        except LockNotAvailable:
-            opened.rollback()
-            raise AlmanacError(f"{what} has to wait: {_holder(cursor)}; try again when it has ended") from None
-        cursor.execute(LIMITS)
-        yield cursor
+            _begin(opened, cursor, what)
+            yield cursor
+            opened.commit()
+        except BaseException:
+            if not opened.closed:  # else the reason for that would be lost
+                opened.rollback()
+            raise
+
+
+def _begin(opened: Any, cursor: Any, what: str) -> None:
+    # A pooler may give the next transaction another connection: nothing is set for longer than this one.
+    cursor.execute(LIMITS)
+    cursor.execute("select set_config('application_name', %s, true)", [f"almanac: {what}"])
+    cursor.execute("select set_config('lock_timeout', %s, true)", [f"{WAIT_SECONDS * 1000:.0f}ms"])
+    try:
+        cursor.execute("select pg_advisory_xact_lock(%s)", [LOCK_KEY])
+    except LockNotAvailable:
+        opened.rollback()
+        raise AlmanacError(f"{what} has to wait: {_holder(cursor)}; try again when it has ended") from None
+    cursor.execute(LIMITS)
 
 
 def _holder(cursor: Any) -> str:
