@@ -199,9 +199,28 @@ def test_the_commands_say_who_reads_what(place: Place) -> None:
     assert "no serving database is configured: set ALMANAC_SERVING_POSTGRES_DSN" in nowhere.output
 
 
+def test_the_commands_move_both_and_say_when_postgresql_is_behind(place: Place) -> None:
+    older = str(seen(place.login("operator")))
+    newer = make_version(place.settings, int(older.rpartition("-")[2], 16) + 1)
+    behind = command(place, "status")
+    assert behind.exit_code == 1
+    assert "PostgreSQL is behind the portal: `almanac serving publish` brings it up" in behind.output
+    (line,) = _serving(place.settings)
+    assert (line.verdict, line.todo) == ("fail", "almanac serving publish")
+    assert command(place, "publish").output == f"PostgreSQL now serves version {newer}\n"
+    assert command(place, "publish").output == f"PostgreSQL serves version {newer}\n"
+    back = almanac(place, "rollback", "--to", older)
+    assert back.output == f"portal and PostgreSQL now show version {older}\n"
+    assert seen(place.login("operator")) == older
+
+
 def command(place: Place, *arguments: str) -> Result:
+    return almanac(place, "serving", *arguments)
+
+
+def almanac(place: Place, *arguments: str) -> Result:
     env = {"ALMANAC_HOME": str(place.settings.home), SERVING_DSN: place.settings.serving_dsn or ""}
-    return CliRunner().invoke(cli, ["serving", *arguments], env=env)
+    return CliRunner().invoke(cli, list(arguments), env=env)
 
 
 def test_what_models_declare_fits_them(tmp_path: Path) -> None:
