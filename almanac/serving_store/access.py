@@ -42,11 +42,12 @@ $$
 
 @dataclass(frozen=True)
 class Reader:
-    """A role that may read, whose rows, and what is wrong with it (empty: nothing)."""
+    """A role that may read, whose rows, and what is wrong with it (empty: nothing), such as that it is gone."""
 
     role: str
     tenants: tuple[str, ...]
     problem: str = ""
+    exists: bool = True
 
     @property
     def reads_everything(self) -> bool:
@@ -76,9 +77,17 @@ def readers(cursor: Any) -> list[Reader]:
         "group by r.oid, r.rolname, g.role_name order by 1"
     )
     return [
-        Reader(role, tuple(tenants), walls_do_not_hold(cursor, role) if is_there else "no longer exists: revoke it")
+        Reader(role, tuple(tenants), walls_do_not_hold(cursor, role))
+        if is_there
+        else Reader(role, tuple(tenants), "no longer exists: revoke it", exists=False)
         for role, tenants, is_there in cursor.fetchall()
     ]
+
+
+def schemas(cursor: Any) -> list[str]:
+    """The schemas in which versions lie, the served one included."""
+    cursor.execute(f"select schema_name from {ACCESS}.version where to_regnamespace(schema_name) is not null")
+    return [schema for (schema,) in cursor.fetchall()]
 
 
 def walls_do_not_hold(cursor: Any, role: str) -> str:

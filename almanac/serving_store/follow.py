@@ -97,10 +97,13 @@ def _switch(cursor: Any, settings: Settings, version: Version, serving: str | No
             [version.id, schema],
         )
     readers = access.readers(cursor)
-    walls.open_to(cursor, schema, readers)
+    walls.open_to(cursor, schema, [r for r in readers if not r.problem])
+    for reader in (r for r in readers if r.problem and r.exists):
+        for kept in access.schemas(cursor):
+            walls.close_to(cursor, kept, reader.role)
     if holes := walls.holes(cursor, schema):
         raise AlmanacError(f"walls between tenants have holes, nothing was switched: {'; '.join(holes)}")
-    notes = [f"role {r.role} {r.problem}: it reads nothing" for r in readers if r.problem]
+    notes = [f"role {r.role} {r.problem}: it was not let in" for r in readers if r.problem]
     if serving:
         notes += _wait_for_readers(cursor)
     try:

@@ -1,9 +1,7 @@
 """Granting and taking back a tenant's rows: written down, and applied at once to what is served."""
 
-from typing import Any
-
 from almanac.errors import AlmanacError
-from almanac.serving_store import ACCESS, access, walls
+from almanac.serving_store import access, walls
 from almanac.serving_store.session import changing, connection
 from almanac.settings import Settings
 
@@ -18,7 +16,7 @@ def grant(settings: Settings, role: str, tenants: list[str]) -> bool:
         access.prepare(cursor)
         created = access.grant(cursor, role, tenants)
         reader = next(r for r in access.readers(cursor) if r.role == role and not r.problem)
-        for schema in _schemas(cursor):
+        for schema in access.schemas(cursor):
             walls.open_to(cursor, schema, [reader])
         return created
 
@@ -35,13 +33,8 @@ def revoke(settings: Settings, role: str, tenants: list[str] | None = None) -> N
         cursor.execute("select 1 from pg_roles where rolname = %s", [role])
         if not cursor.fetchone():
             return
-        for schema in _schemas(cursor):
+        for schema in access.schemas(cursor):
             if left:
                 walls.open_to(cursor, schema, left)
             else:
                 walls.close_to(cursor, schema, role)
-
-
-def _schemas(cursor: Any) -> list[str]:
-    cursor.execute(f"select schema_name from {ACCESS}.version where to_regnamespace(schema_name) is not null")
-    return [schema for (schema,) in cursor.fetchall()]

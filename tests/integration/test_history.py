@@ -13,6 +13,7 @@ from almanac.dbt_worker import WarmDbt
 from almanac.errors import AlmanacError
 from almanac.publish import publish, rollback
 from almanac.serving_store import EVERY_TENANT
+from almanac.serving_store.declared import load_declared
 from almanac.serving_store.status import look
 from almanac.settings import Settings
 from almanac.versions import Version, current, read_status
@@ -125,6 +126,9 @@ def test_postgresql_follows_publications_and_returns_row_for_row(
             "and obj_description(oid) is null"
         )
         assert execute(place.admin, uncommented) == []
+        counted = "select tablename::text, count(*) from pg_indexes where schemaname = 'published' group by 1"
+        declared = load_declared(settings.root).indexes
+        assert dict(execute(place.admin, counted)) == {name: len(indexes) for name, indexes in declared.items()}
 
         assert rollback(serving).id == before
         assert look(serving).served == before

@@ -151,7 +151,7 @@ def test_a_role_that_is_made_anew_under_an_old_name_inherits_nothing(place: Plac
     make_version(place.settings, number + 1)
     followed = follow(place.settings)
     assert followed
-    assert followed.notes == (f"role {role} no longer exists: revoke it: it reads nothing",)
+    assert followed.notes == (f"role {role} no longer exists: revoke it: it was not let in",)
     assert foreign(place.login("former"), "rentals") == ([], [])
     revoke(place.settings, role)
 
@@ -176,6 +176,21 @@ def test_roles_that_no_policy_stops_are_refused(place: Place) -> None:
     with pytest.raises(AlmanacError, match=r"there is no role new_role, .*create role \"new_role\" login password"):
         grant(place.settings, "new_role", ["rentals"])
     execute(place.admin, f"alter role {publisher} createrole")
+
+
+def test_a_role_that_is_given_such_rights_later_is_shut_out_of_every_version(place: Place) -> None:
+    dsn = place.let_in("turned", "rentals")
+    execute(place.admin, f"alter role {place.role('turned')} bypassrls")
+    assert "has bypassrls" in command(place, "status").output
+    number = int(str(seen(place.login("operator"))).rpartition("-")[2], 16)
+    make_version(place.settings, number + 1)
+    followed = follow(place.settings)
+    assert followed
+    (note,) = followed.notes
+    assert note.startswith(f"role {place.role('turned')} has bypassrls")
+    assert note.endswith("it was not let in")
+    assert foreign(dsn, "rentals") == ([], [])
+    revoke(place.settings, place.role("turned"))
 
 
 def test_the_commands_say_who_reads_what(place: Place) -> None:
