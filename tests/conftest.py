@@ -20,6 +20,7 @@ NO_DISK = "a small disk cannot be mounted by this user"  # tests/disks.py
 # The reasons for which a test may be skipped even in CI. Everything else must run there.
 NO_SYSTEMD = "there is no systemd-analyze"  # tests/unit/test_deploy.py; a machine of containers has none
 EXPECTED_SKIPS = (NO_DATA, NO_DISK, NO_SYSTEMD)
+FIRST = "tests/replay/test_replay.py"
 
 _KEPT = frozenset({"ALMANAC_TEST_DATA", "ALMANAC_TEST_POSTGRES"})
 
@@ -38,6 +39,11 @@ def pytest_configure(config: pytest.Config) -> None:
     ssl.create_default_context = cache(ssl.create_default_context)
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(_SkipsAreFailures(), "skips-are-failures")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest test begins first: where it begins last it runs alone, while a core has nothing to do."""
+    items.sort(key=lambda item: not item.nodeid.startswith(FIRST))
 
 
 def pytest_collection_finish() -> None:
