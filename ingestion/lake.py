@@ -27,8 +27,8 @@ from ingestion.lake_intents import clean_up
 from ingestion.lake_manifest import Entry, Kind, Manifest, Superseded
 from ingestion.lake_parts import part_files, split
 from ingestion.lake_replaced import KEEP, delete_replaced, waiting
-from ingestion.lake_replays import Place, Replayed, ReplayResult, again_files, marks, replay_id
-from ingestion.lake_rewrite import rewrite
+from ingestion.lake_replays import Place, Replayed, ReplayResult, again_files, erased, marks, replay_id
+from ingestion.lake_rewrite import Drop, rewrite
 from ingestion.lake_rows import part_tables
 from ingestion.lake_schema import HISTORY, parquet, schema_of
 from ingestion.lake_store import Store, open_store
@@ -132,13 +132,13 @@ class Lake:
         """Judge refused events of one source again and land those that pass, as arrivals at `received_at` (aware).
 
         An arrival's own `received_at` is when the event first came, by which its times are judged. The refused rows are
-        marked in the same commit, and one that is marked is left out, so nothing is replayed twice whoever tries.
-        Raises AlmanacError if the disk refuses; then the same can be done again.
+        marked in the same commit, and one that is marked or was erased is left out, so nothing is replayed twice or
+        after its erasure, whoever tries. Raises AlmanacError if the disk refuses; then the same can be done again.
         """
         moment = to_utc(received_at)
         while True:
-            done = self.replayed(tenant)
-            open_ = [(place, arrival) for place, arrival in refused if place not in done]
+            waiting = self._waiting(tenant, {place for place, _ in refused})
+            open_ = [(place, arrival) for place, arrival in refused if place in waiting]
             file_id = replay_id(tenant, source, (place for place, _ in open_), moment.date())
             arrivals = [arrival for _, arrival in open_]
             events, others = part_tables(self.plan, tenant, source, arrivals, file_id, history_from)
@@ -149,12 +149,17 @@ class Lake:
                 return ReplayResult(None, frozenset(), reasons)
             files = again_files(tenant, source, moment, file_id, events, places)
             with suppress(Superseded), self._store.lock():
-                still_open = partial(self._still_open, tenant, places.values())
-                if commit_files(self._store, self._manifest, str(file_id), files, only_if=still_open):
-                    return ReplayResult(file_id, frozenset(places.values()), reasons)
+                landed = frozenset(places.values())
+                all_wait = partial(self._all_wait, tenant, landed)
+                if commit_files(self._store, self._manifest, str(file_id), files, only_if=all_wait):
+                    return ReplayResult(file_id, landed, reasons)
 
-    def _still_open(self, tenant: str, places: Iterable[Place]) -> bool:
-        return self.replayed(tenant).keys().isdisjoint(places)
+    def _all_wait(self, tenant: str, places: Collection[Place]) -> bool:
+        return self._waiting(tenant, places) == places
+
+    def _waiting(self, tenant: str, places: Collection[Place]) -> set[Place]:
+        """Those of these refused events that were neither replayed nor erased."""
+        return set(places) - self.replayed(tenant).keys() - erased(places, self.entries("quarantine"), self.read)
 
     def replayed(self, tenant: str | None = None) -> dict[Place, Replayed]:
         """The refused events (of one tenant) that were replayed, by where they lie in quarantine."""
@@ -171,18 +176,19 @@ class Lake:
             raise AlmanacError(f"{entry.path} of the lake: {problems[0].message}")
         return pq.read_table(pa.BufferReader(self._store.read(entry.path)))
 
-    def rewrite(self, path: str, drop: str) -> Entry:
-        """Write an events file anew without the rows for which the SQL condition `drop` is true.
+    def rewrite(self, path: str, drop: Drop) -> Entry:
+        """Write a file of events or of refused ones anew without the rows that `drop` (SQL or a function) says.
 
         Landings that lose rows get their next version, the counters say how many were erased, and the former file is
         deleted, as are those it was compacted from. Returns the new entry, or the standing one if no row was dropped.
-        Raises AlmanacError for a path that is no live events file or a condition that cannot be applied.
+        Raises AlmanacError for a path that is no such live file or a condition that cannot be applied.
         """
         with self._store.lock():
             delete_replaced(self._store, self._manifest)  # again, if a rewrite died before it came to that
-            entry = next((entry for entry in self.entries("events") if entry.path == path), None)
+            live = [*self.entries("events"), *self.entries("quarantine")]
+            entry = next((entry for entry in live if entry.path == path), None)
             if entry is None:
-                raise AlmanacError(f"{path!r} is not an events file of the lake: take a path from its entries")
+                raise AlmanacError(f"{path!r} is no live file of events or refused ones: take a path from the entries")
             new = rewrite(self._store, self._manifest, entry, drop)
             delete_replaced(self._store, self._manifest)
             return new

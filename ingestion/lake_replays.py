@@ -5,7 +5,7 @@ file of its own kind, which appears in the same commit as the events: a crash le
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -13,7 +13,7 @@ from uuid import UUID
 import pyarrow as pa
 
 from ingestion.lake_commit import NewFile, landing_files
-from ingestion.lake_manifest import Kind
+from ingestion.lake_manifest import Entry, Kind
 from ingestion.lake_rows import counters_table
 from ingestion.lake_schema import REPLAYS
 
@@ -88,3 +88,18 @@ def marks(tables: Sequence[pa.Table]) -> dict[Place, Replayed]:
         for table in tables
         for row in table.to_pylist()
     }
+
+
+def erased(places: Collection[Place], entries: Iterable[Entry], read: Callable[[Entry], pa.Table]) -> set[Place]:
+    """Which of these refused events were erased since they landed in the quarantine files `entries`.
+
+    Only a landing that stands at another version than its first one can have lost a row, so hardly a file is read.
+    """
+    lost: set[Place] = set()
+    for entry in entries:
+        touched = {UUID(landing) for landing, version in entry.parts.items() if version != 1}
+        suspects = {place for place in places if place.file_id in touched}
+        if suspects:
+            columns = read(entry).select(["file_id", "ingest_row"]).to_pylist()
+            lost |= suspects - {Place(row["file_id"], row["ingest_row"]) for row in columns}
+    return lost

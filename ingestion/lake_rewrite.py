@@ -1,8 +1,11 @@
-"""Dropping rows from a file: what erasure needs. The file is written anew as its next version."""
+"""Dropping rows from a file of accepted or of refused events: what erasure needs.
+
+The file is written anew as its next version.
+"""
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import NamedTuple
 from uuid import UUID
@@ -19,6 +22,9 @@ from ingestion.lake_schema import time_range
 from ingestion.lake_store import Store
 from ingestion.lake_stream import batches_of, digest_of, schema_in, write_rows
 
+# Which rows go: an SQL condition, or what says it of each row of a batch as booleans.
+Drop = str | Callable[[pa.RecordBatch], pa.Array]
+
 _VERSION = re.compile(r"^(?P<stem>.*?)(?:-v(?P<version>[0-9]+))?\.parquet$")
 
 
@@ -31,8 +37,8 @@ class Dropped(NamedTuple):
     places: tuple[int, ...]  # their `ingest_row`, in order
 
 
-def rewrite(store: Store, manifest: Manifest, entry: Entry, drop: str) -> Entry:
-    """Commit the next version of an events file, without the rows for which the SQL condition `drop` is true.
+def rewrite(store: Store, manifest: Manifest, entry: Entry, drop: Drop) -> Entry:
+    """Commit the next version of a file of events or quarantine, without the rows for which `drop` is true.
 
     The caller holds the store's lock. Returns the entry of the new file, or `entry` if no row was dropped.
     """
@@ -42,6 +48,8 @@ def rewrite(store: Store, manifest: Manifest, entry: Entry, drop: str) -> Entry:
         return entry
     parts, name = next_versions(entry, dropped), next_name(entry.path)
     where = entry.path.rsplit("/", 1)[0]
+    # One landing has both kinds of files under one name, and each is rewritten by itself.
+    commit = name if entry.kind == "events" else f"{entry.kind}-{name}"
     times: dict[str, list[str]] = {"received_at": [], "event_at": []}
 
     def kept() -> Iterator[pa.RecordBatch]:
@@ -52,10 +60,10 @@ def rewrite(store: Store, manifest: Manifest, entry: Entry, drop: str) -> Entry:
             yield left
 
     with store.scratch() as scratch:
-        rows = write_rows(scratch, "events", schema, kept())
+        rows = write_rows(scratch, entry.kind, schema, kept())
         size, sha256 = digest_of(scratch)
         new = Entry(
-            kind="events",
+            kind=entry.kind,
             path=f"{where}/{name}.parquet",
             tenant=entry.tenant,
             source=entry.source,
@@ -68,10 +76,10 @@ def rewrite(store: Store, manifest: Manifest, entry: Entry, drop: str) -> Entry:
             event_max=max(times["event_at"], default=None),
             parts=dict(parts),
         )
-        counts = _erased(entry, dropped, f"{where.replace('events/', 'counters/', 1)}/{name}.parquet", parts)
-        if not commit_files(store, manifest, name, [NewFile(new, scratch), counts], [entry.path]):
+        counts = _erased(entry, dropped, f"counters/{where.split('/', 1)[1]}/{commit}.parquet", parts)
+        if not commit_files(store, manifest, commit, [NewFile(new, scratch), counts], [entry.path]):
             raise Superseded(f"{entry.path} of the lake was rewritten by another process meanwhile: do it again")
-    return next(made for made in manifest.entries_of(name) if made.kind == "events")
+    return next(made for made in manifest.entries_of(commit) if made.kind == entry.kind)
 
 
 def _erased(entry: Entry, dropped: Sequence[Dropped], path: str, parts: Mapping[str, int]) -> NewFile:
@@ -91,8 +99,8 @@ def _erased(entry: Entry, dropped: Sequence[Dropped], path: str, parts: Mapping[
     return new_file("counters", path, table, tenant=entry.tenant, source=entry.source, parts=touched)
 
 
-def _rows_to_drop(batches: Iterable[pa.RecordBatch], drop: str) -> tuple[list[pa.Array], list[Dropped]]:
-    """For each batch which rows the condition is true for, and what each landing loses by that.
+def _rows_to_drop(batches: Iterable[pa.RecordBatch], drop: Drop) -> tuple[list[pa.Array], list[Dropped]]:
+    """For each batch which rows go, and what each landing loses by that.
 
     A condition that is neither true nor false for a row keeps it. Raises AlmanacError if DuckDB cannot understand it.
     """
@@ -101,20 +109,22 @@ def _rows_to_drop(batches: Iterable[pa.RecordBatch], drop: str) -> tuple[list[pa
     with duckdb.connect(":memory:", config={"enable_external_access": "false", "threads": "1"}) as connection:
         connection.execute("set python_enable_replacements = false")
         for batch in batches:
-            connection.register("rows", pa.table(batch))
-            try:
-                mask = connection.execute(f"select coalesce(({drop}), false) as drop_it from rows").to_arrow_table()
-                connection.register("masked", pa.table(batch).append_column("drop_it", mask["drop_it"]))
-                found = connection.execute(
-                    "select source, cast(received_at as date), file_id, ingest_row from masked where drop_it"
-                ).fetchall()
-            except duckdb.Error as error:
-                reason = str(error).splitlines()[0]
-                raise AlmanacError(f"the condition {drop!r} cannot be applied to events: {reason}") from error
-            masks.append(mask["drop_it"].combine_chunks())
-            for *landing, place in found:
-                lost.setdefault(tuple(landing), []).append(place)
+            mask = _where(connection, batch, drop) if isinstance(drop, str) else drop(batch)
+            masks.append(mask)
+            for row in batch.select(["source", "received_at", "file_id", "ingest_row"]).filter(mask).to_pylist():
+                landing = (row["source"], row["received_at"].date(), row["file_id"])
+                lost.setdefault(landing, []).append(row["ingest_row"])
     return masks, [Dropped(*landing, tuple(sorted(places))) for landing, places in sorted(lost.items())]
+
+
+def _where(connection: duckdb.DuckDBPyConnection, batch: pa.RecordBatch, drop: str) -> pa.Array:
+    connection.register("rows", pa.table(batch))
+    try:
+        found = connection.execute(f"select coalesce(({drop}), false) as drop_it from rows").to_arrow_table()
+    except duckdb.Error as error:
+        reason = str(error).splitlines()[0]
+        raise AlmanacError(f"the condition {drop!r} cannot be applied to these rows: {reason}") from error
+    return found["drop_it"].combine_chunks()
 
 
 def next_versions(entry: Entry, dropped: Sequence[Dropped]) -> Mapping[str, int]:

@@ -3,7 +3,7 @@
 import hashlib
 import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -101,3 +101,21 @@ def land(
 def rows_of(lake: Lake, kind: Any) -> list[dict[str, Any]]:
     """All rows of one kind of file."""
     return [row for entry in lake.entries(kind) for row in lake.read(entry).to_pylist()]
+
+
+def books(lake: Lake) -> dict[tuple[str, date], dict[str, int]]:
+    """The terms of the reconciliation by source and UTC day of arrival, each counted where its rows lie."""
+    found: dict[tuple[str, date], Counter[str]] = {}
+    for kind, term in (("events", "accepted"), ("quarantine", "quarantined")):
+        for row in rows_of(lake, kind):
+            found.setdefault((row["source"], row["received_at"].date()), Counter())[term] += 1
+    for row in rows_of(lake, "counters"):
+        terms = {name: row[name] for name in ("received", "suppressed", "erased")}
+        found.setdefault((row["source"], row["received_date"]), Counter()).update(terms)
+    return {key: dict(terms) for key, terms in found.items()}
+
+
+def difference(terms: Mapping[str, int]) -> int:
+    """What was received and is in none of the terms; 0 where nothing was lost."""
+    parts = sum(terms.get(name, 0) for name in ("accepted", "quarantined", "suppressed", "erased"))
+    return terms.get("received", 0) - parts

@@ -6,6 +6,7 @@ from pathlib import Path
 from almanac.settings import Settings
 from ingestion.envelope import Arrival
 from ingestion.lake import Lake
+from ingestion.privacy.erasing import erase as erase_person
 from ingestion.tracking_plan import load_plan
 from tests.traced_jobs import serve
 
@@ -33,10 +34,8 @@ def compact(home: Path) -> None:
 
 
 def erase(home: Path) -> None:
-    """Erase one visitor from every file."""
-    lake = opened(home)
-    for entry in lake.entries("events"):
-        lake.rewrite(entry.path, "user_id = 'u2'")
+    """Erase a person from every file: of their two ids one is that of accepted events, the other of refused ones."""
+    erase_person(opened(home), "rentals", ["u2", "u8"])
 
 
 def opened(home: Path) -> Lake:

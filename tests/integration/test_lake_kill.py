@@ -120,4 +120,4 @@ def test_the_jobs_change_what_they_should(before: dict[str, Path], tmp_path: Pat
     standing = content(opened(before["land"])).total()
     assert sizes["land"][1] == standing + 12, "ten events and two counters"
     assert sizes["compact"] == (6, standing)
-    assert sizes["erase"][1] == standing, "two rows less, two counters more"
+    assert sizes["erase"][1] == standing, "four rows less, four counters more"

@@ -43,7 +43,7 @@ for step in range(12):
             erased.append(victim)
     except AlmanacError as error:
         # What the other process replaced meanwhile; this erasure is not said to be done.
-        if not any(words in str(error) for words in ("meanwhile", "is not an events file", "not there")):
+        if not any(words in str(error) for words in ("meanwhile", "is no live file", "not there")):
             raise
 print(json.dumps({"new": new, "erased": erased}))
 """

@@ -384,12 +384,12 @@ def test_a_condition_that_cannot_be_applied_changes_nothing(lake: Lake, place: P
     assert place.files() == before
 
 
-def test_only_a_live_events_file_can_be_rewritten(lake: Lake) -> None:
+def test_only_a_live_file_of_events_can_be_rewritten(lake: Lake) -> None:
     land(lake, [arrival(1), arrival(2)])
     (old,) = lake.entries("events")
     lake.rewrite(old.path, "user_id = 'user-1'")
     for path in (old.path, lake.entries("counters")[0].path, "../x.parquet", "events/none.parquet"):
-        with pytest.raises(AlmanacError, match="is not an events file"):
+        with pytest.raises(AlmanacError, match="is no live file of events"):
             lake.rewrite(path, "true")
 
 

@@ -287,10 +287,12 @@ def interleave(tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[Any, 
             landings = sorted({landing for entry in plain.entries("events") for landing in entry.parts})
             if landings:
                 landing = landings[arguments[0] % len(landings)]
-                drop = f"file_id = '{landing}' and user_id = 'u{arguments[1]}'"
+                who = {"events": "user_id = 'u{}'", "quarantine": """payload like '%"u{}"%'"""}
                 for lake in (plain, compacted):
-                    (path,) = [entry.path for entry in lake.entries("events") if landing in entry.parts]
-                    lake.rewrite(path, drop)
+                    for entry in lake.entries():
+                        if landing in entry.parts and entry.kind in who:
+                            drop = who[entry.kind].format(arguments[1])
+                            lake.rewrite(entry.path, f"file_id = '{landing}' and {drop}")
         assert versions(compacted) == versions(plain)
         if action != "land":
             assert content(compacted) == content(plain)
