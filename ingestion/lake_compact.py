@@ -19,8 +19,9 @@ from ingestion.lake_store import Store
 from ingestion.lake_stream import batches_of, digest_of, schema_in, write_rows
 from ingestion.tracking_plan.names import PLACE
 
-KINDS: tuple[Kind, ...] = ("events", "quarantine", "counters", "replays")
-MOST = 60  # files of one tenant on a day that is still open, of all kinds together
+KINDS: tuple[Kind, ...] = ("events", "quarantine", "counters", "replays", "tables")
+SHARE = 15  # files of one folder on a day that is still open: of one kind, or of one fetched table
+MOST = 4 * SHARE  # files of one tenant on such a day, fetched tables apart
 TOGETHER_FILES, TOGETHER_BYTES = 500, 256 * 2**20  # of one commit; small, so that its lock is held for milliseconds
 
 
@@ -39,17 +40,17 @@ def plan(entries: Iterable[Entry], today: date) -> list[list[Entry]]:
     A closed day keeps one file of each kind. An open day is left alone until it has too many; then its smallest files
     become one, so that a large file is not written again and again.
     """
-    folders: dict[str, list[Entry]] = {}
+    folders: dict[tuple[str, str], list[Entry]] = {}
     for entry in entries:
         if entry.kind in KINDS:
-            folders.setdefault(entry.path.rsplit("/", 1)[0], []).append(entry)
+            # A fetched table's folder does not name the tenant, who may be another one by now.
+            folders.setdefault((entry.path.rsplit("/", 1)[0], entry.tenant), []).append(entry)
     groups: list[list[Entry]] = []
-    share = MOST // len(KINDS)
-    for folder, files in sorted(folders.items()):
+    for (folder, _), files in sorted(folders.items()):
         if date.fromisoformat(folder.rsplit("received_date=", 1)[1]) < today:
             group = files
-        elif len(files) > share:
-            group = sorted(files, key=lambda file: (file.bytes, file.path))[: len(files) - share // 2 + 1]
+        elif len(files) > SHARE:
+            group = sorted(files, key=lambda file: (file.bytes, file.path))[: len(files) - SHARE // 2 + 1]
         else:
             continue
         if len(group) > 1:
@@ -165,6 +166,7 @@ def _merged(
         event_min=_least(entry.event_min for entry in files),
         event_max=_greatest(entry.event_max for entry in files),
         parts=_parts(files, versions),
+        cursor_max=_greatest(entry.cursor_max for entry in files),
     )
     return NewFile(entry, scratch)
 

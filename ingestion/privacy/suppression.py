@@ -4,6 +4,7 @@ A person may be suppressed by any id: it counts wherever an event names who it i
 `previousId`, the e-mail address among the traits), whatever kind it was given as.
 """
 
+import hmac
 import json
 import re
 from collections import Counter
@@ -35,6 +36,7 @@ class SuppressedPeople:
             return hash_id(secret, tenant, text) in hashes
 
         self._is_suppressed = lru_cache(maxsize=_REMEMBERED)(is_suppressed)
+        self._secret = secret
 
     def __contains__(self, value: object) -> bool:
         """Whether an id (text, or an integer by its digits) is suppressed."""
@@ -54,6 +56,10 @@ class SuppressedPeople:
     def mentioned_in(self, raw: bytes) -> bool:
         """Whether bytes hold a suppressed id where an id is usually written."""
         return any(_value(found[1]) in self for found in _NAMED.finditer(raw))
+
+    def seal(self, content: bytes) -> str:
+        """A keyed hash of what was dropped: the same for the same, and no help to who would guess what it was."""
+        return hmac.digest(self._secret, content, "sha256").hex()
 
 
 class Suppression:

@@ -122,7 +122,9 @@ def _fetch(settings: Settings, name: str) -> None:
         click.echo(f"{name}: {_many(taken.received, 'event')} received {counts}")
         return
     for found in fetch_all(settings, source, lake):
-        click.echo(f"{name}: {found.table}: {_many(found.read, 'row')} read, {found.landed:,} new or changed")
+        more = f", {found.masked:,} masked" if found.masked else ""
+        more += f", {found.suppressed:,} of suppressed people dropped" if found.suppressed else ""
+        click.echo(f"{name}: {found.table}: {_many(found.read, 'row')} read, {found.landed:,} new or changed{more}")
 
 
 def summary(source: str, ingested: Ingested) -> str:

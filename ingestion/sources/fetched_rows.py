@@ -32,14 +32,14 @@ def table_row(source: str, name: str, table: FetchedTable, row: dict[str, Any]) 
     for column in table.key:
         if row.get(column) is None:
             raise AlmanacError(f"source {source}, table {name}: a row has no {column}, which is its key")
-    key = _json([row[column] for column in table.key])
+    key = json_of([row[column] for column in table.key])
     cursor = None
     if table.cursor is not None and row.get(table.cursor) is not None:
         try:
             cursor = cursor_text(row[table.cursor])
         except ValueError as error:
             raise AlmanacError(f"source {source}, table {name}: cursor {table.cursor}: {error}") from error
-    return TableRow(key, cursor, _json(row))
+    return TableRow(key, cursor, json_of(row))
 
 
 def _sql(table: FetchedTable, name: str, since: str | None, url: str) -> Iterator[dict[str, Any]]:
@@ -114,6 +114,6 @@ def _plain(value: object) -> object:
     return value.isoformat() if isinstance(value, date) else str(value)
 
 
-def _json(value: object) -> str:
+def json_of(value: object) -> str:
     """JSON with its keys in order, so that the same row is the same text."""
     return msgspec.json.encode(value, enc_hook=_plain, order="sorted").decode()

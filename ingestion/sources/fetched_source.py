@@ -23,6 +23,8 @@ class FetchedTable(BaseModel):
         None  # a column that grows when a row is new or changed; without it all rows are read each time
     )
     overlap: Annotated[int, Field(ge=0)] = 0  # read again so many seconds (or units) before the greatest cursor
+    people: tuple[str, ...] | None = None  # columns that name who a row is about, if not the usual ones
+    personal: tuple[str, ...] = ()  # columns in which e-mail addresses and phone numbers are meant to be
     path: str | None = None  # schema.table of a database, or the API's path; the table's own name by default
     rows: str | None = None  # where an answer holds the rows (JSONPath), if not found by itself
     params: dict[str, str | int] = Field(default_factory=dict)

@@ -10,7 +10,9 @@ from almanac.progress import progress
 from almanac.settings import Settings
 from ingestion.lake import Lake
 from ingestion.lake_tables import Table, TableRow, land_rows, landed_digests, reached
+from ingestion.privacy.suppression import load_suppression
 from ingestion.sources.cursors import earlier
+from ingestion.sources.fetched_privacy import Screen
 from ingestion.sources.fetched_rows import fetch
 from ingestion.sources.fetched_source import FetchedSource, FetchedTable
 
@@ -19,11 +21,13 @@ BATCH_ROWS = 50_000  # rows of one landing
 
 @dataclass(frozen=True)
 class Fetched:
-    """What a run brought of one table."""
+    """What a run brought of one table: rows read; of these landed as new or changed, masked, dropped as suppressed."""
 
     table: str
     read: int
     landed: int
+    masked: int = 0
+    suppressed: int = 0
 
 
 def fetch_all(settings: Settings, source: FetchedSource, lake: Lake, now: datetime | None = None) -> list[Fetched]:
@@ -37,20 +41,24 @@ def fetch_all(settings: Settings, source: FetchedSource, lake: Lake, now: dateti
             f"source {source.source}: set {settings.source_variable(source.source, 'URL')} to its address"
         )
     token = settings.source_token(source.source)
+    suppression = load_suppression(settings)
     found = []
     with progress(f"Fetching {source.source}", len(source.tables), "tables") as said:
         for name in source.tables:
-            found.append(fetch_table(source, name, lake, url, token, now or datetime.now(UTC)))
+            screen = Screen(lake.plan, source.tenant, source.tables[name], suppression)
+            found.append(fetch_table(source, name, lake, url, token, now or datetime.now(UTC), screen))
             said.advance()
     return found
 
 
-def fetch_table(source: FetchedSource, name: str, lake: Lake, url: str, token: str | None, now: datetime) -> Fetched:
+def fetch_table(
+    source: FetchedSource, name: str, lake: Lake, url: str, token: str | None, now: datetime, screen: Screen
+) -> Fetched:
     """Land the rows of one table that are new or changed. Raises AlmanacError if they cannot be read."""
     table, described = Table(source.tenant, source.source, name), source.tables[name]
     since = None if described.cursor is None else _since(lake, table, described, url)
     known = landed_digests(lake, table, since)
-    read = landed = 0
+    read = landed = masked = suppressed = 0
     try:
         rows: Iterator[TableRow] = fetch(source, name, since, url, token)
         if source.kind == "http" and described.cursor is not None:
@@ -58,7 +66,12 @@ def fetch_table(source: FetchedSource, name: str, lake: Lake, url: str, token: s
             rows = iter(sorted(rows, key=lambda row: row.cursor or ""))
         while batch := list(islice(rows, BATCH_ROWS)):
             read += len(batch)
-            new = _unknown(batch, known)
+            screened = screen.screen(batch)
+            if screened.suppressed:
+                suppressed += screened.suppressed
+                _count_suppressed(lake, table, screened.suppressed, screened.seal, now)
+            masked += screened.masked
+            new = _unknown(screened.rows, known)
             # Rows that were landed by a run that was killed, or lie in the overlap, are known by their content.
             if land_rows(lake, table, new, now):
                 landed += len(new)
@@ -67,7 +80,14 @@ def fetch_table(source: FetchedSource, name: str, lake: Lake, url: str, token: s
     except Exception as error:
         what = f"source {source.source}, table {name}: {_cause(error)}"
         raise AlmanacError(f"{what}; {landed:,} rows landed before, run it again to go on") from error
-    return Fetched(name, read, landed)
+    return Fetched(name, read, landed, masked, suppressed)
+
+
+def _count_suppressed(lake: Lake, table: Table, count: int, seal: str, now: datetime) -> None:
+    """Count rows that were dropped as received and suppressed; the same rows on the same UTC day count once."""
+    day = {now.astimezone(UTC).date(): count}
+    content = f"{table.table}\nsuppressed\n{seal}"
+    lake.land(table.tenant, table.source, [], content_hash=content, received=day, suppressed=day)
 
 
 def _cause(error: BaseException) -> str:

@@ -22,6 +22,7 @@ from click.testing import CliRunner
 
 from almanac.errors import AlmanacError
 from almanac.settings import ROOT, Settings
+from almanac.state import open_state, suppress
 from ingestion.lake import Lake
 from ingestion.lake_tables import Table, current_rows, reached
 from ingestion.sources import fetching
@@ -183,6 +184,33 @@ def test_a_killed_run_repeated_brings_no_row_twice(tmp_path: Path) -> None:
     place.fetch()
     assert sorted(row["id"] for row in place.rows()) == list(range(3_000))
     assert reached(place.lake, table) == f"{999:020d}"
+
+
+def test_people_who_are_suppressed_never_reach_the_lake_and_cards_neither(tmp_path: Path) -> None:
+    """Dropped rows are received and suppressed, once on each day on which the database still gives them."""
+    with sqlite3.connect(tmp_path / "shop.db") as connection:
+        connection.execute("create table people (id integer primary key, user_id text, note text)")
+        told = [
+            (1, "ada-7", "left handed"),
+            (2, "bob", "pays with 4111 1111 1111 1111"),
+            (3, "eve", "eve@mail.example"),
+        ]
+        connection.executemany("insert into people values (?, ?, ?)", told)
+    connection.close()
+    place = Place(tmp_path, f"sqlite:///{tmp_path / 'shop.db'}", kind="sql", tables={"people": {"key": ["id"]}})
+    state = open_state(place.settings)
+    suppress(state, "rentals", "user", "ada-7")
+    state.close()
+    assert place.fetch() == [(3, 2)]
+    assert {row["note"] for row in place.rows("people")} == {"pays with [card]", "[email]"}
+    assert not any(b"ada-7" in path.read_bytes() for path in place.settings.home.rglob("*.*") if path.is_file())
+    assert place.fetch() == [(3, 0)], "what is stored is known again although it was masked"
+    counts = "received", "suppressed", "erased"
+    counters = [row for entry in place.lake.entries("counters") for row in place.lake.read(entry).to_pylist()]
+    assert [(row["source"], *(row[name] for name in counts)) for row in counters] == [("shop", 1, 1, 0)]
+    place.fetch(1)
+    assert len(place.lake.entries("counters")) == 2
+    assert place.lake.verify() == []
 
 
 class Api:

@@ -1,6 +1,6 @@
 """What is work for a build: whatever landed or changed, and nothing else."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,7 @@ from almanac.errors import AlmanacError
 from almanac.settings import Settings
 from almanac.versions import read_status
 from ingestion.lake import Lake
-from ingestion.lake_tables import Table, TableRow, land_rows
+from ingestion.lake_tables import Table, TableRow, current_rows, land_rows, landed_digests, reached
 from tests.small_lake import FIRST_DAY, land_day
 
 REFUSED = {"type": "track", "event": "unheard_of", "anonymousId": "a"}
@@ -47,6 +47,40 @@ def test_rows_of_a_foreign_table_are_work_without_any_event(tmp_path: Path) -> N
     orders, at = Table("rentals", "shop", "orders"), datetime(2026, 3, 5, tzinfo=UTC)
     land_rows(Lake.open(settings), orders, [TableRow("[1]", "01", '{"n": 1}')], at)
     assert build(settings).built
+    assert not build(settings).built
+
+
+def test_compacting_the_files_of_a_foreign_table_changes_no_row_and_is_no_work(tmp_path: Path) -> None:
+    """Nor how far the table has been read, nor what is known to have landed; another tenant's rows stay apart."""
+    settings = Settings.for_home(tmp_path)
+    lake = Lake.open(settings)
+    tables = [
+        Table("rentals", "shop", "orders"),
+        Table("rentals", "shop", "places"),
+        Table("advisory", "shop", "orders"),
+    ]
+    for table in tables:
+        for n in range(4):
+            at = datetime(2026, 3, 5 + n // 3, n, tzinfo=UTC)
+            rows = [TableRow(f"[{n % 2}]", f"{n:02}", f'{{"n": {n}}}'), TableRow("[9]", None, f'{{"n": {n}}}')]
+            land_rows(lake, table, rows, at)
+    assert build(settings).built
+
+    def told() -> list[object]:
+        """All rows of each table, their current ones, and how far it was read."""
+        found: list[object] = []
+        for table in tables:
+            entries = table.entries(lake)
+            rows = [repr(sorted(row.items())) for entry in entries for row in lake.read(entry).to_pylist()]
+            found += [sorted(rows), sorted(current_rows(lake, entries)), reached(lake, table)]
+            found.append(landed_digests(lake, table, "02"))
+        return found
+
+    before = told()
+    assert lake.compact(keep=timedelta(0)).replaced == 9, "the three files of each table's first day"
+    assert [len(table.entries(lake)) for table in tables] == [2, 2, 2]
+    assert told() == before
+    assert lake.verify() == []
     assert not build(settings).built
 
 

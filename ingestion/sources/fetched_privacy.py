@@ -1,0 +1,65 @@
+"""What of fetched rows may be stored: rows about suppressed people are dropped, personal data is masked by policy.
+
+The same rules as for events, between what a database or API gives and the lake. A table has no contract in the tracking
+plan, so its description says which columns name people and which hold personal data that is meant to be there.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import msgspec
+import pyarrow.compute as pc
+
+from ingestion.lake_tables import TableRow
+from ingestion.privacy.masking import Masker, suspicious
+from ingestion.privacy.suppression import SuppressedPeople, Suppression
+from ingestion.sources.fetched_rows import json_of
+from ingestion.sources.fetched_source import FetchedTable
+from ingestion.tracking_plan import Plan
+
+# Columns that are looked at where a description names none.
+USUAL_PEOPLE = ("user_id", "anonymous_id", "email")
+
+_decode = msgspec.json.Decoder(dict[str, Any]).decode
+
+
+@dataclass
+class Screened:
+    """Rows as they may be stored, how many of them were masked; how many were dropped, and a keyed hash of these."""
+
+    rows: list[TableRow] = field(default_factory=list)
+    masked: int = 0
+    suppressed: int = 0
+    seal: str = ""
+
+
+class Screen:
+    """Screens the rows of one table by the rules of its tenant as they are now."""
+
+    def __init__(self, plan: Plan, tenant: str, table: FetchedTable, suppression: Suppression) -> None:
+        self._masker = Masker(plan, tenant)
+        self._people: SuppressedPeople | None = suppression.of(tenant)
+        self._who = USUAL_PEOPLE if table.people is None else table.people
+        self._kept = frozenset({*table.key, *(table.people or ()), *([table.cursor] if table.cursor else [])})
+        self._personal = frozenset(table.personal)
+
+    def screen(self, rows: Sequence[TableRow]) -> Screened:
+        """These rows, in their order. Rows in which nothing can be found are not even read."""
+        found = Screened()
+        dropped: list[bytes] = []
+        suspects = set(pc.indices_nonzero(suspicious([row.data for row in rows])).to_pylist())
+        for place, row in enumerate(rows):
+            if place not in suspects and self._people is None:
+                found.rows.append(row)
+                continue
+            values = _decode(row.data)
+            if self._people is not None and any(values.get(column) in self._people for column in self._who):
+                dropped.append(row.digest)
+                continue
+            masked = self._masker.mask_row(values, self._kept, self._personal) if place in suspects else None
+            found.masked += masked is not None
+            found.rows.append(row if masked is None else replace(row, data=json_of(masked)))
+        if self._people is not None and dropped:
+            found.suppressed, found.seal = len(dropped), self._people.seal(b"".join(dropped))
+        return found
