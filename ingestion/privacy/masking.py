@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from ingestion.envelope import Arrival, EventRow, QuarantineRow
 from ingestion.privacy.patterns import SUSPECT, Kind, mask
+from ingestion.privacy.phones import country_of
 from ingestion.scrub import scrub
 from ingestion.tracking_plan.contracts import Reason
 from ingestion.tracking_plan.model import Plan
@@ -66,6 +67,7 @@ class Masker:
         self._plan = plan
         self._tenant = tenant
         own = plan.tenants.get(tenant)
+        self._country = (own.country or country_of(own.time_zone)) if own is not None else ""
         policy: dict[Kind, str] = {"card": "mask"}
         if own is not None:
             policy |= {"email": own.privacy.email, "phone": own.privacy.phone}
@@ -162,7 +164,7 @@ class Masker:
             number = 1
             while name in masked:
                 number += 1
-                name = f"{mask(key, kinds)[0]} {number}"
+                name = f"{mask(key, kinds, country=self._country)[0]} {number}"
         masked[name] = self._value(value, kinds, name, f"{path}.{name}" if path else name, found)
 
     def _value(self, value: Any, kinds: frozenset[Kind], key: str, path: str, found: dict[str, Kind]) -> Any:
@@ -187,7 +189,7 @@ class Masker:
         return value
 
     def _text(self, text: str, kinds: frozenset[Kind], key: str, path: str, found: dict[str, Kind]) -> str:
-        masked, what = mask(text, kinds, key)
+        masked, what = mask(text, kinds, key, self._country)
         for kind in what:
             # What has to be quarantined is not forgotten because something else was found in the same place.
             if path not in found or kind in self._refused:

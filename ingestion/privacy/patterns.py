@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable
 from typing import Literal
 
+from ingestion.privacy import phones
+
 Kind = Literal["card", "email", "phone", "big_integer"]  # the last one is no pattern, but part of the same walk
 MASKS: dict[Kind, str] = {"card": "[card]", "email": "[email]", "phone": "[phone]"}
 
@@ -36,7 +38,7 @@ SUSPECT = (
     r"@|%40|\\u0040|\+\(?[1-9]|%2[Bb][1-9]|\\u002[Bb]|[0-9]{3}(?:\) ?|[\-.])[0-9]{3}[\-.][0-9]{4}"
     r"|(?:^|[^0-9])[2-689][0-9]{12}|[0-9]{4}(?: |-|\.|\x{a0})[0-9]{3,6}(?: |-|\.|\x{a0})[0-9]{3}"
     r"|[:\[,]\s*-?[0-9]{19}"
-    rf"|{_PHONE_NAME}"
+    rf"|{_PHONE_NAME}|{phones.SUSPECT}"
 )
 
 _ID_WORDS = frozenset(
@@ -48,8 +50,13 @@ _CARD_WORDS = frozenset({"card", "pan", "cc", "credit", "debit", "payment", "vis
 _words = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+").findall
 
 
-def mask(text: str, kinds: frozenset[Kind] | set[Kind], key: str = "") -> tuple[str, tuple[Kind, ...]]:
-    """The text with what was found masked, and which kinds that were. `key` is the name of the value, if it has one."""
+def mask(
+    text: str, kinds: frozenset[Kind] | set[Kind], key: str = "", country: str = ""
+) -> tuple[str, tuple[Kind, ...]]:
+    """The text with what was found masked, and which kinds that were. `key` is the name of the value, if it has one.
+
+    National phone numbers are found if `country` (ISO 3166, two letters) says whose.
+    """
     found: list[Kind] = []
 
     def masked(kind: Kind, pattern: re.Pattern[str], is_real: Callable[[str], bool] = bool) -> str:
@@ -61,17 +68,19 @@ def mask(text: str, kinds: frozenset[Kind] | set[Kind], key: str = "") -> tuple[
 
         return pattern.sub(replace, text)
 
-    if "card" in kinds:
-        words = _lower_words(key)
-        if not (text.isdigit() and _is_id(words)):
-            is_named = not _CARD_WORDS.isdisjoint(words)
-            text = masked("card", _CARD, lambda number: _is_card(number, is_named))
+    words = _lower_words(key)
+    if "card" in kinds and not (text.isdigit() and _is_id(words)):
+        is_named = not _CARD_WORDS.isdisjoint(words)
+        text = masked("card", _CARD, lambda number: _is_card(number, is_named))
     if "email" in kinds and ("@" in text or "%40" in text):
         text = masked("email", _EMAIL)
     if "phone" in kinds:
         if key and _named_phone(f'"{key}":') and _PHONE_VALUE.fullmatch(text) and _digits(text) >= 7:
             return MASKS["phone"], (*dict.fromkeys(found), "phone")
         text = masked("phone", _PHONE, lambda number: 8 <= _digits(number.replace("%2B", "")) <= 15)
+        if country and not _is_id(words):
+            before, text = text, phones.masked(text, country, MASKS["phone"])
+            found += ["phone"] if text != before else []
     return text, tuple(dict.fromkeys(found))
 
 

@@ -112,13 +112,17 @@ def time_zones() -> frozenset[str]:
 
 
 class Tenant(_Strict):
-    """One business: its days are cut in `time_zone` (IANA), its amounts are in `currency` (ISO 4217)."""
+    """One business: its days are cut in `time_zone` (IANA), its amounts are in `currency` (ISO 4217).
+
+    `country` (ISO 3166, two letters) says how its people write phone numbers; by default that of its time zone.
+    """
 
     tenant: Annotated[str, Field(pattern=rf"^{SLUG.pattern}$")]
     title: Text
     business: Text
     time_zone: str
     currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+    country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] | None = None
     sources: dict[Annotated[str, Field(pattern=rf"^{SLUG.pattern}$")], Source]
     events: dict[Text, Alias] = Field(default_factory=dict)
     privacy: Privacy = Field(default_factory=Privacy)

@@ -246,6 +246,17 @@ def test_a_policy_that_keeps_addresses_still_masks_cards() -> None:
     assert json.loads(row["properties"])["note"] == f"{EMAIL} {PHONE} [card]"
 
 
+def test_a_national_number_is_that_of_the_tenants_country() -> None:
+    """That of its time zone, unless its file says another one."""
+    note = "030 1234567, 01 23 45 67 89"
+    (row,), _ = land(search(properties={"note": note, "order_id": "030 1234567"}))
+    properties = json.loads(row["properties"])
+    assert (properties["note"], properties["order_id"]) == ("[phone], 01 23 45 67 89", "030 1234567")
+    own = PLAN.tenants["rentals"].model_copy(update={"country": "FR"})
+    (row,), _ = land(search(properties={"note": note}), plan=replace(PLAN, tenants={**PLAN.tenants, "rentals": own}))
+    assert json.loads(row["properties"])["note"] == "030 1234567, [phone]"
+
+
 def test_a_clean_event_is_not_touched() -> None:
     event = search(properties={"hits": 3}, context={"page": {"path": "/"}})
     row = to_row(PLAN, "rentals", "web", Arrival(NOW, event), origin=f"{FILE}/0")
@@ -286,8 +297,9 @@ def test_no_text_takes_long() -> None:
 
 
 pieces = st.sampled_from(
-    [EMAIL, PHONE, VISA, AMEX, "4111 1111 1111 1111", "555-123-4567", "x", " ", "-", "+", "@", "4", "\u00a0"]
-)
+    [EMAIL, PHONE, VISA, AMEX, "4111 1111 1111 1111", "555-123-4567", "x", " ", "-", "+", "@", "4", "\u00a0",
+     "030 1234567", "(0711) 123456", "tel", "call me at ", "015112345678", "\n", "\x1f"]
+)  # fmt: skip
 texts = st.lists(pieces | st.text(max_size=6), max_size=6).map("".join)
 values = st.recursive(
     texts | st.integers(0, 2**63) | st.none() | st.booleans() | st.sampled_from([int(VISA), 301234567]),
@@ -319,7 +331,9 @@ def quick(text: str) -> bool:
     ['{"price":89.5,"when":"2026-05-01T10:00:00.123Z"}', '{"id":"5f0c3a1e-1b2c-4d5e-8f90-a1b2c3d4e5f6"}',
      '{"at":1772359200000}',
      '{"hotel_name":"x","device":"iPhone","kind":"mobile"}',
-     '{"ua":"Chrome/120.0.0.0 Safari/537.36"}', "[card] [email]"],
+     '{"ua":"Chrome/120.0.0.0 Safari/537.36"}', "[card] [email]",
+     '{"ua":"Mozilla/5.0 (iPhone; CPU iPhone OS 17_0) AppleWebKit/605.1.15 Mobile/15E148 Safari/604.1"}',
+     '{"amount":0.05,"geo":[52.52,-0.12],"view":"05","path":"/a/05-b","at":"2026-05-01 09:05:01"}'],
 )  # fmt: skip
 def test_what_events_usually_hold_is_not_even_looked_at(text: str) -> None:
     assert not quick(text)

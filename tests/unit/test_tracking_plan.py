@@ -417,6 +417,7 @@ example: {}
         (edit("common.yml", "path: library.name", "path: locale.name"), "leads through the column 'locale'"),
         (edit("tenants/rentals.yml", "Europe/Berlin", "Europe/Atlantis"), "rentals.yml:4:1: time_zone: "),
         (edit("tenants/rentals.yml", "currency: EUR", "currency: euro"), "rentals.yml:5:1: currency: "),
+        (edit("tenants/rentals.yml", "currency: EUR", "currency: EUR\ncountry: Germany"), "rentals.yml:6:1: country: "),
         (edit("tenants/rentals.yml", "event: search_performed", "event: searched"), "'searched' is not an event"),
         (edit("tenants/rentals.yml", "q: query", "q: question"), "'question' is not a property of search_performed"),
         (edit("tenants/rentals.yml", "q: query", "q: query, text: query"), "'q' is mapped to 'query' already"),
