@@ -53,6 +53,7 @@ class Settings:
     late_after: timedelta = timedelta(hours=26)
     openlineage: Endpoint | None = None  # who is told of builds and publications; nobody unless it is set
     threads: int = 0  # cores that a build on DuckDB may use; 0: all
+    collectors: int = 1  # how many share the rates of write keys
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> Self:
@@ -94,7 +95,10 @@ class Settings:
             mail_to=tuple(a.strip() for a in env.get("ALMANAC_MAIL_TO", "").split(",") if a.strip()),
             portal_url=env.get("ALMANAC_PORTAL_URL") or "",
             openlineage=_lineage_endpoint(env),
-            threads=_count("ALMANAC_THREADS", env.get("ALMANAC_THREADS") or "0"),
+            threads=_count("ALMANAC_THREADS", env.get("ALMANAC_THREADS") or "0", "a number of cores, or 0 for all"),
+            collectors=_count(
+                "ALMANAC_COLLECTORS", env.get("ALMANAC_COLLECTORS") or "1", "how many there are, 1 or more", least=1
+            ),
             late_after=_hours("ALMANAC_LATE_AFTER_HOURS", env.get("ALMANAC_LATE_AFTER_HOURS") or "26"),
         )
         _one_of("ALMANAC_TARGET", settings.target, TARGETS)
@@ -203,9 +207,9 @@ def _lineage_endpoint(env: Mapping[str, str]) -> Endpoint | None:
     return Endpoint.at(url, env.get("ALMANAC_OPENLINEAGE_API_KEY") or "", namespace) if url else None
 
 
-def _count(name: str, text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) > 1024:
-        raise AlmanacError(f"{name} is {text!r}: give a number of cores, or 0 for all")
+def _count(name: str, text: str, what: str, *, least: int = 0) -> int:
+    if not text.isascii() or not text.isdigit() or not least <= int(text) <= 1024:
+        raise AlmanacError(f"{name} is {text!r}: give {what}")
     return int(text)
 
 

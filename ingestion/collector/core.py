@@ -81,12 +81,14 @@ class Collector:
         refusals: Refusals,
         status: Callable[[], dict[str, object]],
         metrics: Metrics,
+        collectors: int = 1,
     ) -> None:
+        """`collectors` is how many take events for one lake, this one included."""
         self._judge = judge
         self._keys = keys
         self._wal = wal
         self._refusals = refusals
-        self._rates = RateLimits()
+        self._rates = RateLimits(collectors=collectors)
         self._status = status
         self._metrics = metrics
         self._in_flight = 0

@@ -103,6 +103,7 @@ class _Life:
             raise AlmanacError(
                 f"the log folder {folder} cannot be written: {error.strerror or error}; see to it"
             ) from error
+        self._collectors = settings.collectors
         self._metrics = Metrics()
         self._wal.on_committed = self._metrics.committed
         self._keys = KeyRing(partial(active_keys, state))
@@ -129,6 +130,7 @@ class _Life:
             refusals=self._refusals,
             status=self._flusher.status,
             metrics=self._metrics,
+            collectors=self._collectors,
         )
         server = _server(server_name, collector, listening)
         self._flusher.start()

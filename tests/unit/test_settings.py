@@ -39,3 +39,11 @@ def test_a_value_and_a_file_for_it_contradict_each_other(tmp_path: Path) -> None
 def test_passwords_do_not_show_when_settings_are_printed() -> None:
     for variable in ("ALMANAC_DAGSTER_POSTGRES_DSN", "ALMANAC_SERVING_POSTGRES_DSN"):
         assert "s3cret" not in repr(Settings.from_env({variable: "postgresql://almanac:s3cret@db/almanac"}))
+
+
+def test_a_number_of_collectors_is_at_least_one() -> None:
+    assert Settings.from_env({}).collectors == 1
+    assert Settings.from_env({"ALMANAC_COLLECTORS": "3"}).collectors == 3
+    for text in ("0", "two", "-1", "1.5"):
+        with pytest.raises(AlmanacError, match=r"ALMANAC_COLLECTORS is .*: give how many there are, 1 or more"):
+            Settings.from_env({"ALMANAC_COLLECTORS": text})

@@ -64,6 +64,23 @@ def test_the_answer_says_limit_and_when_to_come_again() -> None:
     assert headers[b"retry-after"] == b"2"
 
 
+def test_several_collectors_together_let_through_what_one_would() -> None:
+    clock = Clock()
+    four = [RateLimits(clock, collectors=4) for _ in range(4)]
+    sent = 0
+    for _ in range(200):
+        for limits in four:
+            if wait_of(limits, key(10)) == 0:
+                limits.spend(key(10), 1)
+                sent += 1
+        clock.now += 0.1
+    assert 10 * 20 <= sent <= 10 * 20 + 10 * BURST_SECONDS + 4
+    four[0].spend(key(10), 10)
+    with pytest.raises(Problem, match=r"10 events a second \(2\.5 here\)") as caught:
+        four[0].check(key(10))
+    assert dict(caught.value.headers)[b"x-ratelimit-limit"] == b"2.5"
+
+
 @given(
     st.floats(0.1, 1_000),
     st.lists(st.tuples(st.floats(0, 5), st.integers(1, 2_500)), min_size=1, max_size=60),
