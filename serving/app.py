@@ -16,6 +16,7 @@ from serving.portal import make_portal, render
 from serving.problems import NothingPublished, Problem
 from serving.routes import api, dashboards, events, files, health, kpis, monitoring, quality, quality_api, send
 from serving.security import SecurityHeaders
+from serving.write_keys import RefuseWriteKeys
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +39,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _on_bad_parameters)
     app.add_exception_handler(Exception, _on_failure)
     app.add_middleware(GZipMiddleware, minimum_size=1000)
+    app.add_middleware(RefuseWriteKeys, collector_url=settings.collector_url)
     app.add_middleware(SecurityHeaders)
     return app
 

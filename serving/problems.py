@@ -34,6 +34,7 @@ class NothingPublished(Problem):
 
 TITLES = {
     400: "Bad request",
+    403: "Not allowed",
     404: "Not found",
     405: "Method not allowed",
     422: "Bad request",

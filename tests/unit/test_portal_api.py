@@ -1,5 +1,6 @@
 """The portal's addresses: pages, API, CSV, errors, headers."""
 
+import base64
 import csv
 import io
 import re
@@ -357,6 +358,26 @@ def test_a_version_that_cannot_be_read_is_said_to_be_so(tmp_path: Path) -> None:
     (settings.versions / "CURRENT").write_text("broken", encoding="utf-8")
     with TestClient(create_app(settings)) as client:
         assert problem(client, "/health/ready", 503)["code"] == "unreadable_version"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"authorization": "Bearer alm_aaaaaaaaaaaaaaaaaaaaaaaa"},
+        {"authorization": f"Basic {base64.b64encode(b'alm_aaaaaaaaaaaaaaaaaaaaaaaa:').decode()}"},
+        {"X-Write-Key": "id:alm_aaaaaaaaaaaaaaaaaaaaaaaa"},
+    ],
+)
+def test_a_write_key_reads_nothing(client: TestClient, headers: dict[str, str]) -> None:
+    for method, path in (("GET", f"/api/analytics/kpis?{RANGE}"), ("POST", "/api/analytics/track"), ("GET", "/api/x")):
+        response = client.request(method, path, headers=headers)
+        assert (response.status_code, response.json()["code"]) == (403, "insufficient_scope")
+        assert response.headers["content-type"] == "application/problem+json"
+        assert response.headers["x-frame-options"] == "DENY"
+        assert "http://127.0.0.1:8088" in response.json()["message"]
+        assert "alm_" not in response.text
+    assert client.get("/health/live", headers=headers).status_code == 200
+    assert client.get(f"/api/analytics/kpis?{RANGE}", headers={"authorization": "Bearer other"}).status_code == 200
 
 
 def test_the_api_is_described(client: TestClient) -> None:
