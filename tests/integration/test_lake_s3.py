@@ -1,16 +1,21 @@
 """The lake in a bucket of a real S3 server: everything that holds for a folder, and what only a bucket brings.
 
-Every test of `tests/unit/test_lake.py` that does not look into the folder itself runs here again.
+Every test of `tests/unit/test_lake.py` and of `tests/unit/test_lake_checkpoints.py` that does not look into the folder
+itself runs here again.
 """
 
 import inspect
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from ingestion import lake_checkpoints
+from ingestion.lake_manifest import Manifest
+from ingestion.lake_store import Store
 from tests import s3
 from tests.lake_place import Place
-from tests.unit import test_lake as contract
+from tests.unit import test_lake, test_lake_checkpoints
 
 _OF_THE_FOLDER = {"tmp_path", "monkeypatch"}
 # Nothing of these depends on where files lie.
@@ -29,12 +34,35 @@ def place(tmp_path: Path, s3_server: str) -> Place:
     return Place.at(tmp_path, s3.new_bucket(s3_server))
 
 
+@pytest.fixture
+def store(place: Place) -> Store:
+    """The same for what lies below a lake: its manifest and checkpoints."""
+    return place.store
+
+
 def _holds_for_any_place(name: str, test: object) -> bool:
     if not name.startswith("test_") or name in _OF_NO_PLACE:
         return False
     takes = set(inspect.signature(test).parameters) if inspect.isfunction(test) else set()
-    return bool(takes & {"lake", "place"}) and not takes & _OF_THE_FOLDER
+    return bool(takes & {"lake", "place", "store"}) and not takes & _OF_THE_FOLDER
 
 
-lake = contract.lake
-globals().update({name: test for name, test in vars(contract).items() if _holds_for_any_place(name, test)})
+lake = test_lake.lake
+for contract in (test_lake, test_lake_checkpoints):
+    globals().update({name: test for name, test in vars(contract).items() if _holds_for_any_place(name, test)})
+
+
+def test_folded_documents_go_when_no_writer_can_be_about_to_make_them(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a bucket that is a day later; what they said stands in the checkpoint."""
+    manifest = Manifest(store)
+    for n in range(4):
+        assert manifest.add(test_lake_checkpoints.commit(n))
+    before = manifest.commits()
+    assert (manifest.fold(1), manifest.fold(1), len(store.list("manifest"))) == (4, 0, 4)
+    monkeypatch.setattr(lake_checkpoints, "DEAD", timedelta(seconds=-60))  # a checkpoint of now is old enough
+    manifest.fold(1)
+    assert store.list("manifest") == []
+    assert Manifest(store).commits() == before
+    assert all(manifest.has(one.commit) for one in before)

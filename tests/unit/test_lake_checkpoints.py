@@ -13,11 +13,12 @@ from almanac.errors import AlmanacError
 from ingestion.lake_checkpoints import Checkpoints
 from ingestion.lake_entries import Commit, Entry
 from ingestion.lake_manifest import Manifest
-from ingestion.lake_store import LocalStore
+from ingestion.lake_store import LocalStore, Store
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> LocalStore:
+def store(tmp_path: Path) -> Store:
+    """Where the manifest lies; `tests/integration/test_lake_s3.py` runs the same tests in a bucket."""
     return LocalStore(tmp_path / "lake")
 
 
@@ -30,11 +31,11 @@ def entry(n: int) -> Entry:
     return Entry("events", path, "rentals", "web", rows=1, bytes=1, sha256="", parts={f"landing-{n}": 1})
 
 
-def documents(store: LocalStore, folder: str) -> int:
+def documents(store: Store, folder: str) -> int:
     return len(store.list(folder))
 
 
-def test_folded_commits_stand_and_their_documents_go_with_the_next_fold(store: LocalStore) -> None:
+def test_folded_commits_stand_and_their_documents_go_with_the_next_fold(store: Store) -> None:
     manifest = Manifest(store)
     for n in range(6):
         assert manifest.add(commit(n))
@@ -43,14 +44,15 @@ def test_folded_commits_stand_and_their_documents_go_with_the_next_fold(store: L
     assert manifest.fold(6) == 6
     assert (documents(store, "manifest"), documents(store, "checkpoints")) == (6, 1)
     assert manifest.fold(1) == 0
-    assert (documents(store, "manifest"), documents(store, "checkpoints")) == (0, 1)
+    # Where no lock keeps writers away, one may still be about to make them: there they stay for a day.
+    assert (documents(store, "manifest"), documents(store, "checkpoints")) == (0 if store.excludes else 6, 1)
     other = Manifest(store)
     assert manifest.commits() == other.commits() == before
     assert all(other.has(one.commit) for one in before), "what was landed is still known"
     assert not other.has("commit-006")
 
 
-def test_checkpoints_stay_few(store: LocalStore) -> None:
+def test_checkpoints_stay_few(store: Store) -> None:
     manifest = Manifest(store)
     most = 0
     for n in range(100):
@@ -59,11 +61,11 @@ def test_checkpoints_stay_few(store: LocalStore) -> None:
             assert manifest.fold(1) == 5
             most = max(most, documents(store, "checkpoints"))
     assert most <= 4
-    assert documents(store, "manifest") <= 5
+    assert documents(store, "manifest") <= (5 if store.excludes else 100)
     assert len(Manifest(store).live()) == 100
 
 
-def test_what_was_replaced_is_forgotten_when_its_file_is_gone(store: LocalStore) -> None:
+def test_what_was_replaced_is_forgotten_when_its_file_is_gone(store: Store) -> None:
     manifest = Manifest(store)
     store.put(entry(1).path, b"still read by a build")
     for n in (0, 1):
@@ -76,18 +78,18 @@ def test_what_was_replaced_is_forgotten_when_its_file_is_gone(store: LocalStore)
     assert manifest.has("commit-000")
 
 
-def test_a_damaged_checkpoint_is_an_error_and_not_a_smaller_lake(store: LocalStore, tmp_path: Path) -> None:
+def test_a_damaged_checkpoint_is_an_error_and_not_a_smaller_lake(store: Store) -> None:
     manifest = Manifest(store)
     manifest.add(commit(1))
     manifest.fold(1)
-    (path,) = (tmp_path / "lake/checkpoints").iterdir()
-    path.write_bytes(path.read_bytes().replace(b"rentals", b"rentalz"))
+    (checkpoint,) = store.list("checkpoints")
+    store.put(checkpoint.path, bytes(store.read(checkpoint.path)).replace(b"rentals", b"rentalz"))
     for ask in (lambda: Manifest(store).commits(), lambda: Manifest(store).has("commit-009")):
-        with pytest.raises(AlmanacError, match=rf"checkpoints/{path.name} of the lake is damaged"):
+        with pytest.raises(AlmanacError, match=rf"{checkpoint.path} of the lake is damaged"):
             ask()
 
 
-def test_two_folds_at_once_lose_and_revive_nothing(store: LocalStore) -> None:
+def test_two_folds_at_once_lose_and_revive_nothing(store: Store) -> None:
     """Where no lock keeps writers apart, two checkpoints may hold the same commits, one of them more than the other."""
     manifest = Manifest(store)
     for n in (0, 1):
@@ -140,7 +142,7 @@ def test_any_interleaving_shows_the_same_as_without_folding(
         assert folded.live() == plain.live()
 
 
-def test_a_reader_never_misses_a_commit_while_it_is_folded(store: LocalStore) -> None:
+def test_a_reader_never_misses_a_commit_while_it_is_folded(store: Store) -> None:
     """Documents go and checkpoints come while the reader lists them."""
     writer, stop = Manifest(store), threading.Event()
     made = 0
@@ -165,7 +167,7 @@ def test_a_reader_never_misses_a_commit_while_it_is_folded(store: LocalStore) ->
     assert reads >= 5
 
 
-def readings(store: LocalStore, stop: threading.Event, made: Any) -> Iterator[tuple[int, int]]:
+def readings(store: Store, stop: threading.Event, made: Any) -> Iterator[tuple[int, int]]:
     while not stop.is_set():
         at_least = made()
         yield len(Manifest(store).commits()), at_least
