@@ -1,53 +1,27 @@
 """The bad-input catalogue, requests (rows 1 to 5, 12 to 17): refused as a whole, kept with their reason and counted.
 
 Each id begins with the number of its row. Events are in `test_bad_input_events.py`, files in `test_bad_input_files.py`;
-how slow bodies (16), too many requests (33) and full disks (34) are answered is tested with the collector's limits.
+slow bodies (16) are in `test_slow_body.py`, too many requests (33) in `test_collector_limits.py`, full disks (34) in
+`test_disk_full.py`; a write key that asks for what it may not (17) is in `tests/unit/test_portal_api.py`.
 """
 
 import gzip
 import json
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from tests.integration import both_servers
 from tests.integration.bad_input import event
-from tests.integration.collector_process import CollectorProcess, eventually, lake_rows, new_key, running
+from tests.integration.collector_process import CollectorProcess, eventually, lake_rows
 
 GZIP = {"content-encoding": "gzip"}
 TRACK, BATCH = "/v1/track", "/v1/batch"
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("bodies")
-
-
-@pytest.fixture(scope="module")
-def key(home: Path) -> str:
-    return new_key(home)
-
-
-@pytest.fixture(scope="module", params=["granian", "uvicorn"])
-def collector(home: Path, key: str, request: pytest.FixtureRequest) -> Iterator[CollectorProcess]:
-    with running(home, options=("--server", request.param)) as collector:
-        yield collector
-        assert collector.stop() == 0
-
-
-@pytest.fixture
-def client(collector: CollectorProcess, key: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=collector.url, auth=(key, ""), timeout=30) as client:
-        yield client
-
-
-@pytest.fixture
-def stranger(collector: CollectorProcess) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=collector.url, timeout=30) as client:
-        yield client
+home, key, collector = both_servers.home, both_servers.key, both_servers.collector
+client, stranger = both_servers.client, both_servers.stranger
 
 
 def refused(

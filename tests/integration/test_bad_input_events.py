@@ -193,6 +193,12 @@ PERSONAL = [
         check=has_properties({"phone": "[phone]"}),
     ),
     case(
+        "31-national-phone-in-a-text",
+        with_properties(note="ring 030 1234567", order_id="030 1234567"),
+        warnings=("pii_masked:properties.note",),
+        check=has_properties({"note": "ring [phone]", "order_id": "030 1234567"}),
+    ),
+    case(
         "31-e-mail-in-the-name",
         event(event="Mail to ada@mail.example"),
         400,

@@ -118,6 +118,7 @@ KEPT: dict[str, tuple[dict[str, Any], str | None, Callable[[dict[str, Any]], boo
     "25-too-old": ({"at": "2020-01-01T00:00:00Z"}, "late", lambda row: row["time_quality"] == "too_old"),
     "31-card": ({"description": "4111 1111 1111 1111"}, "pii_masked", lambda row: row["description"] == "[card]"),
     "31-e-mail": ({"description": "to a@b.example"}, "pii_masked", lambda row: row["description"] == "to [email]"),
+    "31-phone": ({"description": "Tel. 030/1234567"}, "pii_masked", lambda row: row["description"] == "Tel. [phone]"),
     "31-order-number": ({"id": "4111111111111111"}, None, lambda row: row["booking_id"] == "4111111111111111"),
 }
 
@@ -170,6 +171,7 @@ BROKEN: dict[str, tuple[str, dict[str, Any], str]] = {
     "36-empty": ("", TYPED, "the header is missing"),
     "36-thousand-separators": (HEAD + ROW.replace("10.50", '"1,234.50"'), TYPED, "'1,234.50' is not a decimal number"),
     "36-ambiguous-date": (HEAD + ROW.replace("2026-03-01T09:30:00Z", "03/04/2026"), DATED, "declare date_format"),
+    "36-columns-without-end": (HEAD.strip() + ",c" * 200_000 + "\n" + ROW, TYPED, "column c: "),
     "36-endless-line": (HEAD + "x" * 3_000_000 + ROW, TYPED, "line 2: the row is not CSV (Maximum line size"),
     "36-masked-sample": (HEAD + ROW.replace("2026-03-01T09:30:00Z", "a@b.example"), TYPED, "'[email]' is not a time"),
 }

@@ -3,7 +3,6 @@
 import gzip
 import json
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -15,42 +14,16 @@ from click.testing import CliRunner
 from almanac.settings import Settings
 from ingestion.collector.cli import COMMANDS
 from ingestion.lake import Lake
+from tests.integration import both_servers
 from tests.integration.collector_process import CollectorProcess, eventually, lake_rows, new_key, running
 
 IP = "203.0.113.77"
+home, key, collector = both_servers.home, both_servers.key, both_servers.collector
+client, stranger = both_servers.client, both_servers.stranger
 
 
 def signed_up(**fields: Any) -> dict[str, Any]:
     return {"type": "track", "event": "Signed Up", "userId": "u1", "messageId": str(uuid4()), **fields}
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("collector")
-
-
-@pytest.fixture(scope="module")
-def key(home: Path) -> str:
-    return new_key(home)
-
-
-@pytest.fixture(scope="module", params=["granian", "uvicorn"])
-def collector(home: Path, key: str, request: pytest.FixtureRequest) -> Iterator[CollectorProcess]:
-    with running(home, options=("--server", request.param)) as collector:
-        yield collector
-        assert collector.stop() == 0
-
-
-@pytest.fixture
-def client(collector: CollectorProcess, key: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=collector.url, auth=(key, ""), timeout=30) as client:
-        yield client
-
-
-@pytest.fixture
-def stranger(collector: CollectorProcess) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=collector.url, timeout=30) as client:
-        yield client
 
 
 def landed(home: Path, message_id: str, columns: str = "*") -> tuple[Any, ...]:
