@@ -1,8 +1,6 @@
 {{
     config(
         materialized="incremental",
-        incremental_strategy="replace_changed",
-        on_schema_change="fail",
         contract={"enforced": true},
         pre_hook="{{ begin_replace_changed() }}",
         meta={
