@@ -49,6 +49,8 @@ def _contract(old: EventContract, new: EventContract) -> Iterator[Change]:
         if before != after:
             what = "sent as" if field == "type" else field
             yield Change(name, f"{what} {before}, now {after}", is_breaking, name)
+    if old.in_visit != new.in_visit:
+        yield Change(name, "now part of a visit" if new.in_visit else "no longer part of a visit", True, name)
     yield from _properties(old.properties, new.properties, name, name)
 
 

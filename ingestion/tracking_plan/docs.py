@@ -54,6 +54,7 @@ def _event(name: str, contract: EventContract, own_names: list[str]) -> Iterator
     yield f"- Sent as: {_SENT_AS[contract.type]}"
     yield f"- Owner: {contract.owner}"
     yield f"- Retention: {_KEPT[contract.retention]}"
+    yield f"- Part of a visit: {'yes' if contract.in_visit else 'no, it neither opens nor extends a session'}"
     if own_names:
         yield f"- Also known as: {'; '.join(own_names)}"
     yield ""

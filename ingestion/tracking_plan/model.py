@@ -64,7 +64,11 @@ class Common(_Strict):
 
 
 class EventContract(_Strict):
-    """One event: what it means, who answers for it, how long it is kept, what it carries."""
+    """One event: what it means, who answers for it, how long it is kept, what it carries.
+
+    `in_visit` says whether it happens while somebody visits, so that it opens and extends sessions; what systems,
+    staff or mail programs report does not.
+    """
 
     event: Text
     type: MessageType
@@ -72,6 +76,7 @@ class EventContract(_Strict):
     description: Text
     owner: Text
     retention: Retention
+    in_visit: bool = True
     properties: dict[str, Property] = Field(default_factory=dict)
     example: dict[str, Any]
 

@@ -63,7 +63,7 @@ def test_a_source_that_was_not_judged_and_one_without_expectations_are_there(pla
     page = render(plan, [], AT)
     assert "nothing was judged yet" in page
     assert '<section id="advisory/web">' in page
-    assert unwatched(plan) == ["online_retail/online_retail"]
+    assert unwatched(plan) == ["community/web", "equipment/web", "online_retail/online_retail", "travel/web"]
     assert "<li>online_retail/online_retail</li>" in page
 
 
