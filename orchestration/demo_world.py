@@ -11,7 +11,7 @@ from almanac.errors import AlmanacError
 from almanac.settings import Settings
 from almanac.state import create_key, find_key, open_state
 from ingestion.simulator import Simulation, send_newest, simulate
-from ingestion.simulator.tenants import BUSINESSES, business_of
+from ingestion.simulator.tenants import DEMO, business_of
 from ingestion.tracking_plan import load_plan
 
 THROUGH_COLLECTOR = "rentals"
@@ -37,8 +37,8 @@ def size_of(days: int, users: int | None) -> Size:
 
     A business of a handful of persons has days without any event, and rows are expected from each source every day.
     """
-    largest = BUSINESSES[THROUGH_COLLECTOR].users if users is None else users
-    return Size(days, {b.tenant: max(round(b.share * largest), min(largest, b.users)) for b in BUSINESSES.values()})
+    largest = DEMO[THROUGH_COLLECTOR].users if users is None else users
+    return Size(days, {b.tenant: max(round(b.share * largest), min(largest, b.users)) for b in DEMO.values()})
 
 
 def is_there(settings: Settings) -> bool:

@@ -33,11 +33,14 @@ def deliver_again(settings: Settings, tenant: str, day: date, occasion: str) -> 
     if done is None:
         raise AlmanacError(f"nothing of {tenant} was simulated here: run `make demo` first")
     own = plan.tenants[tenant]
-    world = unfold(business, own.time_zone, done.seed, done.users, done.first_day, instant(done.until))
-    deliveries = world.deliveries.take(world.deliveries.received // DAY == np.int64((day - _EPOCH).days))
-    if not len(deliveries):
+    world = unfold(
+        business, own.time_zone, done.seed, done.users, done.first_day, instant(done.until), is_whole=done.is_whole
+    )
+    number = np.int64((day - _EPOCH).days)
+    visits, around = (d.take(d.received // DAY == number) for d in (world.deliveries, world.around.deliveries))
+    if not len(visits) + len(around):
         raise AlmanacError(f"{tenant} was sent nothing on {day}: choose a day between {done.first_day} and yesterday")
-    arrivals = [_under_another_id(arrival, occasion) for arrival in Writer(world, own).arrivals(deliveries)]
+    arrivals = [_under_another_id(arrival, occasion) for arrival in Writer(world, own, plan).everything(visits, around)]
     content = sha256(f"{tenant}/{day} again/{occasion}".encode()).hexdigest()
     landed = Lake.open(settings, plan).land(
         tenant, business.source, arrivals, content_hash=content, received={day: len(arrivals)}

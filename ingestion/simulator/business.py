@@ -1,6 +1,10 @@
 """What one tenant's file says about its business; the engine knows nothing else about a tenant."""
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ingestion.simulator.concerns.base import Concern
 
 CHANNELS = ("direct", "paid", "organic", "email", "social", "affiliate", "referral")
 DIRECT = 0
@@ -81,3 +85,10 @@ class Business:
     offer: Offer
     behaviour: Behaviour
     disorder: Disorder = field(default_factory=Disorder)
+    suppliers: int = 40
+    supplier_prefix: str = "supplier"
+    groups: int = 0  # communities
+    airports: tuple[str, ...] = ()  # where listings are routes between places
+    is_detailed: bool = False  # bookings say supplier, provider and hours
+    concerns: tuple["Concern", ...] = ()
+    is_whole: bool = True  # the concerns are simulated unless it is said otherwise

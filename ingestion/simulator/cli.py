@@ -7,14 +7,18 @@ import click
 from almanac.settings import Settings
 from ingestion.simulator.newest import send_newest
 from ingestion.simulator.run import DEFAULT_DAYS, DEFAULT_SEED, Simulation, simulate
-from ingestion.simulator.tenants import BUSINESSES, business_of
+from ingestion.simulator.tenants import BUSINESSES, DEMO, business_of
 
 DATE = click.DateTime(formats=["%Y-%m-%d"])
 
 
 @click.command("simulate")
 @click.option(
-    "--tenant", "tenants", multiple=True, type=click.Choice(list(BUSINESSES)), help="May be repeated; default: all."
+    "--tenant",
+    "tenants",
+    multiple=True,
+    type=click.Choice(list(BUSINESSES)),
+    help=f"May be repeated; default: {' and '.join(DEMO)}.",
 )
 @click.option(
     "--users", type=click.IntRange(min=1), help="Persons of the largest tenant; the others follow in proportion."
@@ -22,6 +26,13 @@ DATE = click.DateTime(formats=["%Y-%m-%d"])
 @click.option("--days", type=click.IntRange(min=1), default=DEFAULT_DAYS, show_default=True, help="Days to simulate.")
 @click.option(
     "--seed", type=click.IntRange(min=0), default=DEFAULT_SEED, show_default=True, help="Same seed, same world."
+)
+@click.option(
+    "--whole/--visits-only",
+    "is_whole",
+    default=None,
+    help="With or without what happens around the visits (payments, tickets, telemetry, ...);"
+    f" default: without for {' and '.join(DEMO)}, with for the others.",
 )
 @click.option("--last-day", type=DATE, help="UTC date, e.g. 2026-03-31; default: today, up to now.")
 @click.option("--collector", metavar="URL", help="Send the newest events there instead of landing them.")
@@ -31,6 +42,7 @@ def simulate_command(
     users: int | None,
     days: int,
     seed: int,
+    is_whole: bool | None,
     last_day: datetime | None,
     collector: str | None,
     write_key: str | None,
@@ -40,7 +52,7 @@ def simulate_command(
     The same arguments give the same events; a second run lands nothing twice, a later one continues. The truth is
     written beside the lake, where the warehouse never reads it.
     """
-    tenants = tenants or tuple(BUSINESSES)
+    tenants = tenants or tuple(DEMO)
     if bool(collector) != bool(write_key):
         raise click.UsageError("--collector and --write-key belong together")
     if collector and len(tenants) != 1:
@@ -58,6 +70,7 @@ def simulate_command(
             last_day=until,
             now=now,
             hold_newest=bool(collector),
+            is_whole=is_whole,
         )
         sent = send_newest(settings, simulation, collector, write_key) if collector and write_key else 0
         click.echo(_summary(simulation, sent))

@@ -98,6 +98,12 @@ class Deliveries(Columns):
     high: Words
     low: Words
 
+    @classmethod
+    def none(cls) -> "Deliveries":
+        """No deliveries at all."""
+        ints, bools, words = (np.zeros(0, dtype=t) for t in (np.int64, np.bool_, np.uint64))
+        return cls(ints, ints, ints, ints, ints, bools, bools, words, words)
+
 
 def stream(seed: int, tenant: str, purpose: str, day: int = 0) -> np.random.Generator:
     """The random stream for one purpose of one tenant on one day (ordinal); independent of every other one."""

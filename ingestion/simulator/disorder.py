@@ -4,10 +4,13 @@ Within one visit events arrive in the order in which they happened, so whatever 
 beginning of each visit and never a session with a hole in it.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from ingestion.simulator.business import Disorder
 from ingestion.simulator.columns import DAY, HOUR, SECOND, Bools, Deliveries, Events, Fault, Ints, Kind, message_ids
+from ingestion.simulator.concerns.base import Batch
 from ingestion.simulator.people import People
 
 FAULTY_KINDS = (Kind.PAGE, Kind.SEARCH, Kind.LISTING)  # a refused event resembles one of these
@@ -79,7 +82,12 @@ def _copies(disorder: Disorder, originals: Deliveries, rng: np.random.Generator)
 
 def _refused(disorder: Disorder, events: Events, originals: Deliveries, rng: np.random.Generator) -> Deliveries:
     """Events with ids of their own that break the tracking plan, beside good ones of the same visitors."""
-    like = originals.take((rng.random(len(events)) < disorder.refused) & np.isin(events.kind, FAULTY_KINDS))
+    mask = (rng.random(len(events)) < disorder.refused) & np.isin(events.kind, FAULTY_KINDS)
+    return _spoiled(originals.take(mask), Fault.WRONG_TYPE, rng)
+
+
+def _spoiled(like: Deliveries, last_fault: Fault, rng: np.random.Generator) -> Deliveries:
+    """One refused event beside each of these, with one of the faults up to `last_fault`."""
     n = len(like)
     high, low = message_ids(rng, n)
     return Deliveries(
@@ -87,9 +95,36 @@ def _refused(disorder: Disorder, events: Events, originals: Deliveries, rng: np.
         received=like.received + rng.integers(1, 50, n),
         skew=like.skew,
         lag=like.lag,
-        fault=rng.integers(Fault.UNKNOWN_EVENT, Fault.WRONG_TYPE + 1, n),
+        fault=rng.integers(Fault.UNKNOWN_EVENT, last_fault + 1, n),
         copy=np.zeros(n, dtype=np.bool_),
         altered=np.zeros(n, dtype=np.bool_),
         high=high,
         low=low,
     )
+
+
+def deliver_batch(disorder: Disorder, people: People, batch: Batch, base: int, rng: np.random.Generator) -> Deliveries:
+    """All deliveries of a batch, its originals first and in their order; `base` is the position of the first of them.
+
+    What a system reports late, it reports hours later; what belongs to a visit arrives when the visit does.
+    """
+    n = len(batch)
+    prompt = batch.at + rng.integers(80, 1_500, n)
+    late = np.where(rng.random(n) < disorder.offline / 2, rng.integers(HOUR, 30 * HOUR, n), 0)
+    skew = np.zeros(n, dtype=np.int64) if batch.device is None else people.skew[batch.device]
+    high, low = message_ids(rng, n)
+    originals = Deliveries(
+        event=base + np.arange(n),
+        received=prompt + late if batch.reaches is None else batch.reaches,
+        skew=skew,
+        lag=np.where(skew == 0, rng.integers(20, 60, n), 0),
+        fault=np.zeros(n, dtype=np.int64),
+        copy=np.zeros(n, dtype=np.bool_),
+        altered=np.zeros(n, dtype=np.bool_),
+        high=high,
+        low=low,
+    )
+    copies = _copies(disorder, originals, rng)
+    copies = replace(copies, altered=np.zeros(len(copies), dtype=np.bool_))
+    refused = _spoiled(originals.take(rng.random(n) < disorder.refused), Fault.MISSING, rng)
+    return Deliveries.concat([originals, copies, refused])

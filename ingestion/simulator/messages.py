@@ -1,6 +1,6 @@
 """From deliveries to the messages that clients send, in Segment's shape."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from ingestion.envelope import Arrival
+from ingestion.simulator.around_messages import SERVER, AroundWriter
 from ingestion.simulator.columns import NONE, Deliveries, Fault, Ints, Kind, uuid_texts
 from ingestion.simulator.engine import World
 from ingestion.simulator.properties import Row, makers, user_id
 from ingestion.simulator.voice import naming, namings
-from ingestion.tracking_plan import Tenant
+from ingestion.tracking_plan import Plan, Tenant, load_plan
 
 PATHS: dict[int, str] = {
     Kind.PAGE: "/",
@@ -23,7 +24,6 @@ PATHS: dict[int, str] = {
     Kind.BOOKING: "/checkout",
     Kind.CANCEL: "/account",
 }
-SERVER: dict[str, Any] = {"library": {"name": "platform-server", "version": "3.1"}}
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Sent:
 class Writer:
     """Writes messages of one tenant's world."""
 
-    def __init__(self, world: World, tenant: Tenant) -> None:
+    def __init__(self, world: World, tenant: Tenant, plan: Plan | None = None) -> None:
         names = namings(tenant)
         self._world = world
         self._makers = makers(world, tenant)
@@ -46,31 +46,53 @@ class Writer:
         self._search = naming(names, "search_performed")
         self._users = [user_id(world, n) for n in range(len(world.people))]
         self._contexts: dict[tuple[bool, int, int], dict[str, Any]] = {}
+        self._around = AroundWriter(
+            world.around,
+            world.people,
+            plan or load_plan(),
+            tenant,
+            self._users,
+            lambda mobile: self._context(mobile, NONE, Kind.PAGE),
+        )
+
+    def everything(self, deliveries: Deliveries, around: Deliveries) -> list[Arrival]:
+        """Arrivals of visits and of what happened around them, in order of arrival."""
+        visits = self.arrivals(deliveries)
+        if not len(around):
+            return visits
+        beside = self._arrivals(around, self._around.at(around), self._around.messages(around))
+        return sorted([*visits, *beside], key=lambda arrival: arrival.received_at)
 
     def arrivals(self, deliveries: Deliveries) -> list[Arrival]:
         """What the door saw: messages with the sender's own clock in `timestamp` and `sentAt`."""
-        events = self._world.events
-        stamps = _texts(events.at[deliveries.event] + deliveries.skew)
+        return self._arrivals(deliveries, self._world.events.at[deliveries.event], self._messages(deliveries))
+
+    @staticmethod
+    def _arrivals(deliveries: Deliveries, at: Ints, messages: Iterable[dict[str, Any]]) -> list[Arrival]:
+        stamps = _texts(at + deliveries.skew)
         sent = _texts(deliveries.received - deliveries.lag + deliveries.skew)
         arrivals = []
         for received_at, message, timestamp, sent_at in zip(
-            _instants(deliveries.received), self._messages(deliveries), stamps, sent, strict=True
+            _instants(deliveries.received), messages, stamps, sent, strict=True
         ):
             message["timestamp"] = timestamp
             message["sentAt"] = sent_at
             arrivals.append(Arrival(received_at, message))
         return arrivals
 
-    def sent(self, deliveries: Deliveries) -> list[Sent]:
+    def sent(self, deliveries: Deliveries, around: Deliveries) -> list[Sent]:
         """Messages for a client library, which stamps the sending itself: true times, copies unaltered."""
         true = Deliveries(**{**deliveries.__dict__, "altered": np.zeros(len(deliveries), dtype=np.bool_)})
-        happened = _instants(self._world.events.at[deliveries.event])
-        return [
-            Sent(received_at, at, message)
-            for received_at, at, message in zip(
-                _instants(deliveries.received), happened, self._messages(true), strict=True
-            )
+        parts = (
+            (deliveries.received, self._world.events.at[deliveries.event], self._messages(true)),
+            (around.received, self._around.at(around), self._around.messages(around)),
+        )
+        found = [
+            Sent(received_at, happened, message)
+            for received, at, messages in parts
+            for received_at, happened, message in zip(_instants(received), _instants(at), messages, strict=True)
         ]
+        return sorted(found, key=lambda sent: sent.received_at)
 
     def _messages(self, deliveries: Deliveries) -> Iterator[dict[str, Any]]:
         """Messages without times."""
@@ -87,6 +109,7 @@ class Writer:
             e.booking.tolist(),
             chance.tolist(),
             deliveries.altered.tolist(),
+            e.at.tolist(),
             strict=True,
         )
         anonymous_ids, mobile = self._world.people.anonymous_ids, self._world.people.mobile.tolist()

@@ -60,6 +60,8 @@ def _send(client: Any, sent: Sent) -> None:
     kind = message["type"]
     if kind == "identify":
         client.identify(traits=message["traits"], **common)
+    elif kind == "group":
+        client.group(group_id=message["groupId"], traits=message["traits"], **common)
     elif kind in ("page", "screen"):
         getattr(client, kind)(name=message["name"], properties=message["properties"], **common)
     else:

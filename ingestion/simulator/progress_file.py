@@ -23,10 +23,12 @@ class Progress:
     until: int = 0  # everything received before it has been landed or sent
     file_ids: tuple[str, ...] = field(default=())  # the landings of the bulk path
     sent: tuple[tuple[int, int], ...] = field(default=())  # from, until: what went through a collector instead
+    is_whole: bool = False  # with everything around the visits
 
     def world(self) -> str:
         """The world in words."""
-        return f"seed {self.seed}, {self.users} users, from {self.first_day}"
+        whole = ", whole" if self.is_whole else ""
+        return f"seed {self.seed}, {self.users} users, from {self.first_day}{whole}"
 
     def landed(self, file_ids: tuple[str, ...], until: int) -> "Progress":
         """After one more landing."""
@@ -55,6 +57,7 @@ def read_progress(path: Path) -> Progress | None:
             until=stored["until"],
             file_ids=tuple(stored["file_ids"]),
             sent=tuple((start, end) for start, end in stored["sent"]),
+            is_whole=stored.get("is_whole", False),
         )
     except (ValueError, KeyError, TypeError) as error:
         raise AlmanacError(

@@ -1,15 +1,14 @@
 """The properties of each kind of event, under the platform's own names."""
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from ingestion.simulator.columns import NONE, Kind
+from ingestion.simulator.details import MINOR_UNITS, Maker, Row, booking_details, flight_search, money
 from ingestion.simulator.engine import World
 from ingestion.simulator.people import FIRST_NAMES, LAST_NAMES
 from ingestion.simulator.voice import Naming, naming, namings
 from ingestion.tracking_plan import Tenant
 
-MINOR_UNITS = 100  # cents of a euro, paise of a rupee
 PAGES = ("Home", "Search results", "Help", "Favourites", "Account")
 REASONS = ("change_of_plans", "found_other", "illness", "host_cancelled")
 
@@ -22,21 +21,7 @@ EVENTS: dict[Kind, str] = {
 }
 
 
-class Row(NamedTuple):
-    """The part of one event that its properties are made of."""
-
-    person: int
-    listing: int
-    query: int
-    units: int  # results of a search, units of a booking
-    amount: int
-    commission: int
-    booking: int
-    chance: int  # a small number that is the event's own, for what does not matter
-    altered: bool  # write something else than happened
-
-
-Maker = Callable[[Row], dict[str, Any]]
+__all__ = ["MINOR_UNITS", "Maker", "Row", "booking_id", "listing_id", "makers", "money", "user_id"]
 
 
 def makers(world: World, tenant: Tenant) -> dict[int, tuple[str | None, Maker]]:
@@ -53,11 +38,6 @@ def makers(world: World, tenant: Tenant) -> dict[int, tuple[str | None, Maker]]:
         Kind.CANCEL: _cancel(world, of[Kind.CANCEL], tenant.currency),
     }
     return {kind: (of[Kind(kind)].event if kind in of else None, maker) for kind, maker in made.items()}
-
-
-def money(minor: int) -> float:
-    """An amount as a JSON number: the float nearest to the exact decimal, whose shortest text is that decimal."""
-    return minor / MINOR_UNITS
 
 
 def listing_id(world: World, listing: int) -> str:
@@ -97,6 +77,8 @@ def _search(world: World, own: Naming) -> Maker:
     offer, queries = world.business.offer, world.business.queries
     query, category, city, count = (own.key(k) for k in ("query", "category", "city", "results_count"))
 
+    routes = flight_search(world, own) if world.business.airports else None
+
     def make(row: Row) -> dict[str, Any]:
         properties: dict[str, Any] = {
             query: queries[row.query],
@@ -105,7 +87,7 @@ def _search(world: World, own: Naming) -> Maker:
         }
         if row.chance % 3 == 0:
             properties[category] = offer.categories[row.chance % len(offer.categories)]
-        return properties
+        return properties if routes is None else properties | routes(row)
 
     return make
 
@@ -141,9 +123,10 @@ def _booking(world: World, own: Naming, currency: str) -> Maker:
         own.key(k) for k in ("booking_id", "listing_id", "amount", "commission", "unit_price", "country", "currency")
     )
     units = own.key("nights" if offer.has_nights else "quantity")
+    details = booking_details(world, own) if world.business.is_detailed else None
 
     def make(row: Row) -> dict[str, Any]:
-        return {
+        properties = {
             booking: booking_id(row.booking),
             listing: listing_id(world, row.listing),
             amount: money(row.amount + row.altered),
@@ -153,6 +136,7 @@ def _booking(world: World, own: Naming, currency: str) -> Maker:
             unit_price: money(row.amount // row.units),
             country: countries[people.country[row.person]],
         }
+        return properties if details is None else properties | details(row)
 
     return make
 

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from almanac.durable import write_text
 from almanac.errors import AlmanacError
 from almanac.progress import progress
 from almanac.settings import Settings
@@ -22,6 +23,7 @@ from ingestion.simulator.messages import Sent, Writer
 from ingestion.simulator.progress_file import Progress, progress_path, read_progress, write_progress
 from ingestion.simulator.tenants import business_of
 from ingestion.simulator.truth import arrival_truth, kpi_truth
+from ingestion.simulator.truth_around import around_truth, planted_text
 from ingestion.tracking_plan import Plan, Tenant, load_plan
 
 NEWEST_MINUTES = 15
@@ -61,13 +63,15 @@ def simulate(
     last_day: date | None = None,
     now: datetime | None = None,
     hold_newest: bool = False,
+    is_whole: bool | None = None,
     lake: Lake | None = None,
 ) -> Simulation:
     """Simulate `tenant` for `days` days up to `last_day` (a UTC date; by default today), land it and write the truth.
 
     `now` is aware and defaults to this moment: nothing is delivered that would arrive later, and where `last_day` lies
     in the past the world ends with that day, so the result depends on the arguments alone. With `hold_newest` the
-    newest events are not landed but returned, for `send_newest`; the truth counts them in any case. A second run with
+    newest events are not landed but returned, for `send_newest`; the truth counts them in any case. `is_whole` says
+    whether what happens around the visits is simulated too; None leaves it to the tenant. A second run with
     the same arguments lands nothing; a later one continues the world. Raises AlmanacError for arguments that make no
     sense or contradict what was simulated before.
     """
@@ -76,48 +80,55 @@ def simulate(
     lake = lake or Lake.open(settings, plan)
     until = _until(now or datetime.now(UTC), last_day)
     last = (until - timedelta(microseconds=1)).date()
-    wanted = Progress(seed, _users(business, users), last - timedelta(days=_positive("days", days) - 1))
+    whole = business.is_whole if is_whole is None else is_whole
+    first = last - timedelta(days=_positive("days", days) - 1)
+    wanted = Progress(seed, _users(business, users), first, is_whole=whole)
     path = progress_path(settings.truth, business)
     done = _continued(read_progress(path), wanted, lake, business)
     until = max(until, instant(done.until))
     kpis, arrivals = settings.truth / f"{tenant}.parquet", settings.truth / f"{tenant}_arrivals.parquet"
-    if done.until >= milliseconds(until) and kpis.exists() and arrivals.exists():
+    around = settings.truth / f"{tenant}_around.parquet"
+    are_there = kpis.exists() and arrivals.exists() and (around.exists() or not whole)
+    if done.until >= milliseconds(until) and are_there:
         return Simulation(tenant, done.users, done.first_day, last, until, 0, 0, (), kpis, arrivals)
 
     own = _own(plan, business)
-    world = unfold(business, own.time_zone, seed, done.users, done.first_day, until)
-    fresh = world.deliveries.take(world.deliveries.received >= done.until)
+    world = unfold(business, own.time_zone, seed, done.users, done.first_day, until, is_whole=whole)
+    fresh, beside = (d.take(d.received >= done.until) for d in (world.deliveries, world.around.deliveries))
     newest_from = _newest_from(fresh, world.until) if hold_newest else world.until
-    bulk, held = fresh.take(fresh.received < newest_from), fresh.take(fresh.received >= newest_from)
-    writer = Writer(world, own)
+    bulk, held = zip(*(_cut(deliveries, newest_from) for deliveries in (fresh, beside)), strict=True)
+    writer = Writer(world, own, plan)
     landings = 0
-    for reached in _land(lake, business, writer, bulk, done, newest_from):
+    for reached in _land(lake, business, writer, *bulk, done, newest_from):
         write_progress(path, reached)
         done, landings = reached, landings + 1
     _write_truth(kpis, kpi_truth(world))
     _write_truth(arrivals, arrival_truth(world, done.sent_to(world.until).sent if hold_newest else done.sent))
+    if whole:
+        _write_truth(around, around_truth(world))
+        write_text(settings.truth / f"{tenant}_planted.json", planted_text(world))
     write_progress(path, done.landed((), newest_from))
-    newest = tuple(writer.sent(held))
-    return Simulation(tenant, done.users, done.first_day, last, until, len(bulk), landings, newest, kpis, arrivals)
+    landed, newest = sum(len(part) for part in bulk), tuple(writer.sent(*held))
+    return Simulation(tenant, done.users, done.first_day, last, until, landed, landings, newest, kpis, arrivals)
 
 
 def _land(
-    lake: Lake, business: Business, writer: Writer, bulk: Deliveries, done: Progress, end: int
+    lake: Lake, business: Business, writer: Writer, visits: Deliveries, around: Deliveries, done: Progress, end: int
 ) -> Iterator[Progress]:
     """Land one part per UTC day of arrival; `end` (epoch milliseconds) is where all of it ends. Gives the progress."""
-    with progress(f"Simulating {business.tenant}", len(bulk), "events") as said:
-        for day, bound, part in _days(bulk, end):
+    with progress(f"Simulating {business.tenant}", len(visits) + len(around), "events") as said:
+        for day, bound, part, beside in _days(visits, around, end):
             # Names the part of the world, so that doing it again after a crash is the same landing.
             content = f"{business.tenant}/{done.world()}/{done.until}/{bound}"
             result = lake.land(
                 business.tenant,
                 business.source,
-                writer.arrivals(part),
+                writer.everything(part, beside),
                 content_hash=sha256(content.encode()).hexdigest(),
-                received={day: len(part)},
+                received={day: len(part) + len(beside)},
             )
             done = done.landed(tuple(str(file_id) for file_id in result.file_ids), bound)
-            said.advance(len(part))
+            said.advance(len(part) + len(beside))
             yield done
 
 
@@ -160,7 +171,7 @@ def _continued(stored: Progress | None, wanted: Progress, lake: Lake, business: 
     held = {file_id for entry in lake.entries("events") for file_id in entry.parts}
     if not held.issuperset(stored.file_ids):
         return wanted  # another lake, or one that was emptied
-    same = (stored.seed, stored.users) == (wanted.seed, wanted.users)
+    same = (stored.seed, stored.users, stored.is_whole) == (wanted.seed, wanted.users, wanted.is_whole)
     if same and stored.first_day <= wanted.first_day:
         return stored
     raise AlmanacError(
@@ -181,11 +192,17 @@ def _newest_from(fresh: Deliveries, until: int) -> int:
     return max(until - DAY, min(until - NEWEST_MINUTES * MINUTE, enough))
 
 
-def _days(deliveries: Deliveries, end: int) -> Iterator[tuple[date, int, Deliveries]]:
+def _cut(deliveries: Deliveries, at: int) -> tuple[Deliveries, Deliveries]:
+    """What is received before an instant (epoch milliseconds), and the rest."""
+    return deliveries.take(deliveries.received < at), deliveries.take(deliveries.received >= at)
+
+
+def _days(visits: Deliveries, around: Deliveries, end: int) -> Iterator[tuple[date, int, Deliveries, Deliveries]]:
     """Deliveries by UTC day of arrival, each with the instant (epoch milliseconds) before which they all lie."""
-    days = deliveries.received // DAY
-    for day in np.unique(days).tolist():
-        yield date.fromordinal(719_163 + day), min((day + 1) * DAY, end), deliveries.take(days == day)
+    of_visits, of_around = visits.received // DAY, around.received // DAY
+    for day in np.union1d(of_visits, of_around).tolist():
+        parts = visits.take(of_visits == day), around.take(of_around == day)
+        yield date.fromordinal(719_163 + day), min((day + 1) * DAY, end), *parts
 
 
 def _write_truth(path: Path, table: pa.Table) -> None:

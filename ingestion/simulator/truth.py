@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from ingestion.simulator.business import CHANNELS, DIRECT
-from ingestion.simulator.columns import NONE, Bools, Events, Ints, Kind
+from ingestion.simulator.columns import NONE, Bools, Deliveries, Events, Ints, Kind
 from ingestion.simulator.engine import World
 from ingestion.simulator.properties import MINOR_UNITS
 from ingestion.simulator.visits import channel_index
@@ -214,7 +214,7 @@ def arrival_truth(world: World, sent: Sequence[tuple[int, int]]) -> pa.Table:
     `via` is `collector` for what arrives in one of the ranges `sent` (from, until; epoch milliseconds), else `bulk`;
     what goes through a collector arrives when it is really sent, not on the planned day named here.
     """
-    d = world.deliveries
+    d = Deliveries.concat([world.deliveries, world.around.deliveries])
     collected = np.zeros(len(d), dtype=np.bool_)
     for start, end in sent:
         collected |= (d.received >= start) & (d.received < end)

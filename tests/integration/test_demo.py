@@ -16,7 +16,7 @@ import pytest
 from almanac.settings import Settings
 from almanac.state import open_state, revoke_key
 from almanac.versions import current
-from ingestion.simulator.tenants import BUSINESSES
+from ingestion.simulator.tenants import DEMO
 from orchestration.demo_world import key_file, size_of, write_key
 
 SMALL = ["--days", "12", "--users", "120"]
@@ -159,4 +159,4 @@ def test_the_write_key_is_kept_for_its_owner_until_it_is_lost_or_revoked(tmp_pat
 def test_the_default_is_large_enough_to_be_worth_a_look() -> None:
     size = size_of(90, None)
     assert size.events >= 300_000
-    assert set(size.users) == set(BUSINESSES)
+    assert set(size.users) == set(DEMO)

@@ -3,9 +3,14 @@
 from almanac.errors import AlmanacError
 from ingestion.simulator.business import Business
 from ingestion.simulator.tenants.advisory import ADVISORY
+from ingestion.simulator.tenants.community import COMMUNITY
+from ingestion.simulator.tenants.equipment import EQUIPMENT
 from ingestion.simulator.tenants.rentals import RENTALS
+from ingestion.simulator.tenants.travel import TRAVEL
 
-BUSINESSES: dict[str, Business] = {b.tenant: b for b in (RENTALS, ADVISORY)}
+BUSINESSES: dict[str, Business] = {b.tenant: b for b in (RENTALS, ADVISORY, COMMUNITY, EQUIPMENT, TRAVEL)}
+# Those of `make demo`, and of `almanac simulate` where none is named.
+DEMO: dict[str, Business] = {b.tenant: b for b in (RENTALS, ADVISORY)}
 
 
 def business_of(tenant: str) -> Business:
@@ -15,4 +20,4 @@ def business_of(tenant: str) -> Business:
     return BUSINESSES[tenant]
 
 
-__all__ = ["BUSINESSES", "business_of"]
+__all__ = ["BUSINESSES", "DEMO", "business_of"]

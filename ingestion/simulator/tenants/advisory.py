@@ -1,6 +1,14 @@
 """Advisory: a small marketplace for accountants' services, in a time zone with a half-hour offset."""
 
 from ingestion.simulator.business import Behaviour, Business, Campaign, Disorder, Offer
+from ingestion.simulator.concerns.care import Reviews, Surveys, Tickets
+from ingestion.simulator.concerns.engagement import Inquiries
+from ingestion.simulator.concerns.fulfilment import Fulfilment
+from ingestion.simulator.concerns.profiles import Profiles
+from ingestion.simulator.concerns.subscriptions import Subscriptions
+from ingestion.simulator.concerns.supply import Supply
+from ingestion.simulator.concerns.telemetry import Requests
+from ingestion.simulator.concerns.trials import Flags, Trial
 
 ADVISORY = Business(
     tenant="advisory",
@@ -45,4 +53,20 @@ ADVISORY = Business(
         cancel_days=(1, 10),
     ),
     disorder=Disorder(offline=0.03, copied=0.015, wrong_clock=0.03, refused=0.003),
+    suppliers=24,
+    supplier_prefix="firm",
+    is_whole=False,
+    concerns=(
+        Supply("service", hours=8, closed_on_weekends=True),
+        Fulfilment(hours_of_unit=6, tax=18),
+        Inquiries(asks=0.2, hours=5.0),
+        Subscriptions(per_day=0.3, plans=(("solo", 150_000), ("company", 600_000)), base=10, tax=18),
+        Reviews(),
+        Surveys(per_day=2.0),
+        Tickets(per_day=2.0),
+        Profiles(per_day=1.0, roles=("client", "adviser")),
+        Trial("fee-display", base=0.15, lift=0.4),
+        Flags(),
+        Requests(per_day=60.0, service="advisory-api"),
+    ),
 )

@@ -1,6 +1,15 @@
 """Rentals: a marketplace for holiday homes, the large tenant."""
 
 from ingestion.simulator.business import Behaviour, Business, Campaign, Offer
+from ingestion.simulator.concerns.behaviour import Behaviour as Browsers
+from ingestion.simulator.concerns.care import Reviews, Surveys, Tickets
+from ingestion.simulator.concerns.engagement import Inquiries, Interest, Recommendations
+from ingestion.simulator.concerns.fulfilment import Fulfilment
+from ingestion.simulator.concerns.marketing import Channel, Leads, Notifications
+from ingestion.simulator.concerns.profiles import Profiles
+from ingestion.simulator.concerns.supply import Supply
+from ingestion.simulator.concerns.telemetry import Dashboards, Requests, Samples
+from ingestion.simulator.concerns.trials import Flags, Trial
 
 RENTALS = Business(
     tenant="rentals",
@@ -61,5 +70,27 @@ RENTALS = Business(
         two_devices=0.3,
         cancels=0.13,
         cancel_days=(1, 24),
+    ),
+    suppliers=130,
+    supplier_prefix="host",
+    is_whole=False,
+    concerns=(
+        Supply("property", units=1),
+        Fulfilment(unit_days=1),
+        Interest(),
+        Recommendations(),
+        Inquiries(asks=0.08),
+        Reviews(),
+        Profiles(per_day=4.0, roles=("guest", "host")),
+        Notifications(per_day=30.0),
+        Leads((Channel("paid", 3.0, 0.3, 0.4, 30_000), Channel("organic", 3.0, 0.4, 0.4))),
+        Surveys(per_day=6.0),
+        Tickets(per_day=5.0),
+        Browsers(clicks=0.3),
+        Trial("photo-order", base=0.09, lift=0.15),
+        Flags(),
+        Requests(per_day=300.0),
+        Samples(minutes=60),
+        Dashboards(),
     ),
 )

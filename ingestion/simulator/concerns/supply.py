@@ -1,0 +1,90 @@
+"""What is on offer: listings and suppliers with their changes, and how much of them can be booked on each date."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ingestion.simulator.columns import Ints
+from ingestion.simulator.concerns.base import Batch, Fact, Today, iso_dates, money, ones
+
+
+@dataclass(frozen=True)
+class Supply:
+    """Listings are published on the first day and change now and then; availability is published daily."""
+
+    listing_type: str
+    hours: int = 0  # that each listing can be booked on a date; 0: none are published
+    units: int = 0  # the same in units (nights, seats, pieces)
+    changes: float = 0.01  # share of listings that get another price on a day
+    closed_on_weekends: bool = False
+
+    def planted(self) -> Mapping[str, Any]:
+        """Hours and units for each listing and date."""
+        return {"hours_of_listing_and_day": self.hours, "units_of_listing_and_day": self.units}
+
+    def events_of(self, today: Today) -> Iterator[Batch]:
+        """Publications on the first day, changes and availability on every day."""
+        rng, count = today.rng("supply"), len(today.market.listing)
+        if today.since == 0:
+            yield self._listings(today, np.arange(count), today.market.price, rng)
+            yield self._suppliers(today, rng)
+        else:
+            rows = np.flatnonzero(rng.random(count) < self.changes)
+            price = today.market.price[rows] * rng.integers(90, 116, len(rows)) // 100
+            yield self._listings(today, rows, price, rng)
+        is_weekend = (today.day - 1) % 7 >= 5
+        if (self.hours or self.units) and not (self.closed_on_weekends and is_weekend):
+            yield self._available(today, rng)
+
+    def _listings(self, today: Today, rows: Ints, price: Ints, rng: np.random.Generator) -> Batch:
+        market, n = today.market, len(rows)
+        routes = {"origin": market.origin[rows], "destination": market.destination[rows]}
+        return Batch(
+            "listing_updated",
+            today.moments(rng, n, (0, 6) if today.since == 0 else (8, 20)),
+            {
+                "listing_id": market.listing[rows],
+                "listing_type": [self.listing_type] * n,
+                "status": ["active"] * n,
+                "category": market.category[rows],
+                "supplier_id": market.supplier[rows],
+                "city": market.city[rows],
+                "price": money(price),
+            }
+            | (routes if today.business.airports else {}),
+            facts=(Fact("listing_updates", ones(n), {"category": market.category[rows]}),),
+        )
+
+    def _suppliers(self, today: Today, rng: np.random.Generator) -> Batch:
+        suppliers = today.market.suppliers
+        n = len(suppliers)
+        return Batch(
+            "supplier_updated",
+            today.moments(rng, n, (0, 6)),
+            {
+                "supplier_id": suppliers,
+                "status": ["active"] * n,
+                "title": [f"House {name.title()}" for name in suppliers],
+                "city": [today.business.offer.cities[k] for k in rng.integers(0, len(today.business.offer.cities), n)],
+            },
+            facts=(Fact("suppliers_joined", ones(n)),),
+        )
+
+    def _available(self, today: Today, rng: np.random.Generator) -> Batch:
+        market = today.market
+        n = len(market.listing)
+        hours, units = np.full(n, self.hours), np.full(n, self.units)
+        days = iso_dates(np.full(n, today.day))
+        return Batch(
+            "availability_published",
+            today.moments(rng, n, (0, 5)),
+            {"listing_id": market.listing, "supplier_id": market.supplier, "available_date": days}
+            | ({"hours": hours.astype(np.float64)} if self.hours else {})
+            | ({"quantity": units} if self.units else {}),
+            facts=(
+                Fact("hours_available", hours, {"supplier": market.supplier}),
+                Fact("units_available", units, {"category": market.category}),
+            ),
+        )

@@ -1,0 +1,119 @@
+"""The ground truth of what happens around the visits: sums by local day, from what was planned and has arrived."""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import date
+from decimal import Decimal
+
+import numpy as np
+import pyarrow as pa
+
+from ingestion.simulator.columns import Ints
+from ingestion.simulator.concerns.base import Fact
+from ingestion.simulator.engine import World
+
+AROUND_SCHEMA = pa.schema(
+    [
+        ("tenant", pa.string()),
+        ("quantity", pa.string()),
+        ("local_date", pa.date32()),
+        ("dimension", pa.string()),
+        ("dimension_value", pa.string()),
+        ("value", pa.decimal128(28, 6)),
+    ]
+)
+ALL = "all"
+# What is there at the end of a local day: the sum up to it of what came, less what went.
+RUNNING: dict[str, tuple[tuple[str, int], ...]] = {
+    "mrr_amount": (("mrr_movement_amount", 1),),
+    "tickets_open": (("tickets_opened", 1), ("tickets_reopened", 1), ("tickets_resolved", -1)),
+    "invoices_outstanding_amount": (
+        ("invoices_issued_amount", 1),
+        ("invoices_paid_amount", -1),
+        ("invoices_void_amount", -1),
+        ("invoices_written_off_amount", -1),
+    ),
+    "arrears_amount": (("repayments_missed_amount", 1), ("repayments_caught_up_amount", -1)),
+    "loans_outstanding_amount": (("loans_disbursed_amount", 1), ("repayments_principal_amount", -1)),
+}
+Key = tuple[str, int, str, str]  # quantity, local day (ordinal), dimension, its value
+
+
+def around_truth(world: World) -> pa.Table:
+    """Every quantity by local day, in total and by each of its dimensions (schema `AROUND_SCHEMA`).
+
+    A row is counted on the day on which it happened, once its original has arrived. What did not happen has no row,
+    except for the quantities in `RUNNING`, which have one for each day from their first on.
+    """
+    sums: dict[Key, int] = defaultdict(int)
+    scales: dict[str, int] = {}
+    around = world.around
+    for batch, received in zip(around.batches, around.received, strict=True):
+        arrived = np.flatnonzero(received < world.until)
+        if len(arrived):
+            days = world.calendar.days(batch.at[arrived])
+            for fact in batch.facts:
+                scales[fact.quantity] = fact.scale
+                _add(sums, fact, arrived, days)
+    last = world.calendar.first + len(world.calendar.midnights) - 2
+    for quantity, parts in RUNNING.items():
+        known = [part for part, _ in parts if part in scales]
+        if known:
+            scales[quantity] = scales[known[0]]
+            sums |= _running(sums, quantity, parts, last)
+    return _table(world.business.tenant, sums, scales)
+
+
+def planted_text(world: World) -> str:
+    """What was planted into the tenant's world, as JSON: concern -> name -> value."""
+    found = {
+        f"{type(concern).__name__.lower()}/{number}": dict(concern.planted())
+        for number, concern in enumerate(world.business.concerns)
+    }
+    first = date.fromordinal(world.calendar.first).isoformat()
+    return json.dumps({"first_day": first, "planted": found}, indent=1, sort_keys=True) + "\n"
+
+
+def _add(sums: dict[Key, int], fact: Fact, arrived: Ints, days: Ints) -> None:
+    values = fact.values[arrived]
+    counted = np.flatnonzero(values != 0)
+    if not len(counted):
+        return
+    for dimension, column in {ALL: None, **fact.by}.items():
+        if column is None:
+            names, code = np.array([ALL], dtype=object), np.zeros(len(counted), dtype=np.int64)
+        else:
+            words = np.asarray(column, dtype=object)[arrived[counted]]
+            names, code = np.unique(words.astype(str), return_inverse=True)
+        keys, where = np.unique(days[counted] * len(names) + code, return_inverse=True)
+        totals = np.zeros(len(keys), dtype=np.int64)
+        np.add.at(totals, where, values[counted])
+        for key, total in zip(keys.tolist(), totals.tolist(), strict=True):
+            day, name = divmod(key, len(names))
+            sums[fact.quantity, day, dimension, str(names[name])] += total
+
+
+def _running(sums: dict[Key, int], quantity: str, parts: tuple[tuple[str, int], ...], last: int) -> dict[Key, int]:
+    signs = dict(parts)
+    moves: dict[int, int] = defaultdict(int)
+    for (name, day, dimension, _), value in sums.items():
+        if name in signs and dimension == ALL:
+            moves[day] += signs[name] * value
+    found, level = {}, 0
+    for day in range(min(moves), last + 1):
+        level += moves[day]
+        found[quantity, day, ALL, ALL] = level
+    return found
+
+
+def _rows(
+    tenant: str, sums: dict[Key, int], scales: dict[str, int]
+) -> Iterator[tuple[str, str, date, str, str, Decimal]]:
+    for (quantity, day, dimension, value), total in sorted(sums.items()):
+        yield tenant, quantity, date.fromordinal(day), dimension, value, Decimal(total) / scales[quantity]
+
+
+def _table(tenant: str, sums: dict[Key, int], scales: dict[str, int]) -> pa.Table:
+    columns = list(zip(*_rows(tenant, sums, scales), strict=True)) or [()] * len(AROUND_SCHEMA)
+    return pa.table([list(column) for column in columns], schema=AROUND_SCHEMA)
