@@ -41,7 +41,7 @@ class Unfolding:
     deliveries: list[Deliveries] = field(default_factory=list)
     rows: int = 0
 
-    def day(self, day: int, events: Events, received: Ints, present: Ints) -> None:
+    def day(self, day: int, events: Events, received: Ints, doomed: Ints, present: Ints) -> None:
         """Plan and deliver one local day (ordinal), given what its visits did and when that reaches the door."""
         spots = spots_of(events, received)
         for number, concern in enumerate(self.business.concerns):
@@ -56,6 +56,7 @@ class Unfolding:
                 market=self.market,
                 events=events,
                 spots=spots,
+                doomed=doomed,
                 present=present,
                 memory=self.memory.setdefault(name, {}),
             )

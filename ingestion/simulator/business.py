@@ -55,6 +55,7 @@ class Behaviour:
     two_devices: float  # of persons
     cancels: float  # of bookings
     cancel_days: tuple[int, int]  # earliest and latest
+    dip: tuple[int, int, float] = (0, 0, 1.0)  # first day, days, and by what bookings are multiplied on them
 
 
 @dataclass(frozen=True)

@@ -101,7 +101,7 @@ class Deliveries(Columns):
     @classmethod
     def none(cls) -> "Deliveries":
         """No deliveries at all."""
-        ints, bools, words = (np.zeros(0, dtype=t) for t in (np.int64, np.bool_, np.uint64))
+        ints, bools, words = np.zeros(0, np.int64), np.zeros(0, np.bool_), np.zeros(0, np.uint64)
         return cls(ints, ints, ints, ints, ints, bools, bools, words, words)
 
 

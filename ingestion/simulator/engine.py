@@ -61,7 +61,7 @@ def unfold(
         deliveries.append(deliver(business.disorder, people, happened, base, rng))
         if is_whole:
             present = np.flatnonzero(memory.identified.reshape(-1, 2).any(axis=1))
-            around.day(day, happened, deliveries[-1].received[: len(happened)], present)
+            around.day(day, happened, deliveries[-1].received[: len(happened)], memory.doomed(), present)
         events.append(happened)
         base += len(happened)
     until_ms = milliseconds(until)

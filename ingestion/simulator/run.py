@@ -99,7 +99,7 @@ def simulate(
     bulk, held = zip(*(_cut(deliveries, newest_from) for deliveries in (fresh, beside)), strict=True)
     writer = Writer(world, own, plan)
     landings = 0
-    for reached in _land(lake, business, writer, *bulk, done, newest_from):
+    for reached in _land(lake, business, writer, bulk[0], bulk[1], done, newest_from):
         write_progress(path, reached)
         done, landings = reached, landings + 1
     _write_truth(kpis, kpi_truth(world))
@@ -108,7 +108,7 @@ def simulate(
         _write_truth(around, around_truth(world))
         write_text(settings.truth / f"{tenant}_planted.json", planted_text(world))
     write_progress(path, done.landed((), newest_from))
-    landed, newest = sum(len(part) for part in bulk), tuple(writer.sent(*held))
+    landed, newest = sum(len(part) for part in bulk), tuple(writer.sent(held[0], held[1]))
     return Simulation(tenant, done.users, done.first_day, last, until, landed, landings, newest, kpis, arrivals)
 
 

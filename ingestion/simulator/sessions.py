@@ -99,7 +99,8 @@ def day_events(
         at=_times(calendar, day, visits, kind, row, first, rng),
         known=visits.recognised[row] | _since_identified(kind, first),
         anonymous=~server,
-        campaign=_campaign_seen(visits.campaign, row, first, len(business.campaigns), rng),
+        # A server knows of no campaign.
+        campaign=np.where(server, NONE, _campaign_seen(visits.campaign, row, first, len(business.campaigns), rng)),
         listing=listing,
         query=np.where(kind == Kind.SEARCH, rng.integers(0, len(business.queries), n), NONE),
         count=count,

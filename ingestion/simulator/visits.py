@@ -44,6 +44,11 @@ class Memory:
     visits: int = 0  # planned so far
     bookings: int = 0
 
+    def doomed(self) -> Ints:
+        """The bookings that will be cancelled."""
+        parts = [due.booking for dues in self.due.values() for due in dues]
+        return np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
+
 
 @dataclass(frozen=True)
 class Visits(Columns):
@@ -80,7 +85,9 @@ def draw_visits(
     bounced = (rng.random(n) < behaviour.bounce) & ~cancels
     searches = np.where(bounced, 0, np.minimum(rng.poisson(behaviour.searches, n), MAX_STEPS))
     listings = np.where(bounced, 0, np.minimum(rng.poisson(behaviour.listings, n), MAX_STEPS))
-    chance = np.where(searches > 0, behaviour.books, behaviour.books_without_search)
+    first, days, factor = behaviour.dip
+    usual = factor if first <= since < first + days else 1.0
+    chance = usual * np.where(searches > 0, behaviour.books, behaviour.books_without_search)
     books = (listings > 0) & (rng.random(n) < chance)
     signs_up = rng.random(n) < behaviour.signs_up
     known = _known_at_start(memory.identified, device, books | cancels | signs_up)

@@ -408,7 +408,7 @@ example: {}
         (edit("search_performed.yml", "event: search_performed", "event: searched"), "name the file searched.yml"),
         (edit("search_performed.yml", "owner: growth", "owner: growth\nowner: me"), "the key 'owner' stands twice"),
         (edit("search_performed.yml", "description: >-", "description: {"), ": is not valid YAML: "),
-        (edit("listing_viewed.yml", "type: money", "type: string"), "price.example: expected text"),
+        (edit("balance_recorded.yml", "type: money", "type: string"), "balance.example: expected text"),
         (edit("booking_cancelled.yml", "type: integer", "type: number"), "properties.quantity.type: "),
         (edit("screen_viewed.yml", "type: screen", "type: page"), "type: page is page_viewed already"),
         (edit("common.yml", "skew_seconds: 60", "skew_seconds: 0"), ": limits.skew_seconds: "),

@@ -13,6 +13,7 @@ from ingestion.simulator.market import Market
 from ingestion.simulator.people import People
 
 Values = Ints | Sequence[Any] | np.ndarray[Any, Any]
+Table = dict[str, Values]  # column by column
 CENTS = 100
 
 
@@ -108,6 +109,7 @@ class Today:
     market: Market
     events: Events  # of the day's visits
     spots: Spots
+    doomed: Ints  # bookings that are going to be cancelled
     present: Ints  # persons who have identified by now
     memory: dict[str, Any]  # a concern's own, kept from day to day
 
@@ -131,6 +133,10 @@ class Today:
             return np.zeros(count, dtype=np.int64)
         chosen: Ints = self.present[rng.integers(0, len(self.present), count)]
         return chosen
+
+    def kept(self, bookings: Events) -> Events:
+        """Those of some bookings that will not be cancelled."""
+        return bookings.take(~np.isin(bookings.booking, self.doomed))
 
     def moments(self, rng: np.random.Generator, count: int, hours: tuple[int, int] = (7, 21)) -> Ints:
         """Instants of the day between two hours after local midnight."""
@@ -194,6 +200,11 @@ def chosen(rng: np.random.Generator, names: Sequence[str], weights: Sequence[flo
     """Names drawn by weight, as an array."""
     shares = np.asarray(weights, dtype=np.float64)
     return np.array(names, dtype=object)[rng.choice(len(names), size=count, p=shares / shares.sum())]
+
+
+def where(mask: Any, yes: Any, no: Any) -> Any:
+    """One value or the other for each row; None is a value too."""
+    return np.where(mask, np.asarray(yes, dtype=object), np.asarray(no, dtype=object))
 
 
 def ones(count: int) -> Ints:

@@ -25,10 +25,10 @@ VITALS: dict[str, tuple[float, float, float, float]] = {
 class Behaviour:
     """Clicks, page ends and web vitals in the gaps of visits."""
 
-    clicks: float = 0.6  # mean number after an event
+    clicks: float = 0.4  # mean number after an event
     rage: float = 0.004  # of events: a burst of clicks on one element
-    leaves: float = 0.5  # of events: the end of a page is told of
-    vitals: float = 0.08  # of pages: share of which they are measured
+    leaves: float = 0.2  # of events: the end of a page is told of
+    vitals: float = 0.03  # of pages: share of which they are measured
     slow: Incident = field(default_factory=lambda: Incident(12, 2, 2.5))  # LCP is longer
 
     def planted(self) -> Mapping[str, Any]:

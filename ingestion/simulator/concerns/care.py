@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ingestion.simulator.columns import DAY, HOUR, MINUTE, SECOND, Ints, Kind
-from ingestion.simulator.concerns.base import Batch, Fact, Incident, Today, chosen, ones
+from ingestion.simulator.concerns.base import Batch, Fact, Incident, Table, Today, chosen, ones
 
 CATEGORIES = ("payment", "booking", "account", "complaint")
 PRIORITIES = ("low", "normal", "high", "urgent")
@@ -48,7 +48,7 @@ class Tickets:
         def told(status: str, at: Ints, mask: Any, *facts: Fact) -> Batch:
             rows = np.flatnonzero(mask)
             names = np.array(ids or [""], dtype=object)[rows]
-            properties = {"ticket_id": names, "status": [status] * len(rows)}
+            properties: Table = {"ticket_id": names, "status": [status] * len(rows)}
             properties |= {name: column[rows] for name, column in about.items()}
             return Batch("ticket_updated", at[rows], properties, person=person[rows], facts=facts)
 
@@ -126,7 +126,7 @@ class Reviews:
     def events_of(self, today: Today) -> Iterator[Batch]:
         """Reviews that today's bookings will get."""
         rng, events, market = today.rng("reviews"), today.events, today.market
-        booked = events.take((events.kind == Kind.BOOKING) & (rng.random(len(events)) < self.writes))
+        booked = today.kept(events.take((events.kind == Kind.BOOKING) & (rng.random(len(events)) < self.writes)))
         n, supplier = len(booked), market.supplier[booked.listing]
         good, bad = (rng.choice(5, size=n, p=shares) + 1 for shares in (self.good, self.bad))
         stars = np.where(supplier == market.suppliers[0], bad, good)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ingestion.simulator.columns import HOUR, MINUTE, NONE, Ints, Kind
-from ingestion.simulator.concerns.base import Batch, Fact, Spots, Today, chosen, ones, visiting
+from ingestion.simulator.concerns.base import Batch, Fact, Spots, Today, chosen, ones, visiting, where
 
 REASONS = ("near_you", "similar_price", "others_booked", "popular")
 
@@ -131,7 +131,7 @@ class Steps:
 
     def _reached(self, today: Today, spots: Spots, step: str, share: Any) -> Batch:
         n = len(spots)
-        listing = np.where(spots.listing == NONE, None, today.market.listing[spots.listing])
+        listing = where(spots.listing == NONE, None, today.market.listing[spots.listing])
         return visiting(
             spots,
             "funnel_step_reached",

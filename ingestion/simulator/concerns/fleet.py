@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ingestion.simulator.columns import DAY, HOUR, MINUTE, Events, Ints, Kind
-from ingestion.simulator.concerns.base import Batch, Fact, Incident, Today, chosen, iso, ones
+from ingestion.simulator.concerns.base import Batch, Fact, Incident, Today, chosen, iso, ones, where
 
 TOLERANCE = 15  # minutes after the plan that still count as in time
 EXCEPTIONS = ("missing", "damaged", "wrong_booking", "unreadable")
@@ -31,7 +31,7 @@ class Fleet:
     def events_of(self, today: Today) -> Iterator[Batch]:
         """Transports and scans of the bookings that were made today."""
         rng, events = today.rng("fleet"), today.events
-        booked = events.take(events.kind == Kind.BOOKING)
+        booked = today.kept(events.take(events.kind == Kind.BOOKING))
         n = len(booked)
         out = today.start + rng.integers(2, 9, n) * DAY + rng.integers(6, 12, n) * HOUR
         back = out + np.maximum(booked.count, 1) * DAY + 6 * HOUR
@@ -125,6 +125,6 @@ class Fleet:
             "scan_failed",
             when[bad],
             {name: column[bad] for name, column in properties.items()}
-            | {"reason": reason, "status": np.where(reason == "damaged", "maintenance", None)},
+            | {"reason": reason, "status": where(reason == "damaged", "maintenance", None)},
             facts=(Fact("scan_exceptions", ones(len(bad)), {"reason": reason}),),
         )

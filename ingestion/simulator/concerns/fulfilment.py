@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ingestion.simulator.columns import DAY, HOUR, MINUTE, SECOND, Events, Ints, Kind
-from ingestion.simulator.concerns.base import CENTS, Batch, Fact, Incident, Today, chosen, money, ones
+from ingestion.simulator.concerns.base import CENTS, Batch, Fact, Incident, Table, Today, chosen, money, ones
 from ingestion.simulator.concerns.rates import Currency
 
 FAULTS = ("paid_twice", "short_by_a_cent", "not_paid")
@@ -44,7 +44,7 @@ class Fulfilment:
         fault = rng.choice(4, size=len(booked), p=[*self.faults, 1 - sum(self.faults)])
         yield self._ledger(today, booked, fault, rng)
         yield self._payments(today, booked, fault, rng)
-        yield self._completed(today, booked, rng)
+        yield self._completed(today, today.kept(booked), rng)
         yield self._refunds(today, cancelled, rng)
 
     def _ledger(self, today: Today, b: Events, fault: Ints, rng: np.random.Generator) -> Batch:
@@ -113,17 +113,18 @@ class Fulfilment:
         missed = rng.random(n) < self.no_show
         hours = b.count * self.hours_of_unit
         market = today.market
+        table: Table = {"hours": np.where(missed, 0, hours).astype(np.float64)} if self.hours_of_unit else {}
         return Batch(
             "booking_status_changed",
             b.at + np.maximum(b.count * self.unit_days, 1) * DAY + rng.integers(0, 4 * HOUR, n),
-            {
+            table
+            | {
                 "booking_id": _bookings(b.booking),
                 "status": np.where(missed, "no_show", "completed"),
                 "previous_status": ["confirmed"] * n,
                 "listing_id": market.listing[b.listing],
                 "supplier_id": market.supplier[b.listing],
-            }
-            | ({"hours": np.where(missed, 0, hours).astype(np.float64)} if self.hours_of_unit else {}),
+            },
             person=b.person,
             facts=(
                 Fact("bookings_completed", ones(n) * ~missed, {"supplier": market.supplier[b.listing]}),

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ingestion.simulator.columns import DAY, HOUR, MINUTE, Ints, Kind
-from ingestion.simulator.concerns.base import CENTS, Batch, Fact, Today, chosen, iso_dates, money, ones, visiting
+from ingestion.simulator.concerns.base import CENTS, Batch, Fact, Table, Today, chosen, iso_dates, money, ones, visiting
 from ingestion.simulator.concerns.fulfilment import payments
 
 
@@ -32,10 +32,11 @@ class Projects:
     def events_of(self, today: Today) -> Iterator[Batch]:
         """Launches, pledges and ends of the day."""
         rng, count = today.rng("projects"), len(today.market.listing)
+        low, high = self.target
         launch = np.arange(count) % self.span
         targets: dict[int, int] = today.memory.setdefault("targets", {})
         starting = np.flatnonzero(launch == today.since)
-        drawn = np.exp(rng.uniform(*np.log(self.target), len(starting))).astype(np.int64) // CENTS * CENTS
+        drawn = np.exp(rng.uniform(np.log(low), np.log(high), len(starting))).astype(np.int64) // CENTS * CENTS
         targets |= dict(zip(starting.tolist(), drawn.tolist(), strict=True))
         yield self._state(today, starting, drawn, "active", today.moments(rng, len(starting), (0, 2)))
         running = (launch <= today.since) & (launch + self.runs > today.since)
@@ -51,7 +52,7 @@ class Projects:
     def _state(self, today: Today, rows: Ints, target: Ints, status: str, at: Ints) -> Batch:
         market, n = today.market, len(rows)
         days = np.full(n, today.day + (self.runs if status == "active" else 0))
-        by = {"status": [status] * n, f"{status} category": market.category[rows]}
+        by: Table = {"status": [status] * n, f"{status} category": market.category[rows]}
         return Batch(
             "listing_updated",
             at,

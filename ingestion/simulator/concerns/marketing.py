@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ingestion.simulator.columns import DAY, HOUR, MINUTE, Ints
-from ingestion.simulator.concerns.base import CENTS, Batch, Fact, Today, chosen, iso_dates, money, ones
+from ingestion.simulator.concerns.base import CENTS, Batch, Fact, Table, Today, chosen, iso_dates, money, ones
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,7 @@ class Notifications:
 
         def told(status: str, at: Ints, mask: Any) -> Batch:
             rows = np.flatnonzero(mask)
-            by = {"status": [status] * len(rows), f"{status} template": template[rows]}
+            by: Table = {"status": [status] * len(rows), f"{status} template": template[rows]}
             return Batch(
                 "notification_updated",
                 at[rows],

@@ -33,7 +33,7 @@ class Quotes:
         """The price without noise, in minor units."""
         season = self.season * np.sin(2 * np.pi * (departs % 365 - 80) / 365)
         weekend = self.weekend * ((departs - 1) % 7 >= 4)
-        price: Floats = base * np.exp(season + weekend + self.last_minute * np.exp(-lead / 10))
+        price: Floats = base.astype(np.float64) * np.exp(season + weekend + self.last_minute * np.exp(-lead / 10))
         return price
 
     def events_of(self, today: Today) -> Iterator[Batch]:

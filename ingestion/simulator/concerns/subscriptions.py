@@ -54,7 +54,8 @@ class Subscriptions:
         persons, starts = today.somebody(rng, count), today.moments(rng, count)
         plans = rng.integers(0, len(self.plans), count)
         for n, (person, at, plan) in enumerate(zip(persons.tolist(), starts.tolist(), plans.tolist(), strict=True)):
-            self._live(planned, f"S{today.day}-{n}", person, at, *self.plans[plan], today.day, rng)
+            name, price = self.plans[plan]
+            self._live(planned, f"S{today.day}-{n}", person, at, name, price, today.day, rng)
         yield from _batches(today, planned, rng)
 
     def _live(

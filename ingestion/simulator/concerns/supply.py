@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ingestion.simulator.columns import Ints
-from ingestion.simulator.concerns.base import Batch, Fact, Today, iso_dates, money, ones
+from ingestion.simulator.concerns.base import Batch, Fact, Table, Today, iso_dates, money, ones
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,14 @@ class Supply:
 
     def _listings(self, today: Today, rows: Ints, price: Ints, rng: np.random.Generator) -> Batch:
         market, n = today.market, len(rows)
-        routes = {"origin": market.origin[rows], "destination": market.destination[rows]}
+        routes: Table = {}
+        if today.business.airports:
+            routes = {"origin": market.origin[rows], "destination": market.destination[rows]}
         return Batch(
             "listing_updated",
             today.moments(rng, n, (0, 6) if today.since == 0 else (8, 20)),
-            {
+            routes
+            | {
                 "listing_id": market.listing[rows],
                 "listing_type": [self.listing_type] * n,
                 "status": ["active"] * n,
@@ -52,8 +55,7 @@ class Supply:
                 "supplier_id": market.supplier[rows],
                 "city": market.city[rows],
                 "price": money(price),
-            }
-            | (routes if today.business.airports else {}),
+            },
             facts=(Fact("listing_updates", ones(n), {"category": market.category[rows]}),),
         )
 
@@ -77,12 +79,13 @@ class Supply:
         n = len(market.listing)
         hours, units = np.full(n, self.hours), np.full(n, self.units)
         days = iso_dates(np.full(n, today.day))
+        table: Table = {"listing_id": market.listing, "supplier_id": market.supplier, "available_date": days}
+        table |= {"hours": hours.astype(np.float64)} if self.hours else {}
+        table |= {"quantity": units} if self.units else {}
         return Batch(
             "availability_published",
             today.moments(rng, n, (0, 5)),
-            {"listing_id": market.listing, "supplier_id": market.supplier, "available_date": days}
-            | ({"hours": hours.astype(np.float64)} if self.hours else {})
-            | ({"quantity": units} if self.units else {}),
+            table,
             facts=(
                 Fact("hours_available", hours, {"supplier": market.supplier}),
                 Fact("units_available", units, {"category": market.category}),

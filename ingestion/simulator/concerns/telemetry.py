@@ -7,9 +7,12 @@ from typing import Any
 import numpy as np
 
 from ingestion.simulator.columns import HOUR, MINUTE
-from ingestion.simulator.concerns.base import Batch, Fact, Incident, Today, chosen, ones
+from ingestion.simulator.concerns.base import Batch, Fact, Incident, Today, chosen, ones, where
 
-REQUESTS = (("GET", "/listings", 6.0, 45.0), ("GET", "/listings/{listing_id}", 8.0, 30.0))
+REQUESTS: tuple[tuple[str, str, float, float], ...] = (
+    ("GET", "/listings", 6.0, 45.0),
+    ("GET", "/listings/{listing_id}", 8.0, 30.0),
+)
 REQUESTS += (("GET", "/search", 5.0, 120.0), ("POST", "/bookings", 1.0, 210.0))
 # Upper bounds of the classes in which latencies are counted, for percentiles; the last class is open.
 LATENCY_BOUNDS = (25, 50, 100, 200, 500, 1_000, 2_000, 5_000)
@@ -90,7 +93,7 @@ class Requests:
 
 @dataclass(frozen=True)
 class Samples:
-    """Measurements of the systems every few minutes; the quota of an outside interface is used up more from day to day."""
+    """Measurements of the systems every few minutes; what an outside interface grants is used up now and then."""
 
     minutes: int = 30
     quota: Incident = field(default_factory=lambda: Incident(15, 1, 1.75))  # more of the quota is used: over 80 %
@@ -143,7 +146,7 @@ class Dashboards:
             {
                 "dashboard": board,
                 "action": action,
-                "filter_name": np.where(action == "filtered", "segment", None),
+                "filter_name": where(action == "filtered", "segment", None),
             },
             facts=(Fact("dashboard_uses", ones(n), {"action": action, "dashboard": board}),),
         )

@@ -14,7 +14,7 @@ from zlib import crc32
 import numpy as np
 
 from ingestion.simulator.columns import HOUR, Bools, Ints, Kind
-from ingestion.simulator.concerns.base import CENTS, Batch, Fact, Spots, Today, money, ones, visiting
+from ingestion.simulator.concerns.base import CENTS, Batch, Fact, Spots, Today, Values, money, ones, visiting
 
 SHARES = 10_000
 VARIANTS = ("control", "treatment")
@@ -71,7 +71,10 @@ class Trial:
         seen: set[int] = today.memory.setdefault("seen", set())
         first = np.array([person not in seen for person in spots.person.tolist()], dtype=np.int64)
         seen.update(spots.person.tolist())
-        of_unit = {"unit_type": ["period" if periods else "user"] * n, "unit_id": periods or [None] * n}
+        of_unit: dict[str, Values] = {
+            "unit_type": ["period" if periods else "user"] * n,
+            "unit_id": periods or [None] * n,
+        }
         by = {f"{self.experiment} variant": variant}
         yield visiting(
             spots,
@@ -85,7 +88,7 @@ class Trial:
         yield self._conversions(np.flatnonzero(converts), spots, at, variant, of_unit, rng)
 
     def _conversions(
-        self, rows: Ints, spots: Spots, at: Ints, variant: Any, of_unit: Mapping[str, Any], rng: np.random.Generator
+        self, rows: Ints, spots: Spots, at: Ints, variant: Any, of_unit: Mapping[str, Values], rng: np.random.Generator
     ) -> Batch:
         n = len(rows)
         amount = rng.integers(2_000, 20_000, n)
