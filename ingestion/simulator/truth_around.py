@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from ingestion.simulator.columns import Ints
-from ingestion.simulator.concerns.base import Fact
+from ingestion.simulator.concerns.base import Fact, Values
 from ingestion.simulator.engine import World
 
 AROUND_SCHEMA = pa.schema(
@@ -80,18 +80,27 @@ def _add(sums: dict[Key, int], fact: Fact, arrived: Ints, days: Ints) -> None:
     counted = np.flatnonzero(values != 0)
     if not len(counted):
         return
+    first = int(days[counted].min())
+    day = days[counted] - first
     for dimension, column in {ALL: None, **fact.by}.items():
-        if column is None:
-            names, code = np.array([ALL], dtype=object), np.zeros(len(counted), dtype=np.int64)
-        else:
-            words = np.asarray(column, dtype=object)[arrived[counted]]
-            names, code = np.unique(words.astype(str), return_inverse=True)
-        keys, where = np.unique(days[counted] * len(names) + code, return_inverse=True)
-        totals = np.zeros(len(keys), dtype=np.int64)
-        np.add.at(totals, where, values[counted])
-        for key, total in zip(keys.tolist(), totals.tolist(), strict=True):
-            day, name = divmod(key, len(names))
-            sums[fact.quantity, day, dimension, str(names[name])] += total
+        names, code = _codes(column, arrived[counted])
+        key = day * len(names) + code
+        size = (int(day.max()) + 1) * len(names)
+        # Sums of whole numbers below 2^53 are exact as doubles, and this is many times as fast as adding row by row.
+        totals = np.bincount(key, weights=values[counted], minlength=size)
+        for place in np.flatnonzero(np.bincount(key, minlength=size)).tolist():
+            of_day, name = divmod(place, len(names))
+            sums[fact.quantity, first + of_day, dimension, names[name]] += int(totals[place])
+
+
+def _codes(column: Values | None, rows: Ints) -> tuple[list[str], Ints]:
+    """The different texts of some rows of a column, and which of them each row has; without a column all are one."""
+    if column is None:
+        return [ALL], np.zeros(len(rows), dtype=np.int64)
+    words = column[rows].tolist() if isinstance(column, np.ndarray) else [column[row] for row in rows.tolist()]
+    known: dict[str, int] = {}
+    codes = [known.setdefault(word, len(known)) for word in words]
+    return [str(word) for word in known], np.array(codes, dtype=np.int64)
 
 
 def _running(sums: dict[Key, int], quantity: str, parts: tuple[tuple[str, int], ...], last: int) -> dict[Key, int]:

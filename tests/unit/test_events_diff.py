@@ -157,13 +157,15 @@ def test_each_change_is_named_and_judged(place: Place, case: str) -> None:
 def test_a_removed_event_and_a_renamed_property_are_told_apart_from_new_ones(place: Place) -> None:
     folder = place.root / "ingestion/tracking_plan"
     (folder / "listing_viewed.yml").unlink()
-    for tenant, own in (("rentals", "Property Viewed"), ("advisory", "Adviser Viewed")):
+    names = {"rentals": "Property Viewed", "advisory": "Adviser Viewed", "community": "view_project"}
+    names |= {"equipment": "equipment.viewed", "travel": "flight_selected"}
+    for tenant, own in names.items():
         edit(place, f"tenants/{tenant}", lambda c, own=own: c["events"].pop(own))
     code, lines = run(place, "HEAD")
     assert code == 1
     assert any(line.split()[:4] == ["breaking", "listing_viewed", "event", "removed"] for line in lines)
     edit(place, "booking_confirmed", _rename)
-    for tenant in ("rentals", "advisory"):
+    for tenant in names:
         edit(
             place,
             f"tenants/{tenant}",
