@@ -70,7 +70,9 @@ COUNTS: dict[str, Count] = {
     "suppliers_joined": Count("supplier_updated"),
     "hours_available": Count("availability_published", lambda t: t.get("hours") or 0, by={"supplier": "supplier_id"}),
     "units_available": Count("availability_published", lambda t: t.get("quantity") or 0),
-    "revenue_lines_amount": Count("revenue_recorded", amount, by={"line_type": "line_type"}),
+    "revenue_lines_amount": Count(
+        "revenue_recorded", amount, by={"line_type": "line_type", "stream": "revenue_stream"}
+    ),
     "payments_attempted": Count("payment_processed", by=PAID),
     "payments_failed": Count("payment_processed", of=state("failed"), by=PAID),
     "payments_received_amount": Count("payment_processed", amount, state("succeeded"), PAID),

@@ -371,6 +371,18 @@ def test_the_newest_events_go_through_the_client_library(settings: Settings) -> 
     assert not small(settings, hold_newest=True, users=120).is_new
 
 
+def test_the_newest_of_a_whole_business_go_the_same_way(settings: Settings) -> None:
+    held = simulate(settings, "community", seed=3, days=2, last_day=LAST, hold_newest=True)
+    assert [sent.received_at for sent in held.newest] == sorted(sent.received_at for sent in held.newest)
+    with a_collector() as (url, bodies):
+        assert send_newest(settings, held, url, "key") == len(held.newest)
+    messages = [message for body in bodies for message in body["batch"]]
+    assert [m["messageId"] for m in messages] == [s.message["messageId"] for s in held.newest]
+    (joined, *_) = (s.message for s in held.newest if s.message["type"] == "group")
+    (sent, *_) = (m for m in messages if m["messageId"] == joined["messageId"])
+    assert (sent["groupId"], sent["traits"]) == (joined["groupId"], joined["traits"])
+
+
 def test_the_newest_events_are_none_of_the_copies_with_other_content(settings: Settings) -> None:
     held = small(settings, hold_newest=True, users=120)
     by_id: dict[str, Any] = {}

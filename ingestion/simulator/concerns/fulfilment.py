@@ -8,6 +8,7 @@ import numpy as np
 
 from ingestion.simulator.columns import DAY, HOUR, MINUTE, SECOND, Events, Ints, Kind
 from ingestion.simulator.concerns.base import CENTS, Batch, Fact, Incident, Table, Today, chosen, money, ones
+from ingestion.simulator.concerns.ledger import revenue_lines
 from ingestion.simulator.concerns.rates import Currency
 
 FAULTS = ("paid_twice", "short_by_a_cent", "not_paid")
@@ -57,25 +58,20 @@ class Fulfilment:
         rows = np.flatnonzero(amount != 0)
         at, row = np.tile(b.at, 4)[rows] + 2 * SECOND, np.tile(np.arange(n), 4)[rows]
         market, listing = today.market, b.listing[row]
-        return Batch(
-            "revenue_recorded",
+        booking, kind = b.booking[row], kinds[rows]
+        return revenue_lines(
             at,
+            [f"L{number}-{name[:3]}" for number, name in zip(booking.tolist(), kind.tolist(), strict=True)],
+            kind,
+            amount[rows],
+            "bookings",
+            b.person[row],
             {
-                "line_id": [
-                    f"L{booking}-{kind[:3]}" for booking, kind in zip(b.booking[row], kinds[rows], strict=True)
-                ],
-                "line_type": kinds[rows],
-                "amount": money(amount[rows]),
-                "revenue_stream": ["bookings"] * len(rows),
-                "booking_id": _bookings(b.booking[row]),
+                "booking_id": _bookings(booking),
                 "supplier_id": market.supplier[listing],
                 "category": market.category[listing],
             },
-            person=b.person[row],
-            facts=(
-                Fact("revenue_lines_amount", amount[rows], {"line_type": kinds[rows]}, CENTS),
-                _faults((kinds[rows] == "gross") & (fault[row] == NOT_PAID), fault[row]),
-            ),
+            _faults((kind == "gross") & (fault[row] == NOT_PAID), fault[row]),
         )
 
     def _payments(self, today: Today, b: Events, fault: Ints, rng: np.random.Generator) -> Batch:

@@ -9,6 +9,7 @@ import numpy as np
 from ingestion.simulator.columns import DAY, HOUR, MINUTE, Ints, Kind
 from ingestion.simulator.concerns.base import CENTS, Batch, Fact, Table, Today, chosen, iso_dates, money, ones, visiting
 from ingestion.simulator.concerns.fulfilment import payments
+from ingestion.simulator.concerns.ledger import revenue_lines
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Projects:
     span: int = 45
     runs: int = 20
     fails: float = 0.04  # of payments
+    fee: int = 5  # per cent of what is paid
 
     def planted(self) -> Mapping[str, Any]:
         """Pledges for each view of a running project, and how long a project runs."""
@@ -116,6 +118,13 @@ class Projects:
             provider=chosen(rng, ("northpay", "clearbank"), (1, 1), n),
             rng=rng,
         )
+        good = np.flatnonzero(~failed)
+        names = [ids[k] for k in good.tolist()]
+        about = {"category": market.category[listing[good]], "supplier_id": market.supplier[listing[good]]}
+        fee = amount[good] * self.fee // 100
+        lines = [f"L{name}" for name in names]
+        kind = ["commission"] * len(good)
+        yield revenue_lines(at[good] + 2 * MINUTE, lines, kind, fee, "pledges", spots.person[good], about)
         raised: dict[int, int] = today.memory.setdefault("raised", {})
         kept: dict[int, list[tuple[str, int, int]]] = today.memory.setdefault("kept", {})
         for k, name, cents, person, is_lost in zip(

@@ -8,6 +8,7 @@ import numpy as np
 
 from ingestion.simulator.columns import DAY, HOUR, Ints
 from ingestion.simulator.concerns.base import CENTS, Batch, Fact, Today, iso_dates, money, ones
+from ingestion.simulator.concerns.ledger import revenue_lines
 
 MONTH = 30  # days between instalments
 PURPOSES = ("farming", "shop", "tools", "school")
@@ -156,20 +157,9 @@ def _repayments(rows: list[Row]) -> Batch:
 
 def _interest(rows: list[Row]) -> Batch:
     at, person, loan, number, amount = zip(*rows, strict=True)
-    cents, lines = _ints(amount), ["fee"] * len(rows)
-    return Batch(
-        "revenue_recorded",
-        _ints(at) + 1_000,
-        {
-            "line_id": [f"L{name}-{n}" for name, n in zip(loan, number, strict=True)],
-            "line_type": lines,
-            "amount": money(cents),
-            "revenue_stream": ["interest"] * len(rows),
-            "loan_id": list(loan),
-        },
-        person=_ints(person),
-        facts=(Fact("revenue_lines_amount", cents, {"line_type": lines}, CENTS),),
-    )
+    names = [f"L{name}-{n}" for name, n in zip(loan, number, strict=True)]
+    about = {"loan_id": list(loan)}
+    return revenue_lines(_ints(at) + 1_000, names, ["fee"] * len(rows), _ints(amount), "interest", _ints(person), about)
 
 
 def _ints(values: Any) -> Ints:

@@ -9,6 +9,7 @@ import numpy as np
 from ingestion.simulator.columns import DAY, HOUR, Ints
 from ingestion.simulator.concerns.base import CENTS, Batch, Fact, Today, chosen, iso_dates, money, ones
 from ingestion.simulator.concerns.fulfilment import payments
+from ingestion.simulator.concerns.ledger import revenue_lines
 
 MONTH = 30  # days from one invoice to the next
 TERM = 14  # days until it is due
@@ -117,6 +118,7 @@ def _batches(today: Today, planned: _Day, rng: np.random.Generator) -> Iterator[
         yield _movements(planned.movements)
     if planned.invoices:
         yield _invoices(planned.invoices)
+        yield _lines(planned.invoices)
     if planned.payments:
         at, person, ids, invoice, amount, failed, attempt = zip(*planned.payments, strict=True)
         yield payments(
@@ -179,6 +181,17 @@ def _invoices(rows: list[Row]) -> Batch:
             *(Fact(f"invoices_{name}_amount", np.where(states == name, total, 0), scale=CENTS) for name in told),
         ),
     )
+
+
+def _lines(rows: list[Row]) -> Batch:
+    """An invoice is revenue from the day on which it is issued, without its tax; a void one is taken back."""
+    signs = {"issued": 1, "void": -1}
+    told = [row for row in rows if row[4] in signs]
+    at, person, names, _, status, amount, tax, _ = zip(*told, strict=True)
+    net = (_ints(amount) - _ints(tax)) * _ints([signs[one] for one in status])
+    lines = [f"L{name}-{one}" for name, one in zip(names, status, strict=True)]
+    about = {"invoice_id": list(names)}
+    return revenue_lines(_ints(at) + 1_000, lines, ["gross"] * len(told), net, "subscriptions", _ints(person), about)
 
 
 def _ints(values: Any) -> Ints:
