@@ -10,14 +10,15 @@ from typing import Annotated, Any, Literal, NamedTuple
 import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
+from ingestion.identity import is_plain_id
 from ingestion.plain_events import NOT_PLAIN
-from ingestion.plain_fit import has_identity
 from ingestion.privacy.cleaning import NAMES
 from ingestion.tracking_plan.contracts import Known
 from ingestion.tracking_plan.model import Plan
 from ingestion.tracking_plan.values import PARSERS, is_surely_money, parse_money
 
 _Whole = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+_Said = Annotated[str, Meta(min_length=1)]
 _TYPES: dict[str, Any] = {"string": str, "boolean": bool, "integer": _Whole, "number": float | _Whole}
 # Numbers are money if they have at most four decimals; that takes a look at each.
 _PARSED: dict[str, Any] = {"money": str | float | _Whole, "currency": str, "timestamp": str, "date": str}
@@ -28,11 +29,11 @@ _values = msgspec.structs.astuple
 class TypedEvent(Struct, tag_field="event", forbid_unknown_fields=True, gc=False):
     """A track message whose contract gives `properties` their type; a field that was not sent is UNSET."""
 
-    messageId: str
+    messageId: _Said
     type: Literal["track"] | UnsetType = UNSET
     userId: str | UnsetType | None = UNSET
     anonymousId: str | UnsetType | None = UNSET
-    sessionId: str | UnsetType | None = UNSET
+    sessionId: _Said | UnsetType | None = UNSET
     timestamp: str | UnsetType | None = UNSET
     originalTimestamp: str | UnsetType | None = UNSET
     sentAt: str | UnsetType | None = UNSET
@@ -40,10 +41,11 @@ class TypedEvent(Struct, tag_field="event", forbid_unknown_fields=True, gc=False
 
 
 class _Contract(NamedTuple):
-    """What is left to ask of properties that have the right types."""
+    """What is left to ask of properties that have the right types, by the names of their fields."""
 
-    parsed: tuple[tuple[int, Callable[[Any], Any]], ...]  # place among the properties, and what has to understand it
-    required: tuple[int, ...]  # places of texts that must not be blank
+    money: tuple[str, ...]
+    parsed: tuple[tuple[str, Callable[[Any], Any]], ...]  # and what has to understand it
+    required: tuple[str, ...]  # texts that must not be blank
 
 
 class TypedEvents:
@@ -61,12 +63,11 @@ class TypedEvents:
             union = union | made
         self._decode = msgspec.json.Decoder(union).decode if types else None
 
-    def read(self, raw: bytes) -> tuple[TypedEvent, bytes, int] | None:
-        """The message, its context's bytes and how many names it has beside those of its context, if it would surely be
-        accepted with a context that is known.
+    def read(self, raw: bytes) -> TypedEvent | None:
+        """The message, if it would surely be accepted with a context that is known.
 
-        None says nothing. The same is promised and not looked at as in `PlainFit.of`. If there are more names in the
-        bytes, one of them stands twice. `raw` need not be complete: type and context may come later.
+        None says nothing. The same is promised and not looked at as in `PlainFit.of`. `raw` need not be complete: type
+        and context may come later.
         """
         if self._decode is None:
             return None
@@ -75,29 +76,19 @@ class TypedEvents:
         except NOT_PLAIN:
             return None
         # Looking for one character costs a tenth of looking for two.
-        if (b"\\" in raw and b"\\u" in raw) or not has_identity(event):
+        if b"\\" in raw and b"\\u" in raw:
+            return None
+        # As `plain_fit.has_identity`; an empty messageId or sessionId has the wrong type already.
+        user, visitor = event.userId, event.anonymousId
+        if user:
+            if not is_plain_id(user):
+                return None
+        elif not visitor:
+            return None
+        if visitor and not is_plain_id(visitor):
             return None
         properties = event.properties  # type: ignore[attr-defined]
-        own, inside = _values(event), _values(properties)
-        if not self._satisfies(properties, inside):
-            return None
-        names = len(own) - own.count(UNSET) + len(inside) - inside.count(UNSET) + 1  # and the event's name
-        return event, b"" if event.context is UNSET else bytes(event.context), names
-
-    def _satisfies(self, properties: Any, values: tuple[Any, ...]) -> bool:
-        contract = self._contracts[type(properties)]
-        for place, parse in contract.parsed:
-            value = values[place]
-            if value is not None and value is not UNSET:
-                try:
-                    parse(value)
-                except ValueError:
-                    return False
-        for place in contract.required:
-            value = values[place]
-            if not value or value.isspace():
-                return False
-        return True
+        return event if _satisfies(properties, self._contracts[type(properties)]) else None
 
     def _type(self, name: str, known: Known) -> type | None:
         """The type of messages of this name, or None if its contract is more than types can say."""
@@ -106,42 +97,61 @@ class TypedEvents:
             return None
         fields: list[Any] = []
         names: dict[str, str] = {}
-        parsed, blank = [], []
+        money, parsed, blank = [], [], []
         for place, (canonical, spec) in enumerate(known.specs.items()):
             kind = _TYPES.get(spec.type, _PARSED.get(spec.type))
             is_required = canonical in known.required
             if kind is None:
                 return None
-            if spec.type in _PARSED:
-                parsed.append((place, _look_at_money if spec.type == "money" else PARSERS[spec.type]))
+            field = f"p{place}"
+            if spec.type == "money":
+                money.append(field)
+            elif spec.type in _PARSED:
+                parsed.append((field, PARSERS[spec.type]))
             if is_required and kind is str:
-                blank.append(place)
+                blank.append(field)
             elif is_required and spec.type == "money":
                 kind = float | _Whole  # text may be blank, which is for the next one to see
-            field = f"p{place}"
             names[field] = own.get(canonical, canonical)
             fields.append((field, kind) if is_required else (field, kind | UnsetType | None, UNSET))
         given = set(names.values())
         if len(given) < len(names) or not NAMES.isdisjoint(given):
             return None  # a name of the tenant's is another property's, or something has to be taken out
         fields.sort(key=len)  # those without a default come first
-        order = {field: place for place, (field, *_) in enumerate(fields)}
         properties = msgspec.defstruct(
             f"{known.event}_properties", fields, rename=names, forbid_unknown_fields=True, gc=False
         )
-        self._contracts[properties] = _Contract(
-            tuple((order[f"p{place}"], parse) for place, parse in parsed), tuple(order[f"p{place}"] for place in blank)
-        )
+        self._contracts[properties] = _Contract(tuple(money), tuple(parsed), tuple(blank))
         # Without properties there is nothing to require.
         return msgspec.defstruct(
             f"{known.event}_event", [("properties", properties)], bases=(TypedEvent,), tag=name, kw_only=True, gc=False
         )
 
 
-def _look_at_money(value: Any) -> None:
-    """Raise ValueError if a value is no money."""
-    if type(value) is str or not is_surely_money(value):
-        parse_money(value)
+def names_in(event: TypedEvent) -> int:
+    """How many names a message has beside those of its context. If its bytes have more, one of them stands twice."""
+    own, inside = _values(event), _values(event.properties)  # type: ignore[attr-defined]
+    return len(own) - own.count(UNSET) + len(inside) - inside.count(UNSET) + 1  # and the event's name
+
+
+def _satisfies(properties: Any, contract: _Contract) -> bool:
+    money, parsed, required = contract
+    try:
+        for field in money:
+            value = getattr(properties, field)
+            if value is not None and value is not UNSET and (type(value) is str or not is_surely_money(value)):
+                parse_money(value)
+        for field, parse in parsed:
+            value = getattr(properties, field)
+            if value is not None and value is not UNSET:
+                parse(value)
+    except ValueError:
+        return False
+    for field in required:
+        value = getattr(properties, field)
+        if not value or value.isspace():
+            return False
+    return True
 
 
 def _own_names(rename: Mapping[str, str]) -> dict[str, str] | None:

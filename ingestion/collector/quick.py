@@ -6,53 +6,41 @@ bytes, no reason and no warning; a property test holds both against each other. 
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from msgspec import UNSET
 
-from ingestion.collector.dialects import Item, Unread
+from ingestion.collector.dialects import Unread
 from ingestion.collector.door import Verdict
 from ingestion.collector.enrich import Enricher
 from ingestion.collector.limits import MAX_DEPTH, MAX_EVENT_BYTES, MAX_MESSAGE_ID, MAX_PROPERTIES, MAX_PROPERTY_NAME
-from ingestion.collector.messages import KEY_MARK, Unreadable, read, repeats_names
-from ingestion.enrichment import Parts
+from ingestion.collector.messages import KEY_MARK
+from ingestion.collector.quick_contexts import ABSENT, NAME_END, Contexts, ContextsBeside
 from ingestion.plain_events import Envelope
 from ingestion.plain_fit import PlainFit
-from ingestion.plain_typed import TypedEvent, TypedEvents
-from ingestion.privacy.cleaning import NAMES, clean
+from ingestion.plain_typed import TypedEvent, TypedEvents, names_in
+from ingestion.privacy.cleaning import NAMES
 from ingestion.privacy.suppression import SuppressedPeople
 from ingestion.tracking_plan import Plan
 
 _LARGEST = MAX_EVENT_BYTES - 2_048  # with room for what is added
-_CONTEXTS = 8_192  # remembered at one time
-_NAME_END = b'":'
 _CONTEXT = b'"context":'
 _NESTED = ("context", "properties", "traits", "integrations", "_metadata")
 _BESIDE = ("integrations", "_metadata")  # nobody reads them: they are looked at here, the others when they are judged
 _ABOUT_PEOPLE = ("identify", "group", "alias")
-_ABSENT = b""
 
 
 _decode_top = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
-class _Context(NamedTuple):
-    """A context as clients send it, and what becomes of it."""
-
-    completed: bytes
-    names: int  # how many there are in it as it was sent
-    is_plain: bool  # whether it is taken without a word
-
-
 class _Lane:
     """What is known for one tenant."""
 
-    def __init__(self, plan: Plan, tenant: str) -> None:
+    def __init__(self, plan: Plan, tenant: str, enricher: Enricher) -> None:
         self.typed = TypedEvents(plan, tenant)
         self.plain = PlainFit(plan, tenant)
-        # By what their request says for all contexts in it; None for one that needs care.
-        self.contexts: dict[tuple[bytes, bytes], _Context | None] = {}
+        self.contexts = Contexts(enricher, self.plain)
 
 
 class QuickLane:
@@ -73,22 +61,23 @@ class QuickLane:
             return verdicts
         lane = self._lanes.get(tenant)
         if lane is None:
-            lane = self._lanes[tenant] = _Lane(self._plan, tenant)
+            lane = self._lanes[tenant] = _Lane(self._plan, tenant, self._enricher)
         people = self._suppressed(tenant)
-        context_of = self._context_of(lane, self._enricher.of_request(headers, peer))
-        completer = _Completer(unread, context_of)
-        read = lane.typed.read
+        completer = _Completer(unread, lane.contexts.beside(self._enricher.of_request(headers, peer)))
+        read, complete_typed = lane.typed.read, completer.complete_typed
+        is_track = unread.is_batch or unread.type is None or unread.type == "track"
         may_hold_keys = KEY_MARK in unread.body
         completed: list[bytes] = []
         places: list[int] = []
         for place, given in enumerate(unread.raws):
             if len(given) > _LARGEST or (may_hold_keys and KEY_MARK in given):
                 continue
-            found = read(given)
-            raw = None if found is None else completer.complete_typed(given, *found)
-            if found is not None and raw is not None and not _may_be_about(people, found[0], raw):
-                verdicts[place] = Verdict(raw)
-                continue
+            event = read(given) if is_track else None
+            if event is not None:
+                raw = complete_typed(given, event)
+                if raw is not None and (people is None or not _may_be_about(people, event, raw)):
+                    verdicts[place] = Verdict(raw)
+                    continue
             raw = completer.complete(given)
             if raw is not None:
                 completed.append(raw)
@@ -97,46 +86,6 @@ class QuickLane:
             for number in _plain_among(completed, lane.plain, unread.type, people):
                 verdicts[places[number]] = Verdict(completed[number])
         return verdicts
-
-    def _context_of(self, lane: _Lane, common: Parts) -> Callable[[bytes], _Context | None]:
-        """What becomes of a context in this request; None where it needs care."""
-        known, key = lane.contexts, msgspec.json.encode(common) if common else b""
-
-        def context_of(raw: bytes) -> _Context | None:
-            try:
-                return known[key, raw]
-            except KeyError:
-                if len(known) >= _CONTEXTS:
-                    known.clear()
-                completed = self._completed_context(raw, common)
-                found = None
-                if completed is not None:
-                    found = _Context(completed, raw.count(_NAME_END), lane.plain.knows_context(completed))
-                known[key, raw] = found
-                return found
-
-        return context_of
-
-    def _completed_context(self, raw: bytes, common: Parts) -> bytes | None:
-        message: dict[str, Any] = {}
-        if raw.count(b"{") + raw.count(b"[") >= MAX_DEPTH:
-            return None
-        if raw is not _ABSENT:
-            try:
-                message = {"context": read(raw)}
-            except Unreadable:
-                return None
-            if type(message["context"]) is not dict or repeats_names(raw, message["context"]):
-                return None
-            if clean(message, deep=True):
-                return None
-        start = b'{"context":'
-        given = Item(start + raw + b"}" if message else b'{"-":0}', message)
-        item = self._enricher.item(given, common)
-        if item is given:
-            return raw
-        end = -1 if message else -len(b',"-":0}')
-        return item.raw[len(start) : end] if item.raw.startswith(start) else None
 
 
 def _plain_among(raws: list[bytes], plain: PlainFit, kind: str | None, people: SuppressedPeople | None) -> list[int]:
@@ -148,7 +97,7 @@ def _plain_among(raws: list[bytes], plain: PlainFit, kind: str | None, people: S
         envelope = fit.envelope
         if len(envelope.messageId) > MAX_MESSAGE_ID or (kind is not None and envelope.type != kind):
             continue
-        if not _may_be_about(people, envelope, raws[place]):
+        if people is None or not _may_be_about(people, envelope, raws[place]):
             places.append(place)
     return places
 
@@ -156,11 +105,11 @@ def _plain_among(raws: list[bytes], plain: PlainFit, kind: str | None, people: S
 class _Completer:
     """Adds to the events of one request what the request says for all of them."""
 
-    def __init__(self, unread: Unread, context_of: Callable[[bytes], _Context | None]) -> None:
-        self._context_of = context_of
+    def __init__(self, unread: Unread, contexts: ContextsBeside) -> None:
+        self._contexts = contexts
         self._type = None if unread.is_batch else unread.type or "track"
         self._sent_at = None if unread.sent_at is None else b'"sentAt":' + msgspec.json.encode(unread.sent_at) + b","
-        self._type_part = _type_part(self._type)
+        self._type_part = b"" if self._type is None else _type_part(self._type)
 
     def complete(self, raw: bytes) -> bytes | None:
         """The event as the log keeps it, or None if it needs care."""
@@ -172,10 +121,10 @@ class _Completer:
             return None
         if top is None:
             return None
-        context = bytes(top["context"]) if "context" in top else _ABSENT
+        context = bytes(top["context"]) if "context" in top else ABSENT
         if b'"traits"' in context and (self._type == "identify" or b'"identify"' in raw):
             return None  # they may be the event's own (RudderStack)
-        wanted = self._context_of(context)
+        wanted = self._contexts[context]
         parts = None if wanted is None else _around_context(raw, context, wanted.completed)
         if parts is None:
             return None
@@ -187,16 +136,37 @@ class _Completer:
                 return None
         return _joined(added, parts)
 
-    def complete_typed(self, raw: bytes, event: TypedEvent, sent: bytes, names: int) -> bytes | None:
-        """The same for a track message recognised by its type: with the context `sent`, and `names` beside it."""
-        context = self._context_of(sent)
-        if context is None or not context.is_plain or raw.count(_NAME_END) != names + context.names:
+    def complete_typed(self, raw: bytes, event: TypedEvent) -> bytes | None:
+        """The same for a track message that was recognised by its type."""
+        sent = ABSENT if event.context is UNSET else bytes(event.context)
+        context = self._contexts[sent]
+        if context is None or not context.is_plain or len(event.messageId) > MAX_MESSAGE_ID:
             return None
-        if len(event.messageId) > MAX_MESSAGE_ID or self._type not in (None, "track"):
+        start = end = 0
+        if sent:
+            start = raw.find(_CONTEXT) + len(_CONTEXT)
+            if raw.startswith(b" ", start):
+                start += 1
+            end = start + len(sent)
+            if start < len(_CONTEXT) or not raw.startswith(sent, start):
+                return None
+        # The names of the context were counted when it was looked at.
+        if raw.count(NAME_END, 0, start) + raw.count(NAME_END, end) != names_in(event):
             return None
-        parts = _around_context(raw, sent, context.completed)
-        if parts is None:
-            return None
+        added = self._sent_at or b""
+        if event.type is UNSET or event.sentAt is not UNSET:
+            typed = self._added_to(event)
+            if typed is None:
+                return None
+            added = typed
+        if context.is_kept:
+            return b"".join((b"{", added, raw[1:])) if added else raw
+        if not sent:
+            return b"".join((b"{", added, b'"context":', context.completed, b",", raw[1:]))
+        return b"".join((b"{", added, raw[1:start], context.completed, raw[end:]))
+
+    def _added_to(self, event: TypedEvent) -> bytes | None:
+        """The fields that are added to this message, or None if it needs care."""
         added = b""
         if event.type is UNSET:
             if self._type is None:
@@ -207,11 +177,11 @@ class _Completer:
                 added += self._sent_at
             elif event.sentAt is None:
                 return None
-        return _joined(added, parts)
+        return added
 
 
 @lru_cache(maxsize=16)
-def _type_part(type_: str | None) -> bytes:
+def _type_part(type_: str) -> bytes:
     return b'"type":' + msgspec.json.encode(type_) + b","
 
 
@@ -245,11 +215,11 @@ def _top_of(raw: bytes) -> dict[str, msgspec.Raw] | None:
             nested = bytes(top[place])
             if nested == b"{}":
                 continue
-            names += nested.count(_NAME_END)
+            names += nested.count(NAME_END)
             if place in _BESIDE and not _is_simple(nested, None):
                 return None
     # A name that stands twice at the top is in the dictionary once.
-    return top if raw.count(_NAME_END) == names else None
+    return top if raw.count(NAME_END) == names else None
 
 
 def _is_simple(raw: bytes, inside: Mapping[str, Any] | None) -> bool:
@@ -260,16 +230,14 @@ def _is_simple(raw: bytes, inside: Mapping[str, Any] | None) -> bool:
     if raw.count(b"{") != 1:
         return raw in (b"null", b"[]")
     inside = _decode_top(raw) if inside is None else inside
-    if len(inside) != raw.count(_NAME_END) or "" in inside or not NAMES.isdisjoint(inside):
+    if len(inside) != raw.count(NAME_END) or "" in inside or not NAMES.isdisjoint(inside):
         return False
     is_short = len(raw) <= MAX_PROPERTY_NAME
     return is_short or not inside or (len(inside) <= MAX_PROPERTIES and max(map(len, inside)) <= MAX_PROPERTY_NAME)
 
 
-def _may_be_about(people: SuppressedPeople | None, event: Envelope | TypedEvent, raw: bytes) -> bool:
+def _may_be_about(people: SuppressedPeople, event: Envelope | TypedEvent, raw: bytes) -> bool:
     """Whether an event has to be looked at because it may be about a suppressed person."""
-    if people is None:
-        return False
     if event.type in _ABOUT_PEOPLE or b'"traits"' in raw or getattr(event, "previousId", None) is not None:
         return True
     return (event.userId or None) in people or (event.anonymousId or None) in people

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from almanac.settings import Settings
 from almanac.state import SuppressedIds, hash_id
 from benchmarks.events import bodies
+from ingestion.collector import quick_contexts
 from ingestion.collector.dialects import Request, match
+from ingestion.collector.dialects.segment import quick_single
 from ingestion.collector.door import Door
 from ingestion.collector.enrich import Enricher
 from ingestion.collector.quick import QuickLane
@@ -154,3 +156,45 @@ def test_what_clients_usually_send_stays_in_the_quick_lane() -> None:
     for body in bodies(1, 50):
         quick, wanted = both(body, "/v1/track", {})
         assert quick == wanted
+
+
+@pytest.mark.parametrize("written", [json.dumps, lambda value: json.dumps(value, separators=(",", ":"))])
+@pytest.mark.parametrize("agent", [None, SAFARI])
+def test_a_name_that_stands_twice_is_seen_inside_and_outside_of_the_context(
+    written: Callable[[Any], str], agent: str | None
+) -> None:
+    context = {"locale": "de", **({"userAgent": agent} if agent else {})}
+    event = {"event": "Property Viewed", "messageId": "m", "userId": "u", "properties": {"property_id": "L"}}
+    plain = written({"type": "track", "context": context, **event})
+    twice = [
+        plain[:-1] + ',"userId":"v"}',
+        plain.replace('"property_id"', '"city":"B","city"'),
+        plain.replace('"locale"', '"timezone":"x","timezone":"y","locale"'),
+        plain[:-1] + f',"context":{written(context)}}}',
+        "{" + f'"context":{written(context)},' + plain[1:],
+    ]
+    for body, is_quick in ((plain, True), *((body, False) for body in twice)):
+        (ours,), (theirs,) = both(body.encode(), "/v1/track", {})
+        assert ours == (theirs if is_quick else None)
+
+
+def test_a_context_is_looked_at_once_and_no_more_are_remembered_than_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quick_contexts, "_REMEMBERED", 5)
+    looked = 0
+
+    class Counting(Enricher):
+        def item(self, item: Any, common: Any) -> Any:
+            nonlocal looked
+            looked += 1
+            return super().item(item, common)
+
+    lane = QuickLane(PLAN, Counting(open_places(Settings.from_env({}))), HIDDEN.of)
+    event = {"type": "track", "event": "Property Viewed", "userId": "u", "properties": {"property_id": "L"}}
+    for number in [0, 0, 0, *range(40)]:
+        message = {**event, "messageId": "m", "context": {"locale": f"l{number}"}}
+        request = Request("POST", "/v1/track", json.dumps(message).encode())
+        (verdict,) = lane.judge(quick_single(request), "rentals", {}, None)  # type: ignore[arg-type]
+        assert verdict is not None
+    assert looked == 40
+    known = lane._lanes["rentals"].contexts._known
+    assert sum(len(found) for found in known.values()) <= 5
