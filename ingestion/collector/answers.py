@@ -15,14 +15,19 @@ def answer(verdicts: Sequence[Verdict], is_batch: bool) -> bytes:
 
     Raises Problem if none was accepted: `all_rejected` for a batch, its own code for a single event.
     """
-    errors = [
-        {"index": index, "code": reason.code, "field": reason.field, "message": reason.message}
-        for index, verdict in enumerate(verdicts)
-        for reason in verdict.reasons
-    ]
-    if not errors and len(verdicts) == 1:
+    rejected = 0
+    for verdict in verdicts:
+        if verdict.reasons:
+            rejected += 1
+    if not rejected and len(verdicts) == 1:
         return _ONE_ACCEPTED
-    rejected = sum(1 for verdict in verdicts if verdict.reasons)
+    errors: list[dict[str, object]] = []
+    if rejected:
+        errors = [
+            {"index": index, "code": reason.code, "field": reason.field, "message": reason.message}
+            for index, verdict in enumerate(verdicts)
+            for reason in verdict.reasons
+        ]
     accepted = len(verdicts) - rejected
     if accepted == 0:
         raise _refused(verdicts, errors, is_batch)

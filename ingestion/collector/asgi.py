@@ -63,12 +63,12 @@ class AsgiApp:
 
 
 async def _respond(send: Send, answer: Answer) -> None:
-    status, headers, body = answer
+    headers, body = answer.headers, answer.body
     if body:
         headers = (*headers, (b"content-length", str(len(body)).encode()))
     # A client may be gone by now; what it sent is safe all the same.
     with suppress(OSError, RuntimeError):
-        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
 

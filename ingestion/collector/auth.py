@@ -18,6 +18,7 @@ ASK_AGAIN_SECONDS = 0.5
 # While the application state cannot be read, the last known keys stay valid for so long: losing every event of
 # everybody would be worse than a revoked key that only adds events for some minutes more.
 TOLERATED_SECONDS = 300.0
+_REMEMBERED = 10_000  # headers; what stands beside a key in one may differ from request to request
 _CHALLENGE = ((b"www-authenticate", b"Bearer"),)
 
 _log = logging.getLogger("almanac.collector")
@@ -75,6 +76,7 @@ class KeyRing:
         self._keys = load()
         self._found: dict[str, WriteKey] = {}  # by plain text: asked for since the keys were read, and among them
         self._unknown: set[str] = set()  # the same, and not among them
+        self._headers: dict[bytes, WriteKey] = {}  # by Authorization header: found in one since the keys were read
         self._asking = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
 
@@ -87,6 +89,23 @@ class KeyRing:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+
+    def remembered(self, authorization: bytes | None) -> WriteKey | None:
+        """The key in an Authorization header, if it was found a moment ago; else `find_in` has to tell."""
+        if authorization is None or time.monotonic() - self._loaded_at > TOLERATED_SECONDS:
+            return None
+        return self._headers.get(authorization)
+
+    async def find_in(self, headers: Mapping[bytes, bytes]) -> WriteKey | None:
+        """The key in the headers of a request, None if there is none. Raises Problem as `find`."""
+        token = key_in(headers)
+        if token is None:
+            return None
+        key = await self.find(token)
+        authorization = headers.get(b"authorization")
+        if authorization is not None and key_of(authorization) == token and len(self._headers) < _REMEMBERED:
+            self._headers[authorization] = key
+        return key
 
     async def find(self, plaintext: str) -> WriteKey:
         """The key with this plain text. Raises Problem: 401 if it is not valid, 503 if nobody can tell."""
@@ -136,4 +155,5 @@ class KeyRing:
             self._keys = await asyncio.to_thread(self._load)
             self._loaded_at = self._asked_at
             self._found.clear()
+            self._headers.clear()
             self._unknown.clear()

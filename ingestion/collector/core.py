@@ -3,10 +3,8 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from traceback import format_tb
-from typing import NamedTuple
 from urllib.parse import parse_qs
 
 import msgspec
@@ -14,7 +12,7 @@ import msgspec
 from almanac.state import WriteKey
 from ingestion.collector import records
 from ingestion.collector.answers import answer
-from ingestion.collector.auth import KeyRing, key_in, missing_key
+from ingestion.collector.auth import KeyRing, missing_key
 from ingestion.collector.dialects import Document, Match, Request, Route, Unread, match, methods_at
 from ingestion.collector.judging import Judge, read_quickly
 from ingestion.collector.limits import MAX_BODY_BYTES, Body, ClientGone, drain, inflate, read_body
@@ -41,7 +39,7 @@ _KEY_PARAMETERS = ("writeKey", "write_key", "api_key")
 _log = logging.getLogger("almanac.collector")
 
 
-class Head(NamedTuple):
+class Head(msgspec.Struct, frozen=True, gc=False):
     """What comes before a request's body; header names are in lower case. `peer` is the address that it came from."""
 
     method: str
@@ -51,7 +49,7 @@ class Head(NamedTuple):
     peer: str | None = None
 
 
-class Answer(NamedTuple):
+class Answer(msgspec.Struct, frozen=True, gc=False):
     """What is answered. `headers` are without content-length, which every server adds by itself."""
 
     status: int
@@ -59,8 +57,7 @@ class Answer(NamedTuple):
     body: bytes = b""
 
 
-@dataclass(slots=True)
-class _Attempt:
+class _Attempt(msgspec.Struct):
     """What is known of a request so far, in case it is refused."""
 
     path: str
@@ -101,13 +98,14 @@ class Collector:
         try:
             path = head.path.rstrip("/")
             found = match(path)
-            if found is None:
-                await drain(body, head.headers)
-                answer: Answer | None = self._other(path)
+            route = None if found is None else found.routes.get(head.method)
+            if route is not None and found is not None:
+                answer = await self._collect(route, found, _Attempt(path), head, body)
             else:
-                answer = await self._handle(path, found, head, body)
-            route = "other" if found is None else _route_name(path, found)
-            self._metrics.requests[route, 0 if answer is None else answer.status] += 1
+                await drain(body, head.headers)
+                answer = self._other(path) if found is None else _other_method(path, found, head.method)
+            name = "other" if found is None else _route_name(path, found)
+            self._metrics.requests[name, 0 if answer is None else answer.status] += 1
             return answer
         finally:
             self._in_flight -= 1
@@ -122,17 +120,6 @@ class Collector:
                 await asyncio.wait_for(self._idle.wait(), seconds)
             except TimeoutError:
                 _log.warning("%d requests were not complete after %.0f s", self._in_flight, seconds)
-
-    async def _handle(self, path: str, found: Match, head: Head, body: Body) -> Answer | None:
-        route = found.routes.get(head.method)
-        if route is not None:
-            return await self._collect(route, found, _Attempt(path), head, body)
-        await drain(body, head.headers)
-        allowed = methods_at(found).encode()
-        if head.method == "OPTIONS":
-            return Answer(204, (*_PREFLIGHT, (b"access-control-allow-methods", allowed)))
-        message = f"{path} takes {' or '.join(sorted(found.routes))}, not {head.method[:20]}."
-        return _problem(Problem(405, "method_not_allowed", message, headers=((b"allow", allowed),)))
 
     async def _collect(self, route: Route, found: Match, attempt: _Attempt, head: Head, body: Body) -> Answer | None:
         try:
@@ -165,10 +152,9 @@ class Collector:
             self._refuse_in_trouble()
             if head.query:
                 _refuse_key_in_url(head.query)
-        token = key_in(headers)
-        if token is not None:
-            attempt.key = await self._admit(token, route)
-        limit = _body_limit(attempt.key)
+        key = self._keys.remembered(headers.get(b"authorization")) or await self._keys.find_in(headers)
+        self._admit(key, route, attempt)
+        limit = _body_limit(key)
         attempt.is_read = True
         data = await read_body(body, headers.get(b"content-length"), limit)
         attempt.size = len(data)
@@ -177,13 +163,13 @@ class Collector:
         if encoding:
             data = inflate(data, encoding.strip().lower(), limit)
         request = Request(head.method, attempt.path, data, headers, found.parameters, head.query)
-        unread = read_quickly(route, request, attempt.key is not None)
+        unread = read_quickly(route, request, key is not None)
         read = route.reader(request) if unread is None else unread
-        if attempt.key is None and read.write_key is not None:
-            attempt.key = await self._admit(read.write_key, route)
+        if key is None and read.write_key is not None:
+            key = await self._keys.find(read.write_key)
+            self._admit(key, route, attempt)
         if isinstance(read, Document):
             return read.body
-        key = attempt.key
         if key is None:
             raise missing_key()
         self._rates.spend(key, read.count)
@@ -193,21 +179,19 @@ class Collector:
             if isinstance(read, Document):
                 return read.body
             verdicts = self._judge.judge(read, key, received_at, headers, head.peer)
-        record = records.encode(key.tenant, key.source, received_at, read.count, verdicts)
-        await self._wal.append(record)
+        await self._wal.enter(records.encode(key.tenant, key.source, received_at, read.count, verdicts))
         self._metrics.judged(verdicts)
         return answer(verdicts, read.is_batch)
+
+    def _admit(self, key: WriteKey | None, route: Route, attempt: _Attempt) -> None:
+        """Note whose request it is. Raises Problem (429) if the key may send no events now."""
+        attempt.key = key
+        if key is not None and route.takes_events:
+            self._rates.check(key)
 
     def _refuse(self, problem: Problem, attempt: _Attempt) -> None:
         self._metrics.refused_requests[problem.code] += 1
         self._refusals.note(problem, attempt.path, attempt.key, attempt.size)
-
-    async def _admit(self, token: str, route: Route) -> WriteKey:
-        """The key, if it is valid and may send events now. Raises Problem (401, 429, 503)."""
-        key = await self._keys.find(token)
-        if route.takes_events:
-            self._rates.check(key)
-        return key
 
     def _refuse_in_trouble(self) -> None:
         trouble = self._trouble
@@ -247,6 +231,15 @@ class Collector:
 def _body_limit(key: WriteKey | None) -> int:
     """How large a body may be. A key that stands in the body itself comes too late to allow more."""
     return MAX_BODY_BYTES if key is None or key.body_bytes is None else key.body_bytes
+
+
+def _other_method(path: str, found: Match, method: str) -> Answer:
+    """The answer to a request with a method that its address does not take: what it takes."""
+    allowed = methods_at(found).encode()
+    if method == "OPTIONS":
+        return Answer(204, (*_PREFLIGHT, (b"access-control-allow-methods", allowed)))
+    message = f"{path} takes {' or '.join(sorted(found.routes))}, not {method[:20]}."
+    return _problem(Problem(405, "method_not_allowed", message, headers=((b"allow", allowed),)))
 
 
 def _route_name(path: str, found: Match) -> str:

@@ -2,9 +2,8 @@
 
 import asyncio
 import zlib
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from typing import Protocol
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Protocol
 
 from ingestion.collector.problems import Problem, too_large
 
@@ -48,18 +47,22 @@ async def read_body(
 ) -> bytes:
     """The request's whole body; `declared` is its Content-Length. Raises Problem (408, 413) or ClientGone."""
     seconds = BODY_SECONDS if seconds is None else seconds
+    deadline = _Deadline(seconds)
     try:
-        with _within(seconds):
-            if declared is not None and declared.isdigit() and int(declared) <= limit:
-                content = await body.whole()
-                size, complete = len(content), True
-            else:
-                content, size, complete = await _read(body, limit)
-                if complete and declared is not None and declared.isdigit() and size < int(declared):
-                    raise ClientGone
-    except TimeoutError:
+        if declared is not None and declared.isdigit() and int(declared) <= limit:
+            content = await body.whole()
+            size, complete = len(content), True
+        else:
+            content, size, complete = await _read(body, limit)
+            if complete and declared is not None and declared.isdigit() and size < int(declared):
+                raise ClientGone
+    except asyncio.CancelledError as error:
+        if not deadline.is_reason_of(error):
+            raise
         message = f"The body did not arrive within {seconds:.0f} s. Send it again, in smaller batches."
         raise Problem(408, "request_timeout", message, headers=_CLOSE) from None
+    finally:
+        deadline.lift()
     if size > limit:
         got = f"{size:,} bytes" if complete else f"more than {size:,} bytes"
         problem = too_large(
@@ -70,24 +73,62 @@ async def read_body(
     return content
 
 
-@contextmanager
-def _within(seconds: float) -> Iterator[None]:
-    """Raise TimeoutError in the current task if what is inside takes longer.
+class _Deadlines:
+    """The deadlines of one event loop, all of one length, so that they end in the order in which they began.
 
-    As `asyncio.timeout` does it, at half the cost: every request reads a body, and nearly every body is there already.
+    One timer watches over the first of them: a timer for each request, whose body is there long before, would cost
+    more than reading it. A deadline that ends cancels its task.
     """
-    task = asyncio.current_task()
-    assert task is not None
-    timer = asyncio.get_running_loop().call_later(seconds, task.cancel, _TOO_SLOW)
-    try:
-        yield
-    except asyncio.CancelledError as error:
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
+        self.loop = loop
+        self.seconds = seconds
+        self.ends: dict[asyncio.Task[Any], float] = {}
+        self.is_watching = False
+
+    def watch(self) -> None:
+        """Wait for the first deadline."""
+        first = next(iter(self.ends.values()), None)
+        self.is_watching = first is not None
+        if first is not None:
+            self.loop.call_at(first, self._end)
+
+    def _end(self) -> None:
+        now = self.loop.time()
+        for task in [task for task, end in self.ends.items() if end <= now]:
+            del self.ends[task]
+            task.cancel(_TOO_SLOW)
+        self.watch()
+
+
+class _Deadline:
+    """Cancels the current task after some seconds, unless it is lifted before. A task has one at a time."""
+
+    __slots__ = ("_all", "_task")
+    _latest: _Deadlines | None = None
+
+    def __init__(self, seconds: float) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        loop = task.get_loop()
+        deadlines = _Deadline._latest
+        if deadlines is None or deadlines.loop is not loop or deadlines.seconds != seconds:
+            deadlines = _Deadline._latest = _Deadlines(loop, seconds)
+        self._all, self._task = deadlines, task
+        deadlines.ends[task] = loop.time() + seconds
+        if not deadlines.is_watching:
+            deadlines.watch()
+
+    def lift(self) -> None:
+        """It is over."""
+        self._all.ends.pop(self._task, None)
+
+    def is_reason_of(self, error: asyncio.CancelledError) -> bool:
+        """Whether the task was cancelled because its time is up; then it goes on."""
         if _TOO_SLOW not in error.args:
-            raise
-        task.uncancel()
-        raise TimeoutError from error
-    finally:
-        timer.cancel()
+            return False
+        self._task.uncancel()
+        return True
 
 
 async def drain(body: Body, headers: Mapping[bytes, bytes]) -> None:
@@ -95,11 +136,19 @@ async def drain(body: Body, headers: Mapping[bytes, bytes]) -> None:
     if headers.get(b"content-length", b"0") == b"0" and b"transfer-encoding" not in headers:
         return
     size = 0
-    with suppress(TimeoutError, ClientGone), _within(BODY_SECONDS):
+    deadline = _Deadline(BODY_SECONDS)
+    try:
         async for chunk in body.chunks():
             size += len(chunk)
             if size > _DRAINED * MAX_BODY_BYTES:
                 return
+    except ClientGone:
+        pass
+    except asyncio.CancelledError as error:
+        if not deadline.is_reason_of(error):
+            raise
+    finally:
+        deadline.lift()
 
 
 async def _read(body: Body, limit: int) -> tuple[bytes, int, bool]:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 import msgspec
 
@@ -36,18 +35,19 @@ class Record(msgspec.Struct, array_like=True, frozen=True):
     suppressed: int = 0
 
 
-_NONE: list[Any] = []  # most events have neither reasons nor warnings
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Record).decode
 
 
 def encode(tenant: str, source: str, received_at: datetime, found: int, verdicts: Sequence[Verdict]) -> bytes:
     """The record of one request."""
-    stored = [verdict for verdict in verdicts if not verdict.is_suppressed]
+    # As `Record` and `Event` are written, without making them.
     events = [
-        Event(v.raw, _reasons(v.own) if v.own else _NONE, list(v.warnings) if v.warnings else _NONE) for v in stored
+        (v.raw, _reasons(v.own), v.warnings) if v.own or v.warnings else (v.raw, (), ())
+        for v in verdicts
+        if not v.is_suppressed
     ]
-    return _encode(Record(FORMAT, tenant, source, received_at, found, events, len(verdicts) - len(stored)))
+    return _encode((FORMAT, tenant, source, received_at, found, events, len(verdicts) - len(events)))
 
 
 def _reasons(reasons: Sequence[Reason]) -> list[tuple[str, str, str]]:

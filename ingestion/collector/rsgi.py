@@ -38,7 +38,7 @@ class HeaderMap(Mapping[bytes, bytes]):
     def get(self, name: bytes, default: bytes | None = None) -> bytes | None:  # type: ignore[override]
         """The value of a header, or `default`."""
         value = self._headers.get(_name(name))
-        return default if value is None else _bytes(value)
+        return default if value is None else value.encode("utf-8", "surrogateescape")
 
     def __iter__(self) -> Iterator[bytes]:
         return (name.encode("latin-1") for name in self._headers.keys())  # noqa: SIM118
@@ -89,9 +89,14 @@ class RsgiApp:
 
     async def __rsgi__(self, scope: Scope, protocol: HTTPProtocol) -> None:
         """One request."""
-        query = scope.query_string.encode("latin-1", "replace")
-        peer = scope.client.rpartition(":")[0].strip("[]")
-        head = Head(scope.method, scope.path, query, HeaderMap(scope.headers), peer)
+        query = scope.query_string
+        head = Head(
+            scope.method,
+            scope.path,
+            query.encode("latin-1", "replace") if query else b"",
+            HeaderMap(scope.headers),
+            _address(scope.client),
+        )
         answer = await self._handle(head, RsgiBody(protocol))
         if answer is None:
             return
@@ -101,6 +106,12 @@ class RsgiApp:
                 protocol.response_bytes(answer.status, _text(answer.headers), answer.body)
             else:
                 protocol.response_empty(answer.status, _text(answer.headers))
+
+
+@lru_cache(maxsize=CONNECTIONS)
+def _address(client: str) -> str:
+    """The address of the other end of a connection, without its port."""
+    return client.rpartition(":")[0].strip("[]")
 
 
 @lru_cache(maxsize=256)

@@ -103,6 +103,30 @@ def test_a_new_key_works_at_once_and_strangers_cannot_make_us_ask_all_the_time(m
     asyncio.run(scenario())
 
 
+def test_the_header_of_a_valid_key_is_remembered_until_the_keys_are_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario() -> None:
+        monkeypatch.setattr(auth, "ASK_AGAIN_SECONDS", 0.0)
+        state = Keys(secret=KEY)
+        ring = KeyRing(state.load)
+        header = {b"authorization": basic("secret:")}
+        assert ring.remembered(basic("secret:")) is None
+        assert await ring.find_in(header) == KEY
+        assert ring.remembered(basic("secret:")) == KEY
+        assert ring.remembered(basic("secret")) is None
+        assert ring.remembered(None) is None
+        assert await ring.find_in({}) is None
+        # A header that holds no key does not stand for the one beside it.
+        assert await ring.find_in({b"authorization": b"Digest x", b"x-write-key": b"secret"}) == KEY
+        assert ring.remembered(b"Digest x") is None
+        state.keys.clear()
+        assert (await refusal_of(ring, "somebody else's")).status == 401  # which reads the keys
+        assert ring.remembered(basic("secret:")) is None
+        with pytest.raises(Problem):
+            await ring.find_in(header)
+
+    asyncio.run(scenario())
+
+
 def test_a_revoked_key_stops_working_with_the_next_refresh(monkeypatch: pytest.MonkeyPatch) -> None:
     assert auth.REFRESH_SECONDS <= 2.5  # twice that is the promise of five seconds
 
@@ -131,7 +155,9 @@ def test_known_keys_work_for_a_while_when_the_state_cannot_be_read(monkeypatch: 
         state.fails = True
         assert await ring.find("secret") == KEY
         assert (await refusal_of(ring, "unknown")).status == 401
+        assert await ring.find_in({b"authorization": basic("secret")}) == ring.remembered(basic("secret")) == KEY
         monkeypatch.setattr(auth, "TOLERATED_SECONDS", -1.0)
+        assert ring.remembered(basic("secret")) is None
         refused = await refusal_of(ring, "secret")
         assert (refused.status, refused.code) == (503, "state_unavailable")
         state.fails = False

@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -199,6 +200,14 @@ def test_the_landing_accepts_what_the_door_accepted_and_refuses_what_it_refused(
         assert isinstance(row, QuarantineRow) is bool(verdict.reasons)
         if isinstance(row, QuarantineRow):
             assert [reason["code"] for reason in json.loads(row.reasons)] == codes(verdict)
+
+
+def test_a_record_is_written_as_the_type_says() -> None:
+    reason = Reason("event", "missing", "no name")
+    verdicts = [Verdict(b"{}"), Verdict(b"x", (reason,), (reason,), ("w",)), Verdict(b"", is_suppressed=True)]
+    events = [records.Event(b"{}", []), records.Event(b"x", [(reason.field, reason.code, reason.message)], ["w"])]
+    record = records.Record(records.FORMAT, "rentals", "web", NOW, 3, events, 1)
+    assert records.encode("rentals", "web", NOW, 3, verdicts) == msgspec.msgpack.encode(record)
 
 
 def test_a_record_of_another_format_is_not_guessed_at() -> None:

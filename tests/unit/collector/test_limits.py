@@ -84,6 +84,34 @@ def test_a_body_that_does_not_arrive_is_not_waited_for_for_ever() -> None:
     assert (problem.status, problem.code) == (408, "request_timeout")
 
 
+def test_each_of_many_bodies_has_its_own_deadline() -> None:
+    async def scenario() -> None:
+        begun: list[float] = []
+
+        async def timed(client: Client) -> object:
+            begun.append(asyncio.get_running_loop().time())
+            try:
+                return await read_body(client, None, seconds=0.05)
+            except Problem as problem:
+                return problem.code, asyncio.get_running_loop().time()
+
+        tasks = [asyncio.create_task(timed(Client(b"{", complete=False))) for _ in range(3)]
+        assert await timed(Client(b"{}")) == b"{}"  # lifts its own alone
+        first = await tasks[0]
+        tasks.append(asyncio.create_task(timed(Client(b"{", complete=False))))  # after a timer has ended
+        codes, ended = zip(first, *await asyncio.gather(*tasks[1:]), strict=True)  # type: ignore[arg-type]
+        assert set(codes) == {"request_timeout"}
+        assert all(end - start >= 0.05 for start, end in zip([*begun[1:4], begun[4]], ended, strict=True))
+        # Whoever is cancelled for another reason is not told that it was too slow.
+        given_up = asyncio.create_task(timed(Client(b"{", complete=False)))
+        await asyncio.sleep(0)
+        given_up.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await given_up
+
+    asyncio.run(scenario())
+
+
 def test_a_client_that_leaves_is_not_answered() -> None:
     with pytest.raises(ClientGone):
         read(Client(b"{", complete=False, leaves=True))

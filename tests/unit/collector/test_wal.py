@@ -74,6 +74,19 @@ def test_all_that_arrive_during_a_sync_share_the_next_one(tmp_path: Path) -> Non
     asyncio.run(scenario())
 
 
+def test_requests_that_are_ready_together_share_the_first_sync_too(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        disk = Disk()
+        wal = Wal(tmp_path, sync=disk.sync)
+        before = disk.syncs
+        await asyncio.gather(*[wal.append(str(n).encode()) for n in range(50)])
+        assert disk.syncs == before + 1
+        wal.close()
+        assert records(wal) == [str(n).encode() for n in range(50)]
+
+    asyncio.run(scenario())
+
+
 def test_a_failed_sync_is_answered_503_to_all_and_never_repeated(tmp_path: Path) -> None:
     async def scenario() -> None:
         disk = Disk()
