@@ -38,6 +38,10 @@ class Enricher:
     def __init__(self, places: Places) -> None:
         self._places = places
 
+    def prepare(self) -> None:
+        """Load now what the first event with a user agent would have to wait for, and all others with it."""
+        describe("Mozilla/5.0")
+
     def enrich(self, found: Found, headers: Mapping[bytes, bytes], peer: str | None) -> Found:
         """The same events, with more context. `peer` is the address of the other end of the connection."""
         common = self.of_request(headers, peer)
@@ -50,7 +54,7 @@ class Enricher:
     def of_request(self, headers: Mapping[bytes, bytes], peer: str | None) -> Parts:
         """What the request says; nothing if a server sends it, which is not where the person is."""
         agent = headers.get(b"user-agent", b"").decode("latin-1")
-        if not is_a_persons_device(agent):
+        if not agent or not is_a_persons_device(agent):
             return _NO_PARTS
         parts = _over(describe(agent), from_headers(headers))
         place = self._places.of_request(headers, peer)

@@ -111,6 +111,7 @@ class _Life:
             partial(suppression_version, state), partial(suppressed_ids, state, settings.suppression_secret)
         )
         enricher = Enricher(open_places(settings))
+        enricher.prepare()
         quick = QuickLane(plan, enricher, self._suppressed.of)
         self._judge = Judge(enricher, Door(plan, self._suppressed.of), quick)
         self._refusals = Refusals(folder, is_hidden=self._suppressed.mentioned_in)
