@@ -96,7 +96,9 @@ class Collector:
         """The answer to a request; None if the client has gone. Never raises."""
         self._in_flight += 1
         try:
-            path = head.path.rstrip("/")
+            path = head.path
+            if path.endswith("/"):
+                path = path.rstrip("/")
             found = match(path)
             route = None if found is None else found.routes.get(head.method)
             if route is not None and found is not None:

@@ -30,11 +30,12 @@ class Judge:
         self, unread: Unread, key: WriteKey, received_at: datetime, headers: Mapping[bytes, bytes], peer: str | None
     ) -> list[Verdict] | None:
         """The same for events that were not read; None if the request has to be read whole after all."""
+        if not unread.is_batch:
+            verdict = self._quick.judge_one(unread, key.tenant, headers, peer)
+            return None if verdict is None else [verdict]
         verdicts = self._quick.judge(unread, key.tenant, headers, peer)
         odd = [place for place, verdict in enumerate(verdicts) if verdict is None]
         if odd:
-            if not unread.is_batch:
-                return None
             items = [read_item(unread.raws[place]) for place in odd]
             found = Found(items, is_batch=True, type=unread.type, sent_at=unread.sent_at)
             for place, verdict in zip(odd, self.judge(found, key, received_at, headers, peer), strict=True):

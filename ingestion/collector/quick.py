@@ -57,35 +57,50 @@ class QuickLane:
     ) -> list[Verdict | None]:
         """A verdict for each event that is plain, None for each that has to go the careful way."""
         verdicts: list[Verdict | None] = [None] * unread.count
-        if tenant not in self._plan.tenants:
-            return verdicts
-        lane = self._lanes.get(tenant)
+        lane = self._lane(tenant)
         if lane is None:
-            lane = self._lanes[tenant] = _Lane(self._plan, tenant, self._enricher)
+            return verdicts
         people = self._suppressed(tenant)
         completer = _Completer(unread, lane.contexts.beside(self._enricher.of_request(headers, peer)))
-        read, complete_typed = lane.typed.read, completer.complete_typed
-        is_track = unread.is_batch or unread.type is None or unread.type == "track"
         may_hold_keys = KEY_MARK in unread.body
         completed: list[bytes] = []
         places: list[int] = []
         for place, given in enumerate(unread.raws):
             if len(given) > _LARGEST or (may_hold_keys and KEY_MARK in given):
                 continue
-            event = read(given) if is_track else None
-            if event is not None:
-                raw = complete_typed(given, event)
-                if raw is not None and (people is None or not _may_be_about(people, event, raw)):
-                    verdicts[place] = Verdict(raw)
-                    continue
-            raw = completer.complete(given)
-            if raw is not None:
-                completed.append(raw)
-                places.append(place)
+            verdict = verdicts[place] = completer.typed_verdict(given, lane.typed, people)
+            if verdict is None:
+                raw = completer.complete(given)
+                if raw is not None:
+                    completed.append(raw)
+                    places.append(place)
         if completed:
             for number in _plain_among(completed, lane.plain, unread.type, people):
                 verdicts[places[number]] = Verdict(completed[number])
         return verdicts
+
+    def judge_one(
+        self, unread: Unread, tenant: str, headers: Mapping[bytes, bytes], peer: str | None
+    ) -> Verdict | None:
+        """The same for a request that is one event."""
+        given = unread.raws[0]
+        lane = self._lane(tenant)
+        if lane is None or len(given) > _LARGEST or KEY_MARK in given:
+            return None
+        people = self._suppressed(tenant)
+        completer = _Completer(unread, lane.contexts.beside(self._enricher.of_request(headers, peer)))
+        verdict = completer.typed_verdict(given, lane.typed, people)
+        if verdict is not None:
+            return verdict
+        raw = completer.complete(given)
+        return Verdict(raw) if raw is not None and _plain_among([raw], lane.plain, unread.type, people) else None
+
+    def _lane(self, tenant: str) -> _Lane | None:
+        """What is known for a tenant, if the plan knows it."""
+        lane = self._lanes.get(tenant)
+        if lane is None and tenant in self._plan.tenants:
+            lane = self._lanes[tenant] = _Lane(self._plan, tenant, self._enricher)
+        return lane
 
 
 def _plain_among(raws: list[bytes], plain: PlainFit, kind: str | None, people: SuppressedPeople | None) -> list[int]:
@@ -110,6 +125,7 @@ class _Completer:
         self._type = None if unread.is_batch else unread.type or "track"
         self._sent_at = None if unread.sent_at is None else b'"sentAt":' + msgspec.json.encode(unread.sent_at) + b","
         self._type_part = b"" if self._type is None else _type_part(self._type)
+        self._is_track = self._type is None or self._type == "track"
 
     def complete(self, raw: bytes) -> bytes | None:
         """The event as the log keeps it, or None if it needs care."""
@@ -136,8 +152,15 @@ class _Completer:
                 return None
         return _joined(added, parts)
 
-    def complete_typed(self, raw: bytes, event: TypedEvent) -> bytes | None:
-        """The same for a track message that was recognised by its type."""
+    def typed_verdict(self, raw: bytes, typed: TypedEvents, people: SuppressedPeople | None) -> Verdict | None:
+        """The verdict of a track message that is recognised by its type; None if it is not."""
+        event = typed.read(raw) if self._is_track else None
+        completed = None if event is None else self._complete_typed(raw, event)
+        if completed is None or event is None or (people is not None and _may_be_about(people, event, completed)):
+            return None
+        return Verdict(completed)
+
+    def _complete_typed(self, raw: bytes, event: TypedEvent) -> bytes | None:
         sent = ABSENT if event.context is UNSET else bytes(event.context)
         context = self._contexts[sent]
         if context is None or not context.is_plain or len(event.messageId) > MAX_MESSAGE_ID:

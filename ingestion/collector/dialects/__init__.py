@@ -41,8 +41,7 @@ _FIXED, _OPEN = _table()
 
 def match(path: str) -> Match | None:
     """What is at a path (with or without a slash at its end), or None."""
-    path = path.rstrip("/")
-    found = _FIXED.get(path)
+    found = _FIXED.get(path) or _FIXED.get(path := path.rstrip("/"))
     if found is not None:
         return found
     parts = path.split("/")
