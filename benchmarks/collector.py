@@ -1,7 +1,8 @@
 """The collector against nginx that answers 204 and a FastAPI + pydantic twin: `python -m benchmarks.collector`.
 
-All sides in one run, each on one core while wrk sends from another. "On the disk before the answer" holds for the
-collector and for the twin. What counts is the rate per CPU second of the process that answers; landing is another
+The collector runs on both of its servers; granian with nobody behind it says what is left when our own code costs
+nothing. All sides in one run, each on one core while wrk sends from another. "On the disk before the answer" holds for
+the collector and for the twin. What counts is the rate per CPU second of the process that answers; landing is another
 process, whose CPU seconds stand beside it.
 """
 
@@ -82,6 +83,8 @@ def _sides(batch: int) -> Iterator[Side]:
     no_nginx = servers.nginx_missing()
     for size, name in ((1, "single"), (batch, f"batch of {batch}")):
         yield Side(f"{name}, collector", _ours(), size)
+        yield Side(f"{name}, collector on uvicorn", _ours("--server", "uvicorn"), size)
+        yield Side(f"{name}, granian alone", servers.floor, size)
         yield Side(f"{name}, FastAPI + pydantic", servers.twin, size)
         yield Side(f"{name}, nginx 204", servers.nginx, size, no_nginx)
 

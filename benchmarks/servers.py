@@ -64,6 +64,15 @@ def twin(core: int) -> Iterator[Server]:
             yield Server(f"http://127.0.0.1:{port}", process.pid)
 
 
+@contextmanager
+def floor(core: int) -> Iterator[Server]:
+    """The collector's server with nobody behind it (`benchmarks.floor`)."""
+    port = _free_port()
+    with _process([sys.executable, "-m", "benchmarks.floor", str(port)], core, dict(os.environ)) as process:
+        _wait(port)
+        yield Server(f"http://127.0.0.1:{port}", process.pid)
+
+
 def nginx_missing() -> str | None:
     """What has to be installed for the side `nginx`, or None."""
     return None if _nginx() else "nginx is not installed (Debian or Ubuntu: apt install nginx-light)"
