@@ -230,7 +230,7 @@ def test_the_quick_way_gives_what_the_careful_way_gives(examples: int) -> None:
     slow = [HealthCheck.too_slow, HealthCheck.data_too_large]
     settings(max_examples=examples, deadline=None, suppress_health_check=slow)(given(logs())(quick_equals_careful))()
     # Otherwise hardly anything was compared.
-    assert 0.2 < Counted.plain / Counted.all < 0.9
+    assert 0.05 < Counted.plain / Counted.all < 0.9
 
 
 def test_what_clients_usually_send_is_plain() -> None:
