@@ -38,8 +38,12 @@ def split(
     A day with more than `most_rows` arrivals has several, in their order.
     """
     by_day: dict[date, list[Arrival | Unread]] = {day: [] for day in days}
+    moment = None
     for arrival in arrivals:
-        by_day.setdefault(to_utc(arrival.received_at).date(), []).append(arrival)
+        if arrival.received_at is not moment:  # the events of a request came at one moment
+            moment = arrival.received_at
+            of_day = by_day.setdefault(to_utc(moment).date(), [])
+        of_day.append(arrival)
     parts = []
     for day, arrived in sorted(by_day.items()):
         step = most_rows or max(len(arrived), 1)

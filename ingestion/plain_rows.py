@@ -42,20 +42,24 @@ class PlainRowMaker:
         groups = self._events.read([events[place].raw for place in fit])
         others = set(range(first, first + len(events)))
         batches = []
+        contexts = _ContextColumns(self._schema, self._events.context_columns, groups)
         for group in groups:
             places = [fit[place] for place in group.places]
-            batch = self._batch(group, [events[place].received_at for place in places], np.array(places) + first)
+            received = [events[place].received_at for place in places]
+            batch = self._batch(group, contexts.of(group), received, np.array(places) + first)
             batches.append(batch)
             others.difference_update(batch.column("ingest_row").to_pylist())
         return PlainRows([batch for batch in batches if batch.num_rows], sorted(others))
 
-    def _batch(self, group: PlainGroup, received: Sequence[Any], places: Any) -> pa.RecordBatch:
+    def _batch(
+        self, group: PlainGroup, contexts: dict[str, pa.Array], received: Sequence[Any], places: Any
+    ) -> pa.RecordBatch:
         """The rows of one event name, without those whose times are not plain."""
         count = len(received)
         envelopes = group.envelopes
         given = [e.timestamp if e.originalTimestamp is None else e.originalTimestamp for e in envelopes]
         times = plain_times(given, [e.sentAt for e in envelopes], received, self._windows)
-        columns: dict[str, Any] = {**group.columns, **self._contexts(group)}
+        columns: dict[str, Any] = {**group.columns, **contexts}
         columns |= {name: pa.repeat(value, count) for name, value in self._same.items()}
         columns |= _ids([envelope.messageId for envelope in envelopes])
         columns |= {
@@ -80,23 +84,30 @@ class PlainRowMaker:
         is_plain = pc.and_not(pa.array(times.is_plain), pc.fill_null(is_suspect, fill_value=False))
         return batch if pc.all(is_plain).as_py() else batch.filter(is_plain)
 
-    def _contexts(self, group: PlainGroup) -> dict[str, pa.Array]:
-        """Columns from contexts, and whether one is suspect: made once for each different context, then dealt out."""
-        different: dict[int, PlainContext] = {id(context): context for context in group.contexts}
-        numbers = dict(zip(different, range(len(different)), strict=True))
-        deal = pa.array([numbers[id(context)] for context in group.contexts], pa.int32())
-        texts = [context.text for context in different.values()]
-        columns = {"context": pa.array(texts, pa.string()).take(deal), _SUSPECT: suspicious(texts).take(deal)}
+
+class _ContextColumns:
+    """Columns from contexts, and whether one is suspect: made once for each different context, then dealt out."""
+
+    def __init__(self, schema: pa.Schema, names: Sequence[str], groups: Sequence[PlainGroup]) -> None:
+        # A page sends events of several names with one context.
+        different: dict[int, PlainContext] = {id(context): context for group in groups for context in group.contexts}
+        self._numbers = dict(zip(different, range(len(different)), strict=True))
+        texts = pa.array([context.text for context in different.values()], pa.string())
+        self._columns = {"context": texts, _SUSPECT: suspicious(texts)}
         by_column = zip(*(context.values for context in different.values()), strict=True)
-        for name, values in zip(self._events.context_columns, by_column, strict=False):
+        for name, values in zip(names, by_column, strict=False):
             if values.count(None) < len(values):
-                columns[name] = pa.array(values, self._schema.field(name).type).take(deal)
+                self._columns[name] = pa.array(values, schema.field(name).type)
+
+    def of(self, group: PlainGroup) -> dict[str, pa.Array]:
+        """Those of the events of one name."""
+        deal = pa.array([self._numbers[id(context)] for context in group.contexts], pa.int32())
         sessions = [
             envelope.sessionId or context.session_id
             for envelope, context in zip(group.envelopes, group.contexts, strict=True)
         ]
-        columns["session_id"] = pa.array(sessions, pa.string())
-        return columns
+        dealt = {name: column.take(deal) for name, column in self._columns.items()}
+        return dealt | {"session_id": pa.array(sessions, pa.string())}
 
 
 def _ids(texts: Sequence[str]) -> dict[str, Any]:

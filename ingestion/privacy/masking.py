@@ -48,9 +48,10 @@ def suspects(rows: Mapping[int, EventRow | QuarantineRow]) -> Iterator[int]:
     yield from (places[at] for at in pc.indices_nonzero(found).to_pylist())
 
 
-def suspicious(texts: Sequence[str | bytes | None]) -> pa.Array:
+def suspicious(texts: Sequence[str | bytes | None] | pa.Array) -> pa.Array:
     """For each stored text, whether something in it may have to be masked."""
-    return pc.match_substring_regex(pa.array(texts, pa.string()), SUSPECT)
+    found = texts if isinstance(texts, pa.Array) else pa.array(texts, pa.string())
+    return pc.match_substring_regex(found, SUSPECT)
 
 
 class _Declared(NamedTuple):

@@ -53,9 +53,14 @@ def plain_properties(
     if known.rename:
         properties = [renamed(given, known.rename) for given in properties]
     specs = known.specs
-    odd = {place for place, given in enumerate(properties) if not given.keys() <= specs.keys()}
+    # Messages hold few of the names that their contract knows, and hardly ever another one.
+    present: set[str] = set().union(*properties)
+    odd: set[int] = set()
+    if not present <= specs.keys():
+        odd.update(place for place, given in enumerate(properties) if not given.keys() <= specs.keys())
     columns: Columns = {}
-    for name, spec in specs.items():
+    for name in present & specs.keys():
+        spec = specs[name]
         values = [given.get(name) for given in properties]
         kinds = set(map(type, values)) - _NONE
         if kinds:
@@ -111,15 +116,16 @@ def plain_contexts(tree: Tree, contexts: Sequence[dict[str, Any]]) -> tuple[Colu
 
 
 def _read(tree: Tree, objects: Sequence[Mapping[str, Any]], columns: Columns, odd: set[int]) -> None:
+    present: set[str] = set().union(*objects)
+    nothing = [None] * len(objects)
     for key, node in tree.items():
-        values = [item.get(key) for item in objects]
-        if isinstance(node, Leaf):
-            kinds = set(map(type, values)) - _NONE
-            if kinds - {node.as_is}:
-                odd.update(_others(values, node.as_is))
-            columns[node.column] = values
-        else:
+        values = [item.get(key) for item in objects] if key in present else nothing
+        if not isinstance(node, Leaf):
             _read(node, [value if type(value) is dict else _EMPTY for value in values], columns, odd)
+            continue
+        columns[node.column] = values
+        if values is not nothing and set(map(type, values)) - _NONE - {node.as_is}:
+            odd.update(_others(values, node.as_is))
 
 
 _EMPTY: Mapping[str, Any] = {}
