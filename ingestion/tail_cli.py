@@ -53,9 +53,9 @@ def tail(tenant: str | None, follow: bool, as_json: bool) -> None:
 
 
 def _rows(found: "Tail") -> Iterator[dict[str, Any]]:
-    """The rows in the order of their arrival, each with its `status`."""
-    rows = [{"status": "accepted", **row} for row in found.events.to_pylist()]
-    rows += [{"status": "rejected", **row} for row in found.quarantine.to_pylist()]
+    """The rows in the order of their arrival, each with its `verdict` (no property has this name)."""
+    rows = [{"verdict": "accepted", **row} for row in found.events.to_pylist()]
+    rows += [{"verdict": "rejected", **row} for row in found.quarantine.to_pylist()]
     for row in sorted(rows, key=lambda row: (row["received_at"], row["tenant"], row["source"], row["ingest_row"])):
         yield {key: value for key, value in row.items() if key not in _PLACE}
 
@@ -73,8 +73,8 @@ def _show(rows: Iterable[dict[str, Any]], as_json: bool) -> int:
 
 def _line(row: dict[str, Any]) -> str:
     when = row["received_at"].isoformat(sep=" ", timespec="milliseconds")
-    what = f"{when}  {row['status']}  {row['tenant']}/{row['source']}  {safe(row['event'] or '-')}"
-    if row["status"] == "rejected":
+    what = f"{when}  {row['verdict']}  {row['tenant']}/{row['source']}  {safe(row['event'] or '-')}"
+    if row["verdict"] == "rejected":
         return f"{what}  {row['code']}  {safe(row['field'] or '-')}: {safe(row['message'])}"
     who = safe(row["user_id"] or row["anonymous_id"] or "-")
     noted = f"  ({safe(row['warnings'])})" if row["warnings"] else ""

@@ -33,10 +33,10 @@ def opened(home: Path) -> Lake:
 
 
 def replay_all(home: Path) -> int:
-    """What `almanac quarantine replay --all` does, two events a landing; how many landed."""
-    module.PART_ROWS = 2
+    """What `almanac quarantine replay --all` does; how many landed."""
     return replay(opened(home), Again(PLAN, REPOSITORY), Choice(replayed=False)).landed
 
 
 if __name__ == "__main__":
+    module.PART_ROWS = 2  # events of one landing, so that a replay has several
     serve(lambda home: replay_all(Path(home)))

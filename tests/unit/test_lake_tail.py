@@ -205,6 +205,6 @@ def test_the_command_shows_what_was_accepted_and_what_was_rejected(
     assert "rejected  rentals/web  Unheard Of  unknown_event  event: " in shown[0]
     assert "accepted  rentals/web  signup_completed  u  {}" in shown[1]
     rows = [json.loads(line) for line in runner.invoke(events_command, ["tail", "--json"]).output.splitlines()]
-    assert [(row["status"], row.get("code")) for row in rows] == [("rejected", "unknown_event"), ("accepted", None)]
+    assert [(row["verdict"], row.get("code")) for row in rows] == [("rejected", "unknown_event"), ("accepted", None)]
     assert "Nothing waits" in runner.invoke(events_command, ["tail", "--tenant", "advisory"]).output
     assert "use one of" in str(runner.invoke(events_command, ["tail", "--tenant", "nobody"]).exception)

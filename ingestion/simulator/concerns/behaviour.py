@@ -109,7 +109,7 @@ class Behaviour:
                 pages,
                 "web_vital_measured",
                 pages.moments(0.05 * rng.random(n)),
-                {"metric": [metric] * n, "value": value, "route": routes[pages.after], "rating": rating},
+                {"metric": [metric] * n, "value": value, "route": routes[pages.after], "vital_rating": rating},
                 Fact("web_vitals", ones(n), {"metric": [metric] * n, f"{metric} rating": rating}),
                 Fact("web_vital_sum", thousandths, {"metric": [metric] * n}, 1000),
             )
