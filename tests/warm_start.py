@@ -93,10 +93,11 @@ def _fork(client: socket.socket, listener: socket.socket) -> int:
     request = json.loads(message)
     if request["arguments"][0] == "serve":
         _import_portal()
-    pid = os.fork()
+    server, pid = os.getpid(), os.fork()
     if pid == 0:
         code = 1
         try:
+            die_with(server)  # and the server with the tests, however they end
             listener.close()
             client.close()
             for number, stream in enumerate(streams):
