@@ -4,17 +4,19 @@
 with less; a new dbt that has renamed it fails at once, in `tests/unit/test_dbt_shortcuts.py` and here.
 """
 
+import re
 import sys
 from collections import ChainMap
 from collections.abc import Callable, Iterable
 from functools import cache, lru_cache
-from threading import Lock
+from threading import Lock, local
 from types import FrameType
 from typing import Any
 
 import dbt.clients.jinja
 import dbt.context.macros
 import dbt.context.manifest
+from dbt.adapters.base.impl import BaseAdapter
 from dbt.context.macros import MacroNamespace, MacroNamespaceBuilder
 from dbt.contracts.graph.nodes import Macro, ParsedNode
 from dbt_common import behavior_flags
@@ -28,8 +30,10 @@ _get: Callable[[BaseEvent, str], Any] = BaseEvent.__getattr__
 _set: Callable[[BaseEvent, str, Any], None] = BaseEvent.__setattr__
 _templates: dict[tuple[str, bool, bool], Any] = {}
 _flat: dict[Any, dict[str, Any]] = {}
+_FROM = re.compile(r"\b(?:from|join)\b", re.IGNORECASE)
 _flattening = Lock()
 _new_macro: Callable[..., Callable[..., Any]] = dbt.clients.jinja.MacroGenerator.get_macro
+_new_setter: Callable[..., None] = BaseAdapter.set_macro_context_generator
 _new_namespace = MacroNamespaceBuilder.build_namespace
 _new_empty_table: Callable[[], Any] = agate_helper.empty_table
 _new_type_tester: Callable[..., Any] = agate_helper.build_type_tester
@@ -43,6 +47,7 @@ def take_shortcuts() -> None:
     _look_names_up_in_fewer_places()
     _make_a_macro_once_in_a_context()
     _name_the_source_of_a_flag_by_its_frame()
+    _make_the_context_of_an_adapters_macro_once()
     agate_helper.build_type_tester = _type_tester
     agate_helper.empty_table = _empty_table
 
@@ -51,6 +56,26 @@ def build_often() -> None:
     """For a process that builds more than once (tests): compile a text once, and leave no rendered SQL behind."""
     dbt.clients.jinja.get_template = _template  # type: ignore[attr-defined]
     ParsedNode.write_node = lambda *_: None  # type: ignore[method-assign]
+    _ask_once_for_the_types_of_a_contract()
+
+
+def _ask_once_for_the_types_of_a_contract() -> None:
+    """A contract is described as a query without a table, whose columns are always the same."""
+    from dbt.adapters.duckdb.impl import DuckDBAdapter
+
+    if hasattr(DuckDBAdapter.get_column_schema_from_query, "kept"):
+        return
+    ask, kept = DuckDBAdapter.get_column_schema_from_query, {}
+
+    def columns(adapter: DuckDBAdapter, sql: str) -> Any:
+        if len(_FROM.findall(sql)) != 1:  # the one around the casts
+            return ask(adapter, sql)
+        if sql not in kept:
+            kept[sql] = ask(adapter, sql)
+        return list(kept[sql])
+
+    columns.kept = kept  # type: ignore[attr-defined]
+    DuckDBAdapter.get_column_schema_from_query = columns  # type: ignore[method-assign]
 
 
 class HeardEvents(EventManager):
@@ -177,6 +202,26 @@ def _name_the_source_of_a_flag_by_its_frame() -> None:
         return str(frame.f_globals.get("__name__", "Unknown")) if frame else "Unknown"
 
     behavior_flags.BehaviorFlagRendered._default_source = staticmethod(source)  # type: ignore[method-assign]
+
+
+def _make_the_context_of_an_adapters_macro_once() -> None:
+    """An adapter made all that a macro may ask for anew at each call of it, for every rename and drop of a table."""
+
+    def keep(adapter: BaseAdapter, generator: Any) -> None:
+        # An adapter, and with it the configuration, lives for one invocation; what is in a context belongs to a thread.
+        kept = local()
+
+        def context_of(macro: Any, config: Any, resolver: Any, project: str | None) -> dict[str, Any]:
+            contexts: dict[Any, Any] = kept.__dict__
+            key = f"{project}:{macro.unique_id}"
+            if key not in contexts or contexts[key][0] is not resolver or contexts[key][1] is not config:
+                contexts[key] = (resolver, config, generator(macro, config, resolver, project))
+            context: dict[str, Any] = contexts[key][2]
+            return context
+
+        _new_setter(adapter, context_of)
+
+    BaseAdapter.set_macro_context_generator = keep  # type: ignore[method-assign, assignment]
 
 
 def _type_tester(text_columns: Iterable[str], string_null_values: Iterable[str] | None = ("null", "")) -> Any:

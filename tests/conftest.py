@@ -37,6 +37,7 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ[name] = ",".join(filter(None, [os.environ.get(name), "127.0.0.1", "localhost"]))
     # Every client of httpx reads all certificates of the machine; what tests speak to is on loopback, without TLS.
     ssl.create_default_context = cache(ssl.create_default_context)
+    gc.disable()  # while modules are imported; nothing of them is garbage
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(_SkipsAreFailures(), "skips-are-failures")
 
@@ -48,6 +49,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish() -> None:
     """Whatever lives now lives until the end: the collector of garbage need not look at it again and again."""
+    gc.enable()
     gc.collect()
     gc.freeze()
 

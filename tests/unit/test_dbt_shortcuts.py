@@ -9,6 +9,8 @@ import dbt.clients.jinja
 import dbt.context.macros
 import dbt.context.manifest
 import pytest
+from dbt.adapters.base.impl import BaseAdapter
+from dbt.adapters.duckdb.impl import DuckDBAdapter
 from dbt.adapters.events.types import SQLQuery
 from dbt.artifacts.resources.types import NodeType
 from dbt.clients.jinja import MacroGenerator, MacroStack
@@ -36,6 +38,8 @@ PLACES = [
     (MacroNamespaceBuilder, "build_namespace"),
     (MacroGenerator, "get_macro"),
     (BehaviorFlagRendered, "_default_source"),
+    (BaseAdapter, "set_macro_context_generator"),
+    (DuckDBAdapter, "get_column_schema_from_query"),
 ]
 
 
@@ -58,6 +62,50 @@ def test_dbt_still_has_what_is_replaced(place: Any, name: str) -> None:
 def test_a_behaviour_flag_names_the_module_that_declares_it() -> None:
     flag = BehaviorFlagRendered({"name": "a", "default": False, "description": "what it does"}, {})
     assert flag._behavior_change_event.flag_source == __name__
+
+
+class Asked:
+    """Stands for an adapter with one kind of column, and counts how often it is asked."""
+
+    def __init__(self) -> None:
+        self.connections, self.times = self, 0
+
+    def add_select_query(self, sql: str) -> tuple[None, Any]:
+        self.times += 1
+        return None, self
+
+    def fetchall(self) -> list[tuple[str, str]]:
+        return [("a", "INTEGER")]
+
+
+def test_the_types_of_a_contract_are_asked_for_once_and_those_of_a_query_always() -> None:
+    asked, columns = Asked(), DuckDBAdapter.get_column_schema_from_query
+    for sql, times in (
+        ("select * from (select cast(null as integer) as a)", 1),
+        ("select a from (select a from t)", 3),
+    ):
+        for _ in range(2):
+            assert [c.dtype for c in columns(asked, sql)] == ["INTEGER"]  # type: ignore[arg-type]
+        assert asked.times == times
+
+
+def test_an_adapter_makes_the_context_of_a_macro_once_in_an_invocation() -> None:
+    class Adapter:
+        _macro_context_generator: Any = None
+
+    class Named:
+        unique_id = "macro.a.b"
+
+    adapter, made, first, second = Adapter(), [], object(), object()
+
+    def generate(macro: Any, config: Any, resolver: Any, project: Any) -> dict[str, Any]:
+        made.append(config)
+        return {"of": config}
+
+    BaseAdapter.set_macro_context_generator(adapter, generate)  # type: ignore[arg-type]
+    for config, project in ((first, None), (first, None), (first, "dbt"), (second, None), (second, None)):
+        assert adapter._macro_context_generator(Named(), config, None, project) == {"of": config}
+    assert made == [first, first, second]
 
 
 class TestEvents:
