@@ -31,6 +31,7 @@ _set: Callable[[BaseEvent, str, Any], None] = BaseEvent.__setattr__
 _templates: dict[tuple[str, bool, bool], Any] = {}
 _flat: dict[Any, dict[str, Any]] = {}
 _FROM = re.compile(r"\b(?:from|join)\b", re.IGNORECASE)
+_OF_A_QUERY = re.compile(r"\bfrom\s*\(\s*select\b", re.IGNORECASE)
 _flattening = Lock()
 _new_macro: Callable[..., Callable[..., Any]] = dbt.clients.jinja.MacroGenerator.get_macro
 _new_setter: Callable[..., None] = BaseAdapter.set_macro_context_generator
@@ -68,7 +69,7 @@ def _ask_once_for_the_types_of_a_contract() -> None:
     ask, kept = DuckDBAdapter.get_column_schema_from_query, {}
 
     def columns(adapter: DuckDBAdapter, sql: str) -> Any:
-        if len(_FROM.findall(sql)) != 1:  # the one around the casts
+        if len(_FROM.findall(sql)) != 1 or not _OF_A_QUERY.search(sql):
             return ask(adapter, sql)
         if sql not in kept:
             kept[sql] = ask(adapter, sql)

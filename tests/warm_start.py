@@ -15,6 +15,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -67,12 +68,16 @@ def serve(listener: socket.socket) -> None:
             if key.fileobj is listener:
                 client, _ = listener.accept()
                 pid = _fork(client, listener)
+                if pid is None:
+                    continue
                 handle = os.pidfd_open(pid)
                 children[pid] = client, handle
                 waiting.register(client, selectors.EVENT_READ, pid)
                 waiting.register(handle, selectors.EVENT_READ, pid)
                 continue
             pid = key.data
+            if pid not in children:  # its end and theirs were seen in one look
+                continue
             client, handle = children[pid]
             if key.fileobj is client:  # they are gone
                 waiting.unregister(client)
@@ -83,13 +88,18 @@ def serve(listener: socket.socket) -> None:
             os.close(handle)
             if client in waiting.get_map():
                 waiting.unregister(client)
-                client.sendall(str(os.waitstatus_to_exitcode(status)).encode())
+                with suppress(OSError):  # they may be gone by now
+                    client.sendall(str(os.waitstatus_to_exitcode(status)).encode())
             client.close()
             del children[pid]
 
 
-def _fork(client: socket.socket, listener: socket.socket) -> int:
+def _fork(client: socket.socket, listener: socket.socket) -> int | None:
+    """The process that does what a client asks for; None if the client was gone before it asked."""
     message, streams, _, _ = socket.recv_fds(client, LONGEST, 3)
+    if not message:
+        client.close()
+        return None
     request = json.loads(message)
     if request["arguments"][0] == "serve":
         _import_portal()

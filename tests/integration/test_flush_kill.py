@@ -16,13 +16,11 @@ from ingestion.collector import records
 from ingestion.collector.door import Verdict
 from ingestion.collector.log_files import LogFile
 from ingestion.lake import Lake
-from tests.traced_jobs import REFUSED, Point, Server
+from tests.traced_jobs import ERRORS, REFUSABLE, REFUSED, Point, Server
 
 pytestmark = pytest.mark.xdist_group("flush_kill")  # what its tests share is made once
 
 DAYS = (datetime(2026, 5, 1, 23, 59, 59, tzinfo=UTC), datetime(2026, 5, 2, 0, 0, 1, tzinfo=UTC))
-ERRORS = ("EIO", "ENOSPC")
-REFUSABLE = ("write", "fsync", "fdatasync", "rename", "mkdir")  # what a disk that is full or broken refuses
 FEW = 8  # points that the ordinary suite tries, evenly spread
 
 Rows = dict[str, Counter[tuple[object, ...]]]
@@ -31,8 +29,6 @@ Rows = dict[str, Counter[tuple[object, ...]]]
 @pytest.fixture(scope="module")
 def flusher() -> Iterator[Server]:
     """One process for all flushes: it has imported what it needs."""
-    if not shutil.which("strace"):
-        pytest.skip("strace is not installed")
     with Server("tests.integration.flushing") as own:
         yield own
 

@@ -13,18 +13,15 @@ import pytest
 
 from ingestion.lake import Lake
 from tests.integration.lake_writer import JOBS, compact, erase, land, opened
-from tests.traced_jobs import REFUSED, Point, Server
+from tests.traced_jobs import ERRORS, REFUSED, Point, Server
 
 pytestmark = pytest.mark.xdist_group("lake_kill")  # what its tests share is made once
 
 ORDINARY = 5  # points of each job and kind of disturbance in the ordinary suite, spread over all of them
-ERRORS = ("EIO", "ENOSPC")
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    if not shutil.which("strace"):
-        pytest.skip("strace is not installed")
     with Server("tests.integration.lake_writer") as own:
         yield own
 

@@ -24,8 +24,6 @@ pytestmark = pytest.mark.xdist_group("publish_kill")  # what its tests share is 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, str, str]:
     """A home with one published version and a built, not yet published change; with both versions' ids."""
-    if not shutil.which("strace"):
-        pytest.skip("strace is not installed")
     settings = Settings.for_home(tmp_path_factory.mktemp("publish"))
     dbt = WarmDbt(data_tests=False)
     old = publish_and_move_on(settings, dbt)

@@ -14,12 +14,10 @@ import pytest
 
 from tests.integration.replaying import FORGOTTEN, before_it_was_mended, opened, replay_all
 from tests.refused_events import books, difference, land, rows_of, villa
-from tests.traced_jobs import REFUSED, Point, Server
+from tests.traced_jobs import ERRORS, REFUSABLE, REFUSED, Point, Server
 
 pytestmark = pytest.mark.xdist_group("replay_kill")  # what its tests share is made once
 
-ERRORS = ("EIO", "ENOSPC")
-REFUSABLE = ("write", "fsync", "fdatasync", "rename", "mkdir")  # what a disk that is full or broken refuses
 FEW = 5  # points of each kind of disturbance in the ordinary suite, evenly spread
 WAITING = 5
 
@@ -27,8 +25,6 @@ WAITING = 5
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
     """One process for all replays: it has imported what it needs."""
-    if not shutil.which("strace"):
-        pytest.skip("strace is not installed")
     with Server("tests.integration.replaying") as own:
         yield own
 

@@ -83,6 +83,7 @@ def test_the_types_of_a_contract_are_asked_for_once_and_those_of_a_query_always(
     for sql, times in (
         ("select * from (select cast(null as integer) as a)", 1),
         ("select a from (select a from t)", 3),
+        ("select a from t", 5),
     ):
         for _ in range(2):
             assert [c.dtype for c in columns(asked, sql)] == ["INTEGER"]  # type: ignore[arg-type]
