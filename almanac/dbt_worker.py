@@ -7,7 +7,7 @@ import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -113,14 +113,23 @@ class WarmDbt:
 
     Those without a patch share it: the project must not change while the process lives. `data_tests` says whether the
     next builds run dbt's data tests; a data test changes no row, and all of them take a third of a small build.
+    `for_models` names models: the next builds make these and what they are made from; without any they make all. (Where
+    a whole build follows, these must be all that remember: what a landing brought is not asked for again.)
     """
 
     _shared: ClassVar[dict[tuple[Path, str], Any]] = {}
 
-    def __init__(self, patch: Callable[[Any], None] | None = None, *, data_tests: bool = True) -> None:
+    def __init__(
+        self,
+        patch: Callable[[Any], None] | None = None,
+        *,
+        data_tests: bool = True,
+        for_models: Collection[str] = (),
+    ) -> None:
         self._manifest: Any = None
         self._patch = patch  # changes the parsed manifest once (tests of the tests)
         self.data_tests = data_tests
+        self.for_models = for_models
 
     def manifest(self, settings: Settings) -> Any:
         """The manifest, parsed when it is first asked for."""
@@ -131,6 +140,11 @@ class WarmDbt:
             self._manifest = parse(settings)
             self._patch(self._manifest)
         return self._manifest
+
+    def remembering(self, settings: Settings) -> tuple[str, ...]:
+        """The models that add to what they hold: all others are made anew by every build, whatever happened before."""
+        nodes = self.manifest(settings).nodes.values()
+        return tuple(n.name for n in nodes if n.resource_type == "model" and n.config.materialized == "incremental")
 
     def build(self, settings: Settings, *, full_refresh: bool, on_event: OnEvent | None = None) -> DbtRun:
         """Build in this process and close the warehouse afterwards."""
@@ -144,15 +158,33 @@ class WarmDbt:
         for name in left_out:
             del nodes[name]
         try:
-            run = invoke(settings, full_refresh, on_event, self._manifest)
+            run = invoke(settings, full_refresh, on_event, self._manifest, _closure(nodes, self.for_models))
         finally:
             nodes.update(left_out)
         close(settings)
         return run
 
 
-def invoke(settings: Settings, full_refresh: bool, on_event: OnEvent | None, manifest: Any) -> DbtRun:
-    """Build every model and run every data test in this process; the warehouse stays open until `close`."""
+def _closure(nodes: dict[str, Any], names: Collection[str]) -> set[str]:
+    """The unique ids of these models and of all that they are made from."""
+    found, open_ = set[str](), [f"model.almanac.{name}" for name in names]
+    while open_:
+        found.add(unique_id := open_.pop())
+        open_ += [i for i in nodes[unique_id].depends_on.nodes if i in nodes and i not in found]
+    return found
+
+
+def invoke(
+    settings: Settings,
+    full_refresh: bool,
+    on_event: OnEvent | None,
+    manifest: Any,
+    only: Collection[str] = (),
+) -> DbtRun:
+    """Build every model and run every data test in this process; the warehouse stays open until `close`.
+
+    `only`, unique ids, leaves out every other node as if it were not declared.
+    """
     from dbt.cli.main import dbtRunner
 
     from almanac.dbt_shortcuts import take_shortcuts
@@ -169,14 +201,18 @@ def invoke(settings: Settings, full_refresh: bool, on_event: OnEvent | None, man
     ]
     if full_refresh:
         arguments.append("--full-refresh")
+    if only:
+        arguments += ["--select", *sorted(unique_id.split(".")[2] for unique_id in only)]
+        arguments += ["--indirect-selection", "cautious"]
     callbacks = [_forward(on_event)] if on_event else []
     result = dbtRunner(manifest=manifest, callbacks=callbacks).invoke(arguments)
     outcomes = {r.node.unique_id: r for r in getattr(result.result, "results", None) or ()}
     rows = failed_rows(settings, outcomes)
-    nodes = [_node(n, outcomes.get(n.unique_id), rows.get(n.unique_id, ())) for n in _declared(manifest)]
+    declared = [n for n in _declared(manifest) if not only or n.unique_id in only or n.unique_id in outcomes]
+    nodes = [_node(n, outcomes.get(n.unique_id), rows.get(n.unique_id, ())) for n in declared]
     published = {
         f"{n.schema}.{n.name}": {"": n.description} | {c.name: c.description for c in n.columns.values()}
-        for n in _declared(manifest)
+        for n in declared
         if n.resource_type == "model" and (n.config.meta or {}).get("published")
     }
     error = str(result.exception) if result.exception else ""

@@ -147,10 +147,7 @@ class LoadLog:
         """Take over the tenants of the tracking plan, with the local days of their time zones."""
         tenants = list(tenants)
         with self.engine.transaction():
-            self.engine.execute("delete from ctl.tenant")
-            self.engine.insert(
-                "ctl.tenant", [(t.tenant, t.title, t.business, t.time_zone, t.currency) for t in tenants]
-            )
+            self._replace("tenant", [(t.tenant, t.title, t.business, t.time_zone, t.currency) for t in tenants])
             known = {r[0] for r in self.engine.execute("select distinct time_zone from ctl.local_day")}
             for zone in sorted({t.time_zone for t in tenants} - known):
                 self.engine.insert("ctl.local_day", [tuple(day) for day in local_days(zone)])
@@ -158,8 +155,12 @@ class LoadLog:
     def replace_properties(self, properties: Iterable[tuple[str, str, str, bool]]) -> None:
         """Take over what the tracking plan declares: event, property, its type, and whether it is required."""
         with self.engine.transaction():
-            self.engine.execute("delete from ctl.property")
-            self.engine.insert("ctl.property", list(properties))
+            self._replace("property", list(properties))
+
+    def _replace(self, table: str, rows: list[tuple[Any, ...]]) -> None:
+        if set(self.engine.execute(f"select * from ctl.{table}")) != set(rows):  # most builds change nothing of it
+            self.engine.execute(f"delete from ctl.{table}")
+            self.engine.insert(f"ctl.{table}", rows)
 
     def begin(self, full_refresh: bool) -> None:
         """Mark what is pending as not built, so that a landing restored after a failure does not look built."""

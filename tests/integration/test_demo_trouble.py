@@ -32,7 +32,7 @@ def test_without_a_demo_it_says_what_to_do_first(settings: Settings) -> None:
 def test_a_day_delivered_twice_is_refused_and_healed_and_a_replay_differs_in_no_row(
     settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    simulate_history(settings, size_of(20, 300))
+    simulate_history(settings, size_of(20, 150))
     dbt = WarmDbt()
     run_daily(settings, dbt)
     before, numbers = current(settings), values(settings)

@@ -44,7 +44,7 @@ class Landed:
 
 @pytest.fixture(scope="module")
 def landed(data_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Landed]:
-    """Every file landed one by one, with a build after every 31st: the warehouse grew in ten steps."""
+    """Every file landed one by one, with a build after every 31st: what remembers grew in ten steps."""
     settings = Settings.for_home(tmp_path_factory.mktemp("online_retail"))
     files = find_files([data_folder / "online_retail" / "by-day"])
     dbt, builds = WarmDbt(data_tests=False), 0
@@ -53,7 +53,8 @@ def landed(data_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
         for n, file in enumerate(files, start=1):
             results.append(source.ingest_file(file))
             if n % BUILD_EVERY == 0 or n == len(files):
-                dbt.data_tests = n == len(files)
+                whole = n == len(files)
+                dbt.data_tests, dbt.for_models = whole, () if whole else dbt.remembering(settings)
                 build = run_build(settings, runner=dbt)
                 assert build.succeeded, [(node.name, node.message) for node in build.failed]
                 builds += build.built

@@ -18,14 +18,15 @@ from almanac.settings import Settings
 from tests.refused_events import DAY, land, new_place, villa
 from tests.small_lake import FIRST_DAY, land_day
 
+COUNTS = ("mv_daily_arrivals", "mv_daily_quarantine", "mv_quarantine_latest")
 CHECK = "reconciliation_received_equals_the_parts"
 REJECTED = {"type": "track", "event": "no_such_event", "messageId": "bad", "anonymousId": "v"}
 
 
 @pytest.fixture(scope="module")
 def dbt() -> WarmDbt:
-    """dbt, parsed once."""
-    return WarmDbt()
+    """Makes what counts events, and runs its data tests."""
+    return WarmDbt(for_models=COUNTS)
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ import yaml
 from almanac.dbt_parse import parse
 from almanac.settings import ROOT, Settings
 from almanac.versions import current
+from tests.parsed_project import take_parse_along
 from tests.small_lake import FIRST_DAY, land_day
 
 pytestmark = pytest.mark.xdist_group("where_does_it_go")
@@ -84,6 +85,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if (ROOT / name).is_file():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, folder / name)
+    take_parse_along(folder)
     _git(folder, "init", "--quiet")
     _git(folder, "add", "--all")
     _git(folder, "-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "--quiet", "-m", "copy")

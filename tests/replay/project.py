@@ -6,6 +6,7 @@ from pathlib import Path
 
 from almanac.dbt_worker import DbtRun, OnEvent, WarmDbt
 from almanac.settings import ROOT, Settings
+from tests.parsed_project import take_parse_along
 from tests.replay.histories import ZONES
 
 PARTS = ("dbt_project", "ingestion/tracking_plan")
@@ -27,6 +28,7 @@ def copy_project(folder: Path) -> Path:
         shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
     for name in FILES:
         shutil.copy(ROOT / name, folder / name)
+    take_parse_along(folder)
     tenants = folder / "ingestion" / "tracking_plan" / "tenants"
     for tenant, zone in ZONES.items():
         if not (tenants / f"{tenant}.yml").exists():

@@ -7,6 +7,8 @@ import duckdb
 
 from almanac.compare import UNCOMPARED, relations
 
+MEASURED = ("fact_events", "fact_sessions", "fact_user_days", "fact_bookings")
+
 
 def measured(warehouse: Path) -> dict[str, set[tuple[Any, ...]]]:
     """The same report as `reference.report`, read from a built warehouse."""
