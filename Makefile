@@ -139,11 +139,12 @@ parse: $(VENV)/.ready-dev ## Parse the dbt project
 
 # --- maintain --------------------------------------------------------------------------------------------------------
 
-format: $(VENV)/.ready-dev ## Format Python and SQL
+format: $(VENV)/.ready-dev ## Format Python and SQL, write the KPI dictionary
 	@$(PY) -m ruff check --quiet --fix-only .
 	@$(PY) -m ruff format --quiet .
 	@$(ALMANAC) check sql --quiet
 	@$(VENV)/bin/sqlfmt --quiet --no-progressbar dbt_project
+	@$(ALMANAC) kpis docs
 
 # What a production of several services needs is in the locks too: an image is made from them.
 LOCK = $(UV) pip compile --quiet --extra postgres --universal --generate-hashes --no-emit-index-url --override overrides.txt --custom-compile-command "make lock"
@@ -152,9 +153,9 @@ lock: $(VENV)/.made ## Resolve the dependencies again (both locks)
 	@$(LOCK) pyproject.toml -o requirements.lock
 	@$(LOCK) pyproject.toml --group dev -o requirements-dev.lock
 
-docs: $(VENV)/.ready ## Write the dictionaries of events and KPIs to target/docs
+docs: $(VENV)/.ready ## Write the dictionaries of events and KPIs to target/docs, with examples that are published
 	@$(ALMANAC) events docs --output target/docs/events.md
-	@$(ALMANAC) kpis docs
+	@$(ALMANAC) kpis docs --published
 
 bench-collector: $(VENV)/.ready-dev ## Compare the collector with nginx and a FastAPI twin (needs wrk)
 	@$(PY) -m benchmarks.collector $(ARGS)

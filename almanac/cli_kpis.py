@@ -2,16 +2,10 @@
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
-from almanac.errors import AlmanacError
 from almanac.settings import Settings
-
-if TYPE_CHECKING:
-    from almanac.kpi_docs import Example
-    from almanac.kpis import Catalogue
 
 
 @click.group()
@@ -65,104 +59,60 @@ def show_kpi(name: str) -> None:
 
 
 @kpis.command("docs")
+@click.option("--published", "is_published", is_flag=True, help="With examples of the published version.")
 @click.option(
     "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Where to write the page; target/docs/kpis.md of the repository by default.",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The folder to write; docs/kpis of the repository by default, target/docs/kpis with --published.",
 )
-def write_docs(output: Path | None) -> None:
-    """Write the KPI dictionary as a Markdown page, with examples from the published version if there is one."""
-    from almanac.event_lineage import source_events
-    from almanac.kpi_docs import kpi_dictionary
-    from almanac.kpis import load_catalogue
-    from almanac.readers import readers_by_kpi
+def write_docs(is_published: bool, output: Path | None) -> None:
+    """Write the KPI dictionary: a page for each KPI and one that lists them.
+
+    The pages in docs/kpis belong to git, and `almanac check` says when they are not what the definitions say. Their
+    examples are those of the golden events, which are the same everywhere.
+    """
+    from almanac.kpi_dictionary import committed_pages, published_pages, write_pages
+    from almanac.kpi_docs import FOLDER
 
     settings = Settings.from_env()
-    path = output or settings.root / "target" / "docs" / "kpis.md"
-    catalogue = load_catalogue(settings.root)
-    events = {fact: names for fact, (names, _) in source_events(settings.root).items()}
-    examples = _examples(settings, catalogue)
-    shown_on = {kpi: [reader.title for reader in found] for kpi, found in readers_by_kpi(settings.root).items()}
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(kpi_dictionary(catalogue, events, settings.root, examples, shown_on), encoding="utf-8")
-    except OSError as error:
-        raise AlmanacError(f"cannot write {path}: {error.strerror}; choose another place with --output") from error
-    known = f"{len(examples)} with an example" if examples else "without examples: nothing is published yet"
-    click.echo(f"wrote {path}: {len(catalogue.kpis)} KPIs, {known}")
-
-
-def _examples(settings: Settings, catalogue: "Catalogue") -> "dict[str, Example]":
-    """The newest complete value of the shortest time grain of each KPI, of the first tenant that has one."""
-    from almanac.kpi_docs import Example
-    from serving.formatting import Style, bare, exact, period
-
-    examples: dict[str, Example] = {}
-    for name, kpi in catalogue.kpis.items():
-        for tenant, currency, grain, start, over, under, value in _latest_rows(settings, name) or ():
-            if value is not None:
-                own = kpi.settings
-                examples[name] = Example(
-                    tenant,
-                    period(start, grain).replace("\u00a0", " "),
-                    exact(value, Style(own.unit, own.format, currency)).replace("\u00a0", " "),
-                    bare(over, _part(own.unit)),
-                    bare(under, _part(own.unit)) if kpi.denominator else "",
-                )
-                break
-    return examples
+    known = ""
+    if is_published:
+        pages, count = published_pages(settings)
+        known = f", {count} with an example" if count else ", without examples: nothing is published yet"
+        folder = output or settings.root / "target" / FOLDER
+    else:
+        pages, folder = committed_pages(settings.root), output or settings.root / FOLDER
+    write_pages(folder, pages)
+    click.echo(f"wrote {folder}: {len(pages) - 1} KPIs{known}")
 
 
 def _latest(settings: Settings, name: str, unit: str, form: str) -> str:
+    from almanac.kpi_dictionary import latest_values
     from almanac.tables import text_table
 
-    rows = _latest_rows(settings, name)
-    if rows is None:
+    found = latest_values(settings, [name])
+    if found is None:
         return "Nothing is published yet: run `make demo`, or `almanac build`."
+    rows = found[name]
     if not rows:
         return "The published version has no complete period of it yet."
     # The one place that formats numbers for people; imported late because the list needs none of it.
     from serving.formatting import Style, bare, exact, period
 
+    part = Style("count", "decimal", decimals=2 if unit == "money" else 0)
     lines = [
         (
-            tenant,
-            grain,
-            period(start, grain),
-            exact(value, Style(unit, form, currency)),
-            bare(over, _part(unit)),
-            bare(under, _part(unit)),
+            one.tenant,
+            one.time_grain,
+            period(one.period_start, one.time_grain),
+            exact(one.value, Style(unit, form, one.currency)),
+            bare(one.numerator, part),
+            bare(one.denominator, part),
         )
-        for tenant, currency, grain, start, over, under, value in rows
+        for one in rows
     ]
     headers = ("tenant", "grain", "latest complete period", "value", "numerator", "denominator")
     return text_table(headers, lines, right=headers[3:]).replace("\u00a0", " ")
-
-
-def _part(unit: str) -> Any:
-    from serving.formatting import Style
-
-    return Style("count", "decimal", decimals=2 if unit == "money" else 0)
-
-
-def _latest_rows(settings: Settings, name: str) -> list[tuple[Any, ...]] | None:
-    """Per tenant and time grain the newest complete period of a KPI; None where nothing is published."""
-    from almanac import versions
-
-    version = versions.current(settings)
-    if version is None:
-        return None
-    import duckdb
-
-    query = """
-        select v.tenant, t.currency, v.time_grain, v.period_start, v.numerator, v.denominator, v.value
-        from kpi_values as v left join dim_tenants as t on t.tenant = v.tenant
-        where v.kpi = ? and v.dimension = 'all' and v.is_complete
-        qualify row_number() over (partition by v.tenant, v.time_grain order by v.period_start desc) = 1
-        order by v.tenant, list_position(['day', 'week', 'month'], v.time_grain)
-    """
-    with versions.hold(version), duckdb.connect(str(version.path), read_only=True) as connection:
-        return connection.execute(query, [name]).fetchall()
 
 
 COMMANDS: dict[str, click.Command] = {"kpis": kpis}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from almanac.house.findings import Finding, line_of
 
-PAGES = ("README.md", "CONTRIBUTING.md", "docs/*.md")
+PAGES = ("README.md", "CONTRIBUTING.md", "docs/*.md", "docs/*/*.md")
 GENERATED = (".almanac/", ".venv/", "target/")
 SUFFIXES = (".py", ".sql", ".yml", ".yaml", ".md", ".toml", ".lock")
 

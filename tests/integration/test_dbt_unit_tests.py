@@ -13,7 +13,8 @@ import pytest
 from almanac.build import run_build
 from almanac.dbt_parse import base_arguments
 from almanac.dbt_worker import WarmDbt
-from almanac.settings import Settings
+from almanac.model_lineage import model_graph
+from almanac.settings import ROOT, Settings
 
 
 @pytest.fixture(scope="module")
@@ -59,3 +60,12 @@ def test_every_fact_and_every_incremental_model_has_a_unit_test(manifest: Any) -
     }
     assert len(wanted) > 5
     assert wanted - tested.keys() == set()
+
+
+def test_the_lineage_that_is_read_from_the_files_is_dbts(manifest: Any) -> None:
+    models = {unique_id: node for unique_id, node in manifest.nodes.items() if node.resource_type == "model"}
+    wanted = {
+        node.name: {models[parent].name for parent in node.depends_on.nodes if parent in models}
+        for node in models.values()
+    }
+    assert model_graph(ROOT).parents == wanted

@@ -1,5 +1,6 @@
-"""The KPI dictionary says everything about every KPI, always in the same words."""
+"""The KPI dictionary says everything about every KPI, always in the same words, and cannot fall behind unnoticed."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -7,8 +8,10 @@ from click.testing import CliRunner, Result
 
 from almanac.cli_kpis import COMMANDS
 from almanac.event_lineage import source_events
-from almanac.kpi_docs import Example, kpi_dictionary
+from almanac.kpi_dictionary import FOLDER, check_pages, committed_pages
+from almanac.kpi_docs import INDEX, Example, Surroundings, kpi_pages
 from almanac.kpis import Catalogue, Measure, Term, load_catalogue
+from almanac.model_lineage import model_graph
 from almanac.settings import ROOT, Settings
 from tests.serving.published import publish
 
@@ -18,61 +21,103 @@ def catalogue() -> Catalogue:
     return load_catalogue(ROOT)
 
 
-def dictionary(catalogue: Catalogue, examples: dict[str, Example] | None = None) -> str:
+@pytest.fixture(scope="module")
+def committed() -> dict[str, str]:
+    return committed_pages(ROOT)
+
+
+def pages(catalogue: Catalogue, examples: dict[str, Example] | None = None) -> dict[str, str]:
     events = {fact: names for fact, (names, _) in source_events(ROOT).items()}
-    return kpi_dictionary(catalogue, events, ROOT, examples)
+    return kpi_pages(catalogue, Surroundings(events, model_graph(ROOT), ROOT, examples or {}))
 
 
-def section(page: str, name: str) -> str:
-    """What the page says about one KPI."""
-    return page.split(f"\n## {name}\n")[1].split("\n## ")[0]
-
-
-def test_it_says_everything_and_always_the_same(catalogue: Catalogue) -> None:
-    page = dictionary(catalogue)
-    assert page == dictionary(load_catalogue(ROOT))
+def test_it_says_everything_of_every_kpi(catalogue: Catalogue, committed: dict[str, str]) -> None:
+    assert committed.keys() == {INDEX, *(f"{name}.md" for name in catalogue.kpis)}
     for name, kpi in catalogue.kpis.items():
-        own = section(page, name)
-        for said in (kpi.settings.title, kpi.settings.formula, kpi.settings.owner, *kpi.settings.time_grains):
-            assert said in own
-        assert f"`{kpi.file.relative_to(ROOT).as_posix()}`" in own
-        assert all(f"`{measure.name}`" in own for measure in kpi.measures)
-        assert all(f"`{fact}` → `kpi_measures`" in own for fact in kpi.facts)
-        assert "Example" not in own
-    assert all(f"| `{name}` |" in page for name in catalogue.measures)
+        page, own = committed[f"{name}.md"], kpi.settings
+        for said in (own.title, own.formula, own.owner, *own.time_grains, *own.dimensions, kpi.description):
+            assert said in page
+        for named in (name, kpi.file.name, *kpi.facts, *(m.name for m in kpi.measures), "stg_events", "kpi_values"):
+            assert f"`{named}`" in page
+        assert "computed by hand" in page, "every KPI has golden rows, so it has an example"
+        assert f"[`{name}`]({name}.md)" in committed[INDEX]
+    assert all(f"| `{name}` |" in committed[INDEX] for name in catalogue.measures)
+
+
+def test_its_links_lead_somewhere(committed: dict[str, str]) -> None:
+    links = {(name, link.split(")")[0]) for name, text in committed.items() for link in text.split("](")[1:]}
+    assert len(links) > 30
+    assert [link for link in links if not (ROOT / FOLDER / link[1]).exists()] == []
 
 
 def test_a_ratio_names_both_sides_and_what_becomes_of_longer_periods(catalogue: Catalogue) -> None:
-    page = dictionary(catalogue, {"take_rate": Example("rentals", "25 Nov 2026", "12.5 %", "10.00", "80.00")})
-    own = section(page, "take_rate")
-    assert "- Computed as: `commission_value`, over `gmv_value`\n" in own
-    assert "both sides are added up, then divided" in own
-    assert "- Example: 12.5 % (10.00 / 80.00), rentals, 25 Nov 2026" in own
-    assert "counted anew" in section(page, "active_users")
+    example = Example("rentals", "25 Nov 2026", "12.5 %", "10.00", "80.00", "published")
+    page = pages(catalogue, {"take_rate": example})["take_rate.md"]
+    assert "| Numerator | `commission_value` |\n| Denominator | `gmv_value` |\n" in page
+    assert "both sides are added up, then divided" in page
+    assert "| Example | 12.5 % = 10.00 / 80.00; rentals, 25 Nov 2026, published |" in page
+    assert "days do not add up" in pages(catalogue)["active_users.md"]
 
 
-def test_a_combination_of_measures_is_written_as_in_its_file(catalogue: Catalogue) -> None:
+def test_a_combination_of_measures_and_a_target_are_written_as_in_the_file(catalogue: Catalogue) -> None:
     kpi = catalogue.kpis["gmv"]
-    a, b = (Measure(name, "fact_x", "sum", name, name, kpi.file) for name in "ab")
-    changed = type(kpi)("gmv", "", kpi.settings, (Term(1.0, a), Term(-2.0, b)), (), kpi.file)
-    assert "- Computed as: `a` - 2 * `b`\n" in dictionary(Catalogue({"gmv": changed}, {}))
+    a, b = (Measure(name, "fact_revenue", "sum", name, name, kpi.file) for name in "ab")
+    settings = kpi.settings.model_copy(update={"target": 0.25})
+    changed = type(kpi)("gmv", "", settings, (Term(1.0, a), Term(-2.0, b)), (), kpi.file)
+    page = pages(Catalogue({"gmv": changed}, {}))["gmv.md"]
+    assert "| Computed as | `a` - 2 * `b` |\n" in page
+    assert "| Target | 0.25 |\n" in page
 
 
-def write(home: Path, output: Path) -> Result:
-    return CliRunner().invoke(COMMANDS["kpis"], ["docs", "--output", str(output)], env={"ALMANAC_HOME": str(home)})
+def test_lineage_names_the_models_of_a_macro_and_not_those_of_a_comment(tmp_path: Path) -> None:
+    for path, text in {
+        "macros/inner.sql": "{% macro inner() %}{{ ref('stg_a') }}{% endmacro %}",
+        "macros/outer.sql": "{% macro outer() %}{{ inner() }}{% endmacro %}",
+        "models/staging/stg_a.sql": "select 1",
+        "models/staging/stg_b.sql": "select 1",
+        "models/marts/fact_a.sql": "{# ref('stg_b') #} select * from {{ outer() }}",
+        "models/marts/mv_a.sql": "-- depends_on: {{ ref('fact_a') }}\nselect 1",
+    }.items():
+        (tmp_path / "dbt_project" / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "dbt_project" / path).write_text(text)
+    graph = model_graph(tmp_path)
+    assert graph.upstream("mv_a") == {"fact_a", "stg_a"}
+    assert graph.by_layer(graph.upstream("mv_a")) == {"staging": ["stg_a"], "marts": ["fact_a"]}
 
 
-def test_its_examples_come_from_the_published_version(tmp_path: Path) -> None:
-    done = write(tmp_path, tmp_path / "new" / "kpis.md")
+def test_pages_that_fall_behind_are_named_with_the_command_that_mends_them(
+    committed: dict[str, str], tmp_path: Path
+) -> None:
+    for name in ("dbt_project", "dashboards", "ingestion", "tests"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    shutil.copytree(ROOT / FOLDER, tmp_path / FOLDER)
+    assert check_pages(tmp_path) == []
+    (tmp_path / FOLDER / "gmv.md").unlink()
+    (tmp_path / FOLDER / "revenue.md").write_text(committed["revenue.md"] + "More.\n")
+    (tmp_path / FOLDER / "old.md").write_text("# Old\n")
+    assert list(map(str, check_pages(tmp_path))) == [
+        "docs/kpis/gmv.md: is missing: run `almanac kpis docs`",
+        "docs/kpis/old.md: no KPI is called that: run `almanac kpis docs`",
+        "docs/kpis/revenue.md: is not what the definitions say: run `almanac kpis docs`",
+    ]
+    assert write(tmp_path, "--output", str(tmp_path / FOLDER)).exit_code == 0
+    assert check_pages(tmp_path) == []
+
+
+def write(home: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(COMMANDS["kpis"], ["docs", *arguments], env={"ALMANAC_HOME": str(home)})
+
+
+def test_its_examples_may_come_from_the_published_version(tmp_path: Path) -> None:
+    done = write(tmp_path, "--published", "--output", str(tmp_path / "new" / "kpis"))
     assert (done.exit_code, "without examples" in done.output) == (0, True)
     publish(Settings.for_home(tmp_path))
-    assert write(tmp_path, tmp_path / "kpis.md").exit_code == 0
-    page = (tmp_path / "kpis.md").read_text()
-    assert "₹4,26,764.43, advisory" in section(page, "gmv").split("- Example: ")[1]
-    assert " / " in section(page, "take_rate").split("- Example: ")[1]
+    assert write(tmp_path, "--published", "--output", str(tmp_path / "kpis")).exit_code == 0
+    assert "| Example | ₹4,26,764.43; advisory, " in (tmp_path / "kpis" / "gmv.md").read_text()
+    assert " = " in (tmp_path / "kpis" / "take_rate.md").read_text().split("| Example |")[1].splitlines()[0]
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    done = write(tmp_path, tmp_path / "file" / "kpis.md")
+    done = write(tmp_path, "--output", str(tmp_path / "file" / "kpis"))
     assert "choose another place with --output" in str(done.exception)
