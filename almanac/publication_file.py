@@ -15,19 +15,12 @@ from almanac.checks import CheckResult
 from almanac.kpis import Catalogue, Kpi
 from almanac.load_log import fingerprint
 from almanac.object_store import let_read
+from almanac.publication_words import WRITTEN
 from almanac.settings import Settings
 from almanac.versions import Version
 
 # Readers filter the long table by KPI and grain: stored in that order, a series is one small range.
 ORDER = {"kpi_values": "tenant, kpi, time_grain, dimension, dimension_value, period_start"}
-
-# What no model makes, and what its rows are.
-WRITTEN = {
-    "publication": "One row: this version, when it was published, and how new its data is.",
-    "kpi_catalogue": "One row per KPI: its title, owner, unit, formula and target.",
-    "check_results": "One row per check of this version: whether it passed, and what it said.",
-    "data_quality": "One row per UTC day and source or model: how many of its checks passed.",
-}
 
 
 @dataclass(frozen=True)
@@ -76,7 +69,7 @@ def write(settings: Settings, content: Content, history_files: list[str]) -> Ver
         _create(con, "check_results", [_check_row(c) for c in content.checks] or [_check_row(NO_CHECK)])
         _store(con, "data_quality", content.quality)
         for name, words in WRITTEN.items():
-            _comment(con, name, {"": words})
+            _comment(con, name, words)
         con.commit()
         con.execute("detach build")
         con.execute("checkpoint")

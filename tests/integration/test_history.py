@@ -7,6 +7,7 @@ from typing import Any
 
 import duckdb
 import pytest
+import yaml
 
 from almanac.build import run_build
 from almanac.dbt_worker import WarmDbt
@@ -45,6 +46,24 @@ def published(dbt: WarmDbt, tmp_path_factory: pytest.TempPathFactory) -> tuple[S
         assert run_build(settings, runner=dbt).succeeded
         versions.append(publish(settings, PASSED).version)
     return settings, versions
+
+
+def test_every_table_and_column_of_a_version_says_what_it_holds(published: tuple[Settings, list[Version]]) -> None:
+    settings, versions = published
+    words = {
+        (table, column): comment
+        for table, column, comment in _rows(
+            versions[-1].path,
+            "select table_name, '', comment from duckdb_tables() where not internal "
+            "union all select table_name, column_name, comment from duckdb_columns() where not internal",
+        )
+    }
+    assert [name for name, said in words.items() if not said] == []
+    file = settings.root / "dbt_project" / "models" / "marts" / "revenue" / "fact_bookings.yml"
+    (model,) = yaml.safe_load(file.read_text(encoding="utf-8"))["models"]
+    assert words["fact_bookings", ""] == model["description"]
+    for column in model["columns"]:
+        assert words["fact_bookings", column["name"]] == column["description"]
 
 
 def test_a_rebuild_has_the_same_history(
