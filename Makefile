@@ -18,7 +18,7 @@ export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev demo demo-break demo-fix demo-replay dagster test test-fast test-deep clients check check-python check-types check-imports check-sql \
-        check-models check-almanac format parse lock docs bench bench-collector bench-dagster bench-landing bench-freshness bench-lake bench-pending clean distclean
+        check-models check-almanac format parse lock docs questions bench bench-collector bench-dagster bench-landing bench-freshness bench-lake bench-pending clean distclean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -156,6 +156,9 @@ lock: $(VENV)/.made ## Resolve the dependencies again (both locks)
 docs: $(VENV)/.ready ## Write the dictionaries of events and KPIs to target/docs, with examples that are published
 	@$(ALMANAC) events docs --output target/docs/events.md
 	@$(ALMANAC) kpis docs --published
+
+questions: $(VENV)/.ready-dev ## Ask the ten questions of docs/questions.md again and write the answers there
+	@$(PY) -m tests.questions $(ARGS)
 
 bench-collector: $(VENV)/.ready-dev ## Compare the collector with nginx and a FastAPI twin (needs wrk)
 	@$(PY) -m benchmarks.collector $(ARGS)

@@ -37,6 +37,7 @@ MOUNTS = {
     "serving": Mount(
         "almanac.cli_serving", "PostgreSQL for BI tools: what it serves, and which role reads which tenant's rows."
     ),
+    "query": Mount("almanac.cli_query", "Ask the published version a question in SQL; without one, list its tables."),
     "serve": Mount("serving.cli", "Run the portal on the published version."),
     "check": Mount("almanac.cli_check", "Check the tracking plan, KPIs, dashboards and SQL for mistakes."),
     "kpis": Mount(

@@ -29,6 +29,7 @@ from orchestration.processes import Interrupted, Supervisor, free_port, interrup
 DEFAULT_DAYS = 90
 START_SECONDS = 60.0
 DAGSTER_SECONDS = 240.0
+ASK = ".venv/bin/python -i -m almanac.ask"
 # Measured on two cores; a phase says "about", and a slower machine takes longer.
 EVENTS_PER_SECOND = 25_000
 BUILD_SECONDS, BUILD_EVENTS_PER_SECOND = 20, 25_000
@@ -59,6 +60,7 @@ class Demo:
         self._collect()
         self._build()
         if self.is_once:
+            self._offer_sql()
             return
         dagster = self._start_dagster()
         self._close(dagster)
@@ -142,8 +144,12 @@ class Demo:
     def _close(self, dagster: str) -> None:
         kpi = "dbt_project/models/kpis/revenue/average_booking_value.yml"
         _say(f"\nLook:   {self.portal} shows the KPIs, {dagster}{LINEAGE} how they were made")
+        self._offer_sql()
         _say(f"Change: a KPI, for example its title in {kpi}, then run .venv/bin/almanac build")
         _say("Stop:   Ctrl-C; everything stays where it is, and make demo goes on from there")
+
+    def _offer_sql(self) -> None:
+        _say(f"Ask:    {ASK} opens the published version; docs/questions.md has ten questions")
 
     def _watch(self) -> None:
         while (gone := self.programs.ended()) is None:

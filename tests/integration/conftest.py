@@ -1,4 +1,4 @@
-"""What integration tests share: a PostgreSQL server, started once and only if a test asks for it.
+"""What integration tests share: a PostgreSQL server and a simulated world, made once and only if a test asks for them.
 
 Environment: `ALMANAC_TEST_POSTGRES` is the URL of a server whose user may create databases; without it one is started.
 """
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from almanac.settings import Settings
 from tests.postgres import NoServer, server
 
 if TYPE_CHECKING:
@@ -34,3 +35,14 @@ def instance() -> "Iterator[DagsterInstance]":
 
     with DagsterInstance.ephemeral() as instance:
         yield instance
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Two businesses with their truth, built; whoever asks for it belongs to xdist's group `truth`."""
+    from almanac.dbt_worker import WarmDbt
+    from tests.truth_world import build_world
+
+    settings = Settings.for_home(tmp_path_factory.mktemp("world"))
+    build_world(settings, WarmDbt())
+    return settings

@@ -17,6 +17,7 @@ from almanac.settings import Settings
 from almanac.state import open_state, revoke_key
 from almanac.versions import current
 from ingestion.simulator.tenants import DEMO
+from orchestration.demo import ASK
 from orchestration.demo_world import key_file, size_of, write_key
 
 SMALL = ["--days", "12", "--users", "120"]
@@ -127,6 +128,7 @@ def test_done_once_it_prints_the_numbers_and_goes_on_from_where_it_was_stopped(h
     assert re.search(r"week of \d{4}-\d\d-\d\d", said)
     events, distinct, counted = facts(settings)
     assert events == distinct == counted > 500
+    assert f"Ask:    {ASK} " in said
 
     again = once(home)
     assert key_file(settings).read_text(encoding="utf-8").strip() not in again

@@ -1,35 +1,15 @@
 """Every KPI equals the simulator's ground truth, to the cent, for both tenants, on every day, week and month."""
 
-from datetime import UTC, date, datetime
 from pathlib import Path
 
 import duckdb
 import pytest
 
-from almanac.build import run_build
-from almanac.dbt_worker import WarmDbt
 from almanac.kpis import load_catalogue
 from almanac.settings import ROOT, Settings
-from ingestion.simulator.run import simulate
+from tests.truth_world import DAYS
 
 pytestmark = pytest.mark.xdist_group("truth")
-LAST_DAY = date(2026, 11, 2)  # the days before hold the end of summer time in Berlin
-DAYS = 45
-
-
-@pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """Both tenants simulated, and built in three steps: most of it, a week later, the rest."""
-    settings = Settings.for_home(tmp_path_factory.mktemp("truth"))
-    dbt = WarmDbt()
-    for until in (date(2026, 10, 20), date(2026, 10, 27), LAST_DAY):
-        days = DAYS - (LAST_DAY - until).days
-        for tenant, users in (("rentals", 700), ("advisory", 150)):
-            now = datetime(until.year, until.month, until.day, 23, 59, tzinfo=UTC)
-            simulate(settings, tenant, seed=7, users=users, days=days, last_day=until, now=now)
-        result = run_build(settings, runner=dbt)
-        assert result.succeeded, [(n.name, n.message) for n in result.failed]
-    return settings
 
 
 def _compare(settings: Settings, kpi: str) -> tuple[int, list[tuple[object, ...]]]:
@@ -59,14 +39,14 @@ def _compare(settings: Settings, kpi: str) -> tuple[int, list[tuple[object, ...]
 
 
 @pytest.mark.parametrize("kpi", sorted(load_catalogue(ROOT).kpis))
-def test_the_kpi_equals_the_truth(built: Settings, kpi: str) -> None:
-    cells, wrong = _compare(built, kpi)
+def test_the_kpi_equals_the_truth(world: Settings, kpi: str) -> None:
+    cells, wrong = _compare(world, kpi)
     assert cells > 2 * DAYS, f"only {cells} cells were compared"
     assert not wrong, f"{len(wrong)} of {cells} cells differ: {wrong[:3]}"
 
 
-def test_every_day_of_both_tenants_was_compared(built: Settings) -> None:
-    with duckdb.connect(str(built.warehouse), read_only=True) as con:
+def test_every_day_of_both_tenants_was_compared(world: Settings) -> None:
+    with duckdb.connect(str(world.warehouse), read_only=True) as con:
         days = con.execute(
             "select tenant, count(distinct period_start) from kpis.kpi_values "
             "where kpi = 'sessions' and time_grain = 'day' group by 1 order by 1"
@@ -75,16 +55,16 @@ def test_every_day_of_both_tenants_was_compared(built: Settings) -> None:
     assert all(count >= DAYS for _, count in days)
 
 
-def test_a_wrong_number_would_be_seen(built: Settings, tmp_path: Path) -> None:
+def test_a_wrong_number_would_be_seen(world: Settings, tmp_path: Path) -> None:
     """The comparison itself can fail: one cent more in the truth is found."""
     forged = Settings.for_home(tmp_path)
     forged.truth.mkdir(parents=True)
     forged.warehouse.parent.mkdir(parents=True)
-    forged.warehouse.symlink_to(built.warehouse)
+    forged.warehouse.symlink_to(world.warehouse)
     with duckdb.connect() as con:
         for tenant in ("rentals", "advisory"):
             con.execute(
-                f"copy (select * replace (numerator + 0.01 as numerator) from '{built.truth / tenant}.parquet') "
+                f"copy (select * replace (numerator + 0.01 as numerator) from '{world.truth / tenant}.parquet') "
                 f"to '{forged.truth / tenant}.parquet' (format parquet)"
             )
     cells, wrong = _compare(forged, "gmv")
