@@ -41,7 +41,8 @@ MOUNTS = {
     "serve": Mount("serving.cli", "Run the portal on the published version."),
     "check": Mount("almanac.cli_check", "Check the tracking plan, KPIs, dashboards and SQL for mistakes."),
     "kpis": Mount(
-        "almanac.cli_kpis", "List the KPIs, show one with its latest values, or write the dictionary of all."
+        "almanac.cli_kpis",
+        "List the KPIs, show one with its latest values, sum them up over days, or write the dictionary of all.",
     ),
     "events": Mount(
         "ingestion.events_cli",

@@ -1,16 +1,17 @@
-"""`almanac kpis`: the catalogue, what the published version says about one KPI, and the dictionary of all."""
+"""`almanac kpis`: the catalogue, what the published version says about KPIs, and the dictionary of all."""
 
 import json
 from pathlib import Path
 
 import click
 
+from almanac.cli_kpi_range import kpi_range
 from almanac.settings import Settings
 
 
 @click.group()
 def kpis() -> None:
-    """List the KPIs, show one with its latest values, or write the dictionary of all."""
+    """List the KPIs, show one with its latest values, sum them up over days, or write the dictionary of all."""
 
 
 @kpis.command("list")
@@ -115,4 +116,5 @@ def _latest(settings: Settings, name: str, unit: str, form: str) -> str:
     return text_table(headers, lines, right=headers[3:]).replace("\u00a0", " ")
 
 
+kpis.add_command(kpi_range)
 COMMANDS: dict[str, click.Command] = {"kpis": kpis}

@@ -1,0 +1,142 @@
+"""`almanac kpis range`: totals, changes, periods, and the dates that lack a value."""
+
+import json
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from click.testing import CliRunner, Result
+
+from almanac.cli import cli
+from almanac.settings import Settings
+from tests.serving.published import publish
+
+DAYS = ("--from", "2026-11-02", "--to", "2026-11-15")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with a published version; of `advisory` nothing ever arrived of 8 November."""
+    home = tmp_path_factory.mktemp("range")
+    publish(Settings.for_home(home))
+    return home
+
+
+def rows(home: Path, sql: str, *parameters: object) -> list[tuple[Any, ...]]:
+    """What the published version says itself."""
+    (file,) = Settings.for_home(home).versions.glob("*.duckdb")
+    with duckdb.connect(str(file), read_only=True) as con:
+        return con.execute(sql, list(parameters)).fetchall()
+
+
+def ask(home: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(cli, ["kpis", "range", *arguments], env={"ALMANAC_HOME": str(home)})
+
+
+def document(home: Path, *arguments: str) -> dict[str, Any]:
+    done = ask(home, *arguments, "--json")
+    assert done.exit_code == 0, done.output
+    (one,) = json.loads(done.output)
+    return dict(one)
+
+
+def parts(home: Path, kpi: str, first: str, last: str) -> tuple[float, float]:
+    """Both sides of a KPI of `advisory`, added up over days."""
+    (row,) = rows(
+        home,
+        "select sum(numerator)::double, sum(denominator)::double from kpi_values where tenant = 'advisory' "
+        "and kpi = ? and time_grain = 'day' and dimension = 'all' and period_start between ? and ?",
+        kpi,
+        first,
+        last,
+    )
+    return row[0], row[1]
+
+
+def percents(change: str) -> float:
+    """The number of a change in words, such as `−1.5 pp`."""
+    return float(change.replace("−", "-").split("\u00a0")[0])
+
+
+def test_the_total_of_a_range_is_compared_with_as_many_days_before(home: Path) -> None:
+    own = document(home, "search_to_book_conversion", "--tenant", "advisory", *DAYS)
+    over, under = parts(home, "search_to_book_conversion", "2026-11-02", "2026-11-15")
+    before_over, before_under = parts(home, "search_to_book_conversion", "2026-10-19", "2026-11-01")
+    assert own["figure"]["numerator"] == pytest.approx(over)
+    assert own["figure"]["value"] == pytest.approx(over / under)
+    assert (own["before"]["from"], own["before"]["to"]) == ("2026-10-19", "2026-11-01")
+    points = 100 * (over / under - before_over / before_under)
+    assert abs(points) > 0.1
+    assert percents(own["change"]["text"]) == pytest.approx(points, abs=0.06)
+
+
+def test_what_does_not_add_up_is_shown_by_its_largest_period(home: Path) -> None:
+    own = document(home, "active_users", "--tenant", "advisory", *DAYS)
+    assert (own["figure"]["time_grain"], own["figure"]["from"]) == ("week", "2026-11-09")
+    assert own["before"]["from"] == "2026-11-02"
+
+
+def test_each_period_has_its_change_from_the_one_before(home: Path) -> None:
+    own = document(home, "sessions", "--tenant", "advisory", *DAYS, "--by", "week")
+    weeks = rows(
+        home,
+        "select value from kpi_values where tenant = 'advisory' and kpi = 'sessions' and time_grain = 'week' and "
+        "dimension = 'all' and period_start between '2026-10-26' and '2026-11-09' order by period_start",
+    )
+    changes = [100 * (new - old) / old for (old,), (new,) in pairwise(weeks)]
+    assert [one["period_start"] for one in own["periods"]] == ["2026-11-02", "2026-11-09"]
+    assert [one["value"] for one in own["periods"]] == [value for (value,) in weeks[1:]]
+    assert [percents(one["change"]) for one in own["periods"]] == pytest.approx(changes, abs=0.06)
+    table = ask(home, "sessions", "--tenant", "advisory", *DAYS, "--by", "week").output
+    assert f"week of 2 Nov 2026  {weeks[1][0]:5.0f}" in table
+
+
+def test_a_date_without_a_value_is_named_and_so_is_one_without_any_event(home: Path) -> None:
+    own = document(home, "sessions", "--tenant", "advisory", *DAYS)
+    assert (own["dates"], own["dates_without_value"], own["dates_without_event"]) == (
+        14,
+        ["2026-11-08"],
+        ["2026-11-08"],
+    )
+    said = ask(home, "sessions", "--tenant", "advisory", *DAYS).output
+    assert (
+        "1 of 14 dates have no value: 2026-11-08\nWithout any event, so perhaps they never arrived: 2026-11-08" in said
+    )
+    assert "Each of the 14 dates has a value." in ask(home, "sessions", "--tenant", "rentals", *DAYS).output
+    outside = ask(home, "sessions", "--tenant", "advisory", "--from", "2020-01-01", "--to", "2020-01-02").output
+    assert "None of these dates belongs to the data, which is from 2026-" in outside
+
+
+def test_a_change_from_a_period_in_which_the_data_begins_is_none(home: Path) -> None:
+    ((first,),) = rows(home, "select min(period_start)::varchar from kpi_values where time_grain = 'day'")
+    own = document(home, "sessions", "--tenant", "advisory", "--from", first, "--to", "2026-11-15", "--by", "day")
+    assert own["change"]["text"] == own["periods"][0]["change"] == "n/a"
+    assert own["periods"][1]["change"] != "n/a"
+
+
+def test_without_a_name_every_kpi_has_a_line(home: Path) -> None:
+    said = ask(home, "--tenant", "advisory", *DAYS).output
+    for (kpi,) in rows(home, "select kpi from kpi_catalogue"):
+        assert f"\n{kpi} " in said
+    assert said.rstrip().endswith("2026-11-08")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("nope",), "no published KPI is called 'nope'; there is "),
+        (("gmv", "--by", "eon"), "--by is 'eon': use one of day, week, month"),
+        (("gmv", "--tenant", "nope"), "No tenant is called 'nope': choose one of "),
+        (("gmv", "--from", "2026-11-02", "--to", "2026-11-01"), "from (2026-11-02) lies after to (2026-11-01)"),
+    ],
+)
+def test_what_makes_no_sense_is_one_line(home: Path, arguments: tuple[str, ...], said: str) -> None:
+    done = ask(home, *arguments)
+    assert (done.exit_code, len(done.output.splitlines())) == (1, 1)
+    assert said in done.output
+
+
+def test_without_a_published_version_it_says_so(tmp_path: Path) -> None:
+    assert "No numbers have been published yet" in ask(tmp_path, "gmv").output
