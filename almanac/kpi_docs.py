@@ -20,6 +20,10 @@ FOLDER = Path("docs") / "kpis"
 _AGGREGATES = {"sum": "sum of", "count": "count of", "count_distinct": "distinct values of"}
 _BETTER = {"up_is_good": "higher is better", "down_is_good": "lower is better"}
 _VALUES = ("kpi_measures", "kpi_values")  # what every KPI passes on its way from the facts
+_QUERY = (
+    """.venv/bin/almanac query "select tenant, period_start, numerator, denominator, value from kpi_values""",
+    """                         where kpi = 'gmv' and time_grain = 'week' and dimension = 'all' order by 1, 2\"""",
+)
 # Settings that have a line of their own; what else a KPI's file says gets one by its name.
 _SAID = frozenset(
     {"title", "owner", "unit", "format", "direction", "formula", "time_grains", "dimensions", "target", "runbook"}
@@ -67,6 +71,7 @@ def _index(catalogue: Catalogue, around: Surroundings) -> Iterator[str]:
         " else. Periods are cut in the tenant's time zone, money is in the tenant's currency. A KPI is one aggregate"
         " over another: a longer period is never the mean of shorter ones."
     )
+    yield from ("", "In SQL, on the published version:", "", "```", *_QUERY, "```")
     kpis = sorted(catalogue.kpis.values(), key=lambda kpi: (kpi.file.parent.name, kpi.name))
     for area, members in groupby(kpis, key=lambda kpi: kpi.file.parent.name):
         yield from ("", f"## {_capital(area)}", "")

@@ -14,7 +14,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
+import duckdb
 import pytest
 import yaml
 
@@ -26,32 +28,56 @@ from tests.small_lake import FIRST_DAY, land_day
 
 pytestmark = pytest.mark.xdist_group("where_does_it_go")
 
-KPI = {
-    "metrics": [
-        {
-            "name": "searches_per_session",
-            "label": "Searches per session",
-            "description": "How many searches a visit holds on average.",
-            "type": "ratio",
-            "numerator": "search_count",
-            "denominator": "session_count",
-            "config": {
-                "meta": {
-                    "kpi": {
-                        "title": "Searches per session",
-                        "owner": "growth",
-                        "unit": "ratio",
-                        "format": "decimal",
-                        "direction": "up_is_good",
-                        "formula": "Searches / sessions",
-                        "time_grains": ["day", "week", "month"],
-                        "dimensions": ["channel"],
-                    }
-                }
-            },
-        }
-    ]
-}
+
+def kpi_file(name: str, title: str, formula: str, **computed: Any) -> dict[str, Any]:
+    """The content of a KPI's one file."""
+    settings = {
+        "title": title,
+        "owner": "growth",
+        "unit": "ratio" if computed["type"] == "ratio" else "count",
+        "format": "decimal" if computed["type"] == "ratio" else "integer",
+        "direction": "up_is_good",
+        "formula": formula,
+        "time_grains": ["day", "week", "month"],
+        "dimensions": ["channel"],
+    }
+    words = {"name": name, "label": title, "description": f"{title}, as somebody asked for it."}
+    return {"metrics": [{**words, **computed, "config": {"meta": {"kpi": settings}}}]}
+
+
+# A ratio and a distinct count over measures that there are, and one that needs a measure which there is not.
+KPIS = {
+    "searches_per_session": (
+        kpi_file(
+            "searches_per_session", "Searches per session", "Searches / sessions",
+            type="ratio", numerator="search_count", denominator="session_count",
+        ),
+        "select (select count(*) from marts.fact_searches where tenant = 'rentals')"
+        " / (select count(*) from marts.fact_sessions where tenant = 'rentals')",
+    ),
+    "visitors": (
+        kpi_file(
+            "visitors", "Visitors", "Distinct persons who came",
+            type="derived", expr="active_person_count", input_metrics=[{"name": "active_person_count"}],
+        ),
+        "select count(distinct person_id) from marts.fact_user_days where tenant = 'rentals'",
+    ),
+    "searching_persons": (
+        kpi_file(
+            "searching_persons", "Searching persons", "Distinct persons who searched",
+            type="derived", expr="searching_person_count", input_metrics=[{"name": "searching_person_count"}],
+        ),
+        "select count(distinct person_id) from marts.fact_searches where tenant = 'rentals'",
+    ),
+}  # fmt: skip
+MEASURE = """
+  - name: searching_person_count
+    type: simple
+    label: Searching person count
+    description: Distinct persons who searched.
+    agg: count_distinct
+    expr: person_id
+"""
 EVENT = {
     "event": "wishlist_item_added",
     "type": "track",
@@ -102,15 +128,32 @@ def restored(copy: Path) -> Iterator[None]:
     _git(copy, "clean", "--quiet", "--force", "-d")
 
 
-def test_a_kpi_is_one_file(copy: Path) -> None:
-    file = copy / "dbt_project" / "models" / "kpis" / "growth" / "searches_per_session.yml"
-    file.write_text(yaml.safe_dump(KPI, sort_keys=False), encoding="utf-8")
+def test_a_kpi_is_one_file_and_a_new_measure_a_second(copy: Path) -> None:
+    folder = copy / "dbt_project" / "models"
+    for name, (content, _) in KPIS.items():
+        (folder / "kpis" / "growth" / f"{name}.yml").write_text(yaml.safe_dump(content, sort_keys=False))
+    fact = folder / "marts" / "growth" / "fact_searches.yml"
+    fact.write_text(fact.read_text(encoding="utf-8").replace("\n  metrics:\n", f"\n  metrics:{MEASURE}", 1))
     _almanac(copy, "build")
+    with duckdb.connect(str(Settings.for_home(copy / ".almanac", copy).warehouse), read_only=True) as con:
+        for name, (_, by_hand) in KPIS.items():
+            values = con.execute(
+                "select value from kpis.kpi_values where kpi = ? and tenant = 'rentals' and time_grain = 'month' "
+                "and dimension = 'all'",
+                [name],
+            ).fetchall()
+            assert values == con.execute(by_hand).fetchall()  # all of it lies in one month
+    _write_generated(copy)
+    for name, (content, _) in KPIS.items():
+        assert content["metrics"][0]["description"] in (copy / "docs" / "kpis" / f"{name}.md").read_text()
     with _portal(copy) as base:
         page = _get(f"{base}kpis?tenant=rentals")
-    assert "Searches per session" in page
-    assert "Searches / sessions" in page
-    assert _changed(copy) == ["dbt_project/models/kpis/growth/searches_per_session.yml"]
+    for title, formula in (("Searches per session", "Searches / sessions"), ("Visitors", "Distinct persons who came")):
+        assert title in page
+        assert formula in page
+    assert "Searching persons" in page
+    kpis = [f"dbt_project/models/kpis/growth/{name}.yml" for name in KPIS]
+    assert sorted(_changed(copy)) == sorted([*kpis, "dbt_project/models/marts/growth/fact_searches.yml"])
 
 
 def test_an_event_is_one_file(copy: Path) -> None:
@@ -150,6 +193,7 @@ def test_a_card_is_a_few_lines_of_a_dashboard(copy: Path) -> None:
         "size": {"width": 24, "height": 6},
     }
     spec.write_text(spec.read_text(encoding="utf-8") + "\n  - " + json.dumps(card) + "\n", encoding="utf-8")
+    _write_generated(copy)
     _almanac(copy, "check")
     with _portal(copy) as base:
         page = _get(f"{base}dashboards/overview?tenant=rentals")
@@ -162,7 +206,9 @@ def test_a_dashboard_is_one_file_and_dbt_knows_what_it_reads(copy: Path) -> None
     place = {"position": {"row": 0, "column": 0}, "size": {"width": 24, "height": 3}}
     cards = [{"id": "searches", "type": "tile", "kpi": "searches", **place}]
     spec.write_text(yaml.safe_dump({"title": "Searching", "description": "What is looked for.", "cards": cards}))
+    _write_generated(copy)
     _almanac(copy, "check")
+    assert "[Searching](../../dashboards/specs/searching.yml)" in (copy / "docs" / "kpis" / "searches.md").read_text()
     found = parse(Settings.for_home(copy / ".almanac", copy)).exposures["exposure.almanac.dashboard_searching"]
     assert set(found.depends_on.nodes) == {"model.almanac.kpi_values", "model.almanac.fact_searches"}
     assert _changed(copy) == ["dashboards/specs/searching.yml"]
@@ -173,8 +219,15 @@ def _git(folder: Path, *arguments: str) -> str:
     return done.stdout
 
 
+def _write_generated(folder: Path) -> None:
+    """What `make format` writes."""
+    _almanac(folder, "kpis", "docs")
+
+
 def _changed(folder: Path) -> list[str]:
-    return [line[3:] for line in _git(folder, "status", "--short", "--untracked-files=all").splitlines()]
+    """The files that a person wrote: all that changed but those that are generated."""
+    paths = [line[3:] for line in _git(folder, "status", "--short", "--untracked-files=all").splitlines()]
+    return [path for path in paths if not path.startswith("docs/kpis/")]
 
 
 def _environment(folder: Path) -> dict[str, str]:
