@@ -3,13 +3,14 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
+from zoneinfo import ZoneInfo
 
-from serving.catalogue import Kpi
+from serving.catalogue import Kpi, publication
 from serving.figures import Comparison, compare
-from serving.formatting import Change, change, period
+from serving.formatting import Change, change, period, utc
 from serving.ranges import Span, TimeGrain, before, periods
 from serving.reading import Reading
-from serving.selection import Selection
+from serving.selection import CUSTOM, Selection
 from serving.values import Value, Values, read_values
 
 DAYS_BEFORE = 100  # the period before the first one of a range lies within these
@@ -58,7 +59,8 @@ def summarise(reading: Reading, found: Iterable[Kpi], chosen: Selection, grain: 
     first = (chosen.previous or chosen.span).first
     read = Span(date.fromordinal(max(1, first.toordinal() - DAYS_BEFORE)), chosen.span.last)
     values = read_values(reading, chosen.tenant.tenant, [kpi.kpi for kpi in kpis], read)
-    eventful = _dates_with_events(reading, chosen)
+    dates = _dates(reading, chosen)
+    eventful = _dates_with_events(reading, chosen.tenant.tenant, dates)
     return [
         Summary(
             kpi,
@@ -66,7 +68,7 @@ def summarise(reading: Reading, found: Iterable[Kpi], chosen: Selection, grain: 
             tuple(_step(values, kpi, chosen, start, grain) for start in periods(chosen.span, grain))
             if grain and grain in kpi.time_grains
             else (),
-            _missing(values, kpi, chosen, eventful) if "day" in kpi.time_grains else None,
+            _missing(values, kpi, dates, eventful) if "day" in kpi.time_grains else None,
         )
         for kpi in kpis
     ]
@@ -83,9 +85,8 @@ def _step(values: Values, kpi: Kpi, chosen: Selection, start: date, grain: TimeG
     return Step(start, grain, now, moved)
 
 
-def _missing(values: Values, kpi: Kpi, chosen: Selection, eventful: set[date]) -> Missing:
-    dates = _dates(chosen)
-    known = {row.period_start for row in values.of(kpi.kpi, "day", chosen.span)}
+def _missing(values: Values, kpi: Kpi, dates: list[date], eventful: set[date]) -> Missing:
+    known = {row.period_start for row in values.of(kpi.kpi, "day", Span(dates[0], dates[-1]))} if dates else set()
     return Missing(
         len(dates),
         tuple(day for day in dates if day not in known),
@@ -93,15 +94,24 @@ def _missing(values: Values, kpi: Kpi, chosen: Selection, eventful: set[date]) -
     )
 
 
-def _dates(chosen: Selection) -> list[date]:
-    """The dates of the range of which the tenant could have values: from its first to its last day that is over."""
-    first, last = max(chosen.span.first, chosen.tenant.extent.first), min(chosen.span.last, chosen.tenant.extent.anchor)
+def _dates(reading: Reading, chosen: Selection) -> list[date]:
+    """The dates of the range of which the tenant could have values.
+
+    They end with the last day that is over by the newest data of all tenants: if one of them has fallen silent, that is
+    what is looked for. A named range ends with the tenant's own data, so these days are looked at too.
+    """
+    newest = utc(publication(reading).data_as_of).astimezone(ZoneInfo(chosen.tenant.time_zone)).date()
+    over = max(chosen.tenant.extent.anchor, newest - timedelta(days=1))
+    first = max(chosen.span.first, chosen.tenant.extent.first)
+    last = min(chosen.span.last, over) if chosen.preset == CUSTOM else over
     return [first + timedelta(days=n) for n in range((last - first).days + 1)]
 
 
-def _dates_with_events(reading: Reading, chosen: Selection) -> set[date]:
+def _dates_with_events(reading: Reading, tenant: str, dates: list[date]) -> set[date]:
+    if not dates:
+        return set()
     rows = reading.rows(
         "select distinct event_date from mv_daily_events where tenant = ? and event_date between ? and ?",
-        [chosen.tenant.tenant, chosen.span.first, chosen.span.last],
+        [tenant, dates[0], dates[-1]],
     )
     return {day for (day,) in rows}

@@ -1,6 +1,7 @@
 """`almanac kpis range`: totals, changes, periods, and the dates that lack a value."""
 
 import json
+import shutil
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -107,6 +108,21 @@ def test_a_date_without_a_value_is_named_and_so_is_one_without_any_event(home: P
     assert "Each of the 14 dates has a value." in ask(home, "sessions", "--tenant", "rentals", *DAYS).output
     outside = ask(home, "sessions", "--tenant", "advisory", "--from", "2020-01-01", "--to", "2020-01-02").output
     assert "None of these dates belongs to the data, which is from 2026-" in outside
+
+
+def test_a_business_that_has_fallen_silent_is_noticed(home: Path, tmp_path: Path) -> None:
+    shutil.copytree(Settings.for_home(home).versions, Settings.for_home(tmp_path).versions)
+    (file,) = Settings.for_home(tmp_path).versions.glob("*.duckdb")
+    with duckdb.connect(str(file)) as con:
+        # Of 20 November on, only the other business has sent anything; its newest event is of the 23rd.
+        con.execute("delete from kpi_values where tenant = 'advisory' and period_start >= '2026-11-20'")
+        con.execute("delete from mv_daily_events where tenant = 'advisory' and event_date >= '2026-11-20'")
+        con.execute("update publication set data_as_of = '2026-11-22 18:31'")  # 00:01 in Kolkata
+    silent = ["2026-11-20", "2026-11-21", "2026-11-22"]
+    own = document(tmp_path, "sessions", "--tenant", "advisory")
+    assert own["dates_without_event"] == own["dates_without_value"] == ["2026-11-08", *silent]
+    own = document(tmp_path, "sessions", "--tenant", "advisory", "--from", "2026-11-18", "--to", "2026-11-30")
+    assert (own["dates"], own["dates_without_event"]) == (5, silent)
 
 
 def test_a_change_from_a_period_in_which_the_data_begins_is_none(home: Path) -> None:
