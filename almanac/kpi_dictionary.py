@@ -14,7 +14,7 @@ from typing import NamedTuple
 from almanac.errors import AlmanacError
 from almanac.event_lineage import source_events
 from almanac.house.findings import Finding
-from almanac.kpi_docs import FOLDER, Example, Surroundings, kpi_pages
+from almanac.kpi_docs import BACK, FOLDER, INDEX, TITLE, Example, Surroundings, kpi_pages
 from almanac.kpis import Catalogue, load_catalogue
 from almanac.model_lineage import model_graph
 from almanac.readers import readers_by_kpi
@@ -51,11 +51,18 @@ def published_pages(settings: Settings) -> tuple[dict[str, str], int]:
 
 
 def write_pages(folder: Path, pages: dict[str, str]) -> None:
-    """Write the pages, and remove pages of KPIs that are gone. Raises AlmanacError if the folder cannot be written."""
+    """Write the pages, and remove pages of KPIs that are gone; whatever else lies there stays.
+
+    Raises AlmanacError if the folder has an index of its own, or cannot be written.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name in _pages_in(folder) - pages.keys():
-            (folder / name).unlink()
+        found = _pages_in(folder)
+        if INDEX in found and not found[INDEX].startswith(TITLE):
+            raise AlmanacError(f"{folder / INDEX} is no KPI dictionary: choose another place with --output")
+        for name in found.keys() - pages.keys():
+            if BACK in found[name]:
+                (folder / name).unlink()
         for name, text in pages.items():
             (folder / name).write_text(text, encoding="utf-8")
     except OSError as error:
@@ -68,14 +75,15 @@ def check_pages(root: Path) -> list[Finding]:
         wanted = committed_pages(root)
     except AlmanacError:
         return []  # the checks of the KPIs and of lineage say it
-    folder = root / FOLDER
-    found = {name: (folder / name).read_text(encoding="utf-8") for name in _pages_in(folder)}
-    problems = dict.fromkeys(found.keys() - wanted.keys(), "no KPI is called that")
-    problems |= dict.fromkeys(wanted.keys() - found.keys(), "is missing")
-    problems |= {
-        name: "is not what the definitions say" for name in wanted if name in found and found[name] != wanted[name]
-    }
-    return [Finding((FOLDER / name).as_posix(), f"{said}: run `{COMMAND}`") for name, said in sorted(problems.items())]
+    found = _pages_in(root / FOLDER)
+    problems = dict.fromkeys(wanted.keys() - found.keys(), f"is missing: run `{COMMAND}`")
+    for name, text in found.items():
+        if name not in wanted:
+            mend = f"run `{COMMAND}`" if BACK in text else "move it elsewhere"
+            problems[name] = f"no KPI is called that: {mend}"
+        elif text != wanted[name]:
+            problems[name] = f"is not what the definitions say: run `{COMMAND}`"
+    return [Finding((FOLDER / name).as_posix(), said) for name, said in sorted(problems.items())]
 
 
 def latest_values(settings: Settings, names: Iterable[str]) -> dict[str, list[Value]] | None:
@@ -163,5 +171,6 @@ def _breakable(text: str) -> str:
     return text.replace("\u00a0", " ")
 
 
-def _pages_in(folder: Path) -> set[str]:
-    return {path.name for path in folder.glob("*.md")}
+def _pages_in(folder: Path) -> dict[str, str]:
+    """The pages of a folder by file name."""
+    return {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.md")}

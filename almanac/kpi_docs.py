@@ -16,6 +16,8 @@ from almanac.model_lineage import ModelGraph
 
 INDEX = "README.md"  # what hosts of repositories show of a folder
 FOLDER = Path("docs") / "kpis"
+TITLE = "# KPI dictionary"  # what the index begins with
+BACK = f"[All KPIs]({INDEX})"  # what every other page holds, and no page that somebody wrote
 
 _AGGREGATES = {"sum": "sum of", "count": "count of", "count_distinct": "distinct values of"}
 _BETTER = {"up_is_good": "higher is better", "down_is_good": "lower is better"}
@@ -64,7 +66,7 @@ def kpi_pages(catalogue: Catalogue, around: Surroundings) -> dict[str, str]:
 
 
 def _index(catalogue: Catalogue, around: Surroundings) -> Iterator[str]:
-    yield from ("# KPI dictionary", "")
+    yield from (TITLE, "")
     yield from ("Written by `almanac kpis docs`; change the definitions, not these pages.", "")
     yield (
         "Every place that shows a KPI reads `kpi_values`, which is computed from these definitions and from nothing"
@@ -98,7 +100,7 @@ def _index(catalogue: Catalogue, around: Surroundings) -> Iterator[str]:
 
 def _page(kpi: Kpi, around: Surroundings) -> Iterator[str]:
     own = kpi.settings
-    yield from (f"# {own.title}", "", _flat(kpi.description), "", f"[All KPIs]({INDEX})", "")
+    yield from (f"# {own.title}", "", _flat(kpi.description), "", BACK, "")
     yield from _table_head(f"`{kpi.name}`", "")
     for label, words in _facts_of(kpi, around):
         yield _row(label, words)

@@ -193,7 +193,6 @@ def test_a_card_is_a_few_lines_of_a_dashboard(copy: Path) -> None:
         "size": {"width": 24, "height": 6},
     }
     spec.write_text(spec.read_text(encoding="utf-8") + "\n  - " + json.dumps(card) + "\n", encoding="utf-8")
-    _write_generated(copy)
     _almanac(copy, "check")
     with _portal(copy) as base:
         page = _get(f"{base}dashboards/overview?tenant=rentals")

@@ -95,14 +95,17 @@ def test_pages_that_fall_behind_are_named_with_the_command_that_mends_them(
     assert check_pages(tmp_path) == []
     (tmp_path / FOLDER / "gmv.md").unlink()
     (tmp_path / FOLDER / "revenue.md").write_text(committed["revenue.md"] + "More.\n")
-    (tmp_path / FOLDER / "old.md").write_text("# Old\n")
+    (tmp_path / FOLDER / "notes.md").write_text("# Notes\n")
+    (tmp_path / FOLDER / "old.md").write_text(committed["gmv.md"])
     assert list(map(str, check_pages(tmp_path))) == [
         "docs/kpis/gmv.md: is missing: run `almanac kpis docs`",
+        "docs/kpis/notes.md: no KPI is called that: move it elsewhere",
         "docs/kpis/old.md: no KPI is called that: run `almanac kpis docs`",
         "docs/kpis/revenue.md: is not what the definitions say: run `almanac kpis docs`",
     ]
     assert write(tmp_path, "--output", str(tmp_path / FOLDER)).exit_code == 0
-    assert check_pages(tmp_path) == []
+    (left,) = check_pages(tmp_path)
+    assert left.path == "docs/kpis/notes.md", "what somebody wrote is not taken away"
 
 
 def write(home: Path, *arguments: str) -> Result:
@@ -116,6 +119,12 @@ def test_its_examples_may_come_from_the_published_version(tmp_path: Path) -> Non
     assert write(tmp_path, "--published", "--output", str(tmp_path / "kpis")).exit_code == 0
     assert "| Example | ₹4,26,764.43; advisory, " in (tmp_path / "kpis" / "gmv.md").read_text()
     assert " = " in (tmp_path / "kpis" / "take_rate.md").read_text().split("| Example |")[1].splitlines()[0]
+
+
+def test_an_index_that_somebody_wrote_is_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / INDEX).write_text("# Ours\n")
+    assert "README.md is no KPI dictionary" in str(write(tmp_path, "--output", str(tmp_path)).exception)
+    assert [path.name for path in tmp_path.iterdir()] == [INDEX]
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
