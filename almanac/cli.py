@@ -53,6 +53,10 @@ MOUNTS = {
         "ingestion.privacy.cli",
         "Say of whom nothing may be stored: their events are counted and dropped before they reach the disk.",
     ),
+    "erase": Mount(
+        "ingestion.privacy.cli",
+        "Erase a person from the lake: say what would go, erase it, go on with what was interrupted, show the log.",
+    ),
     "quarantine": Mount("ingestion.quarantine_cli", "List, explain, export and replay events that were rejected."),
     "queues": Mount("orchestration.queues_cli", "Queues of background work: see them, pause and resume them."),
     "quality": Mount(

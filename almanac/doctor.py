@@ -127,7 +127,7 @@ def state(settings: Settings) -> Iterator[Line]:
     """Whether the application state can be reached and has the schema of this Almanac; it is not migrated here."""
     from alembic.runtime.migration import MigrationContext
     from alembic.script import ScriptDirectory
-    from sqlalchemy import create_engine, make_url
+    from sqlalchemy import create_engine, make_url, text
     from sqlalchemy.exc import SQLAlchemyError
 
     from almanac.state.migrate import VERSION_TABLE, alembic_config
@@ -144,6 +144,8 @@ def state(settings: Settings) -> Iterator[Line]:
                 context.get_current_revision(),
                 ScriptDirectory.from_config(alembic_config()).get_current_head(),
             )
+            unfinished = "select count(*) from erasures where finished_at is null"
+            erasures = connection.execute(text(unfinished)).scalar() if found == newest else 0
     except SQLAlchemyError as error:
         yield Line("fail", "state", f"cannot be read: {type(error).__name__}", "check ALMANAC_STATE_URL and its server")
         return
@@ -151,6 +153,9 @@ def state(settings: Settings) -> Iterator[Line]:
         yield Line("ok", "state", f"{where} has schema {found}")
     else:
         yield Line("warn", "state", f"{where} has schema {found}, this Almanac {newest}", "its next use migrates it")
+    if erasures:
+        seen = f"{erasures} {'erasures have' if erasures > 1 else 'erasure has'} begun and not ended"
+        yield Line("warn", "erasing", seen, "almanac erase resume, unless one runs now")
 
 
 Examination = Callable[[Settings], Iterator[Line]]

@@ -6,7 +6,7 @@ how files are rewritten, compacted and checked (`lake_rewrite.py`, `lake_compact
 """
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -32,6 +32,7 @@ from ingestion.lake_rewrite import Drop, rewrite
 from ingestion.lake_rows import part_tables
 from ingestion.lake_schema import HISTORY, parquet, schema_of
 from ingestion.lake_store import Store, open_store
+from ingestion.lake_stream import batches_of, schema_in
 from ingestion.lake_verify import Problem, named, verify_entries, verify_lake
 from ingestion.tracking_plan.load import load_plan
 from ingestion.tracking_plan.model import Plan
@@ -175,6 +176,11 @@ class Lake:
         if problems:
             raise AlmanacError(f"{entry.path} of the lake: {problems[0].message}")
         return pq.read_table(pa.BufferReader(self._store.read(entry.path)))
+
+    def batches(self, entry: Entry) -> Iterator[pa.RecordBatch]:
+        """The rows of one file, a few at a time. Raises AlmanacError if it is not what the manifest says."""
+        schema_in(self._store, entry)
+        yield from batches_of(self._store, entry)
 
     def rewrite(self, path: str, drop: Drop) -> Entry:
         """Write a file of events or of refused ones anew without the rows that `drop` (SQL or a function) says.

@@ -6,6 +6,7 @@ anything that can be computed from events (dbt_project). SQLite in `settings.hom
 
 from almanac.state.copies import dump_state, load_state
 from almanac.state.database import StateDB, has_state, open_state
+from almanac.state.erasures import Erasure, begin_erasure, erasure_secret, finish_erasure, list_erasures
 from almanac.state.incidents import (
     MOST_ATTEMPTS,
     Incident,
@@ -58,6 +59,7 @@ __all__ = [
     "KEY_MARK",
     "MOST_ATTEMPTS",
     "CheckFailure",
+    "Erasure",
     "IdKind",
     "Incident",
     "KnownCheck",
@@ -72,17 +74,21 @@ __all__ = [
     "Undelivered",
     "WriteKey",
     "active_keys",
+    "begin_erasure",
     "claim",
     "create_key",
     "delivered",
     "dump_state",
+    "erasure_secret",
     "find_key",
+    "finish_erasure",
     "has_state",
     "hash_id",
     "hash_key",
     "incidents",
     "known_checks",
     "limit_key",
+    "list_erasures",
     "list_keys",
     "list_suppressed",
     "load_state",

@@ -43,8 +43,8 @@ def load_state(state: StateDB, document: bytes) -> None:
             return
         rows = sum(map(len, held.values()))
         raise AlmanacError(
-            f"the application state holds {rows:,} rows already (write keys, suppressed ids, incidents): restore into "
-            "an empty one (ALMANAC_HOME or ALMANAC_STATE_URL)"
+            f"the application state holds {rows:,} rows already (write keys, suppressed ids, erasures, incidents): "
+            "restore into an empty one (ALMANAC_HOME or ALMANAC_STATE_URL)"
         )
     with state.write() as session:
         connection = session.connection()

@@ -69,6 +69,23 @@ class SuppressionRow(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime())
 
 
+class ErasureRow(Base):
+    """An erasure of people from the lake, known by keyed hashes only; not ended while `finished_at` is empty."""
+
+    __tablename__ = "erasures"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    tenant: Mapped[str] = mapped_column(String(63))
+    id_hashes: Mapped[str] = mapped_column(Text)  # a sorted JSON list
+    secret_id: Mapped[str] = mapped_column(String(8))
+    note: Mapped[str] = mapped_column(String(200))
+    begun_at: Mapped[datetime] = mapped_column(UtcDateTime())
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+    events: Mapped[int]
+    refused: Mapped[int]
+    files: Mapped[int]
+
+
 class SecretRow(Base):
     """A secret that Almanac made for itself. It is never shown, exported or logged."""
 

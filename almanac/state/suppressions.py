@@ -65,9 +65,9 @@ def suppress(
 
     Raises AlmanacError for an id or note that cannot be one, or if ids were suppressed with another secret.
     """
-    _refuse_unfit(kind, text, note)
+    refuse_unfit(kind, text, note)
     with state.write() as session:
-        key = _secret(session, secret, make=True)
+        key = secret_in(session, secret, make=True)
         id_hash = hash_id(key, tenant, text)
         row = session.get(SuppressionRow, (tenant, id_hash))
         if row is not None:
@@ -75,7 +75,7 @@ def suppress(
         row = SuppressionRow(
             tenant=tenant,
             id_hash=id_hash,
-            secret_id=_name_of(key),
+            secret_id=name_of(key),
             kind=kind,
             note=note,
             created_at=datetime.now(UTC),
@@ -91,7 +91,7 @@ def unsuppress(state: StateDB, tenant: str, text: str, *, secret: str | None = N
     Raises AlmanacError if ids were suppressed with another secret, or if a beginning of a hash is that of several.
     """
     with state.write() as session:
-        key = _secret(session, secret, make=False)
+        key = secret_in(session, secret, make=False)
         found = []
         if key:
             found = [session.get(SuppressionRow, (tenant, hash_id(key, tenant, text)))]
@@ -121,7 +121,7 @@ def suppressed_ids(state: StateDB, secret: str | None = None) -> SuppressedIds:
     """Every suppressed id, for who has to recognise them. Raises AlmanacError if `secret` is not theirs."""
     with state.read() as session:
         rows = session.execute(select(SuppressionRow.tenant, SuppressionRow.id_hash)).all()
-        key = _secret(session, secret, make=False) if rows else b""
+        key = secret_in(session, secret, make=False) if rows else b""
     by_tenant: dict[str, set[str]] = {}
     for tenant, id_hash in rows:
         by_tenant.setdefault(tenant, set()).add(id_hash)
@@ -136,7 +136,7 @@ def suppression_version(state: StateDB) -> tuple[int, datetime | None]:
         return count, newest
 
 
-def _secret(session: Session, given: str | None, *, make: bool) -> bytes:
+def secret_in(session: Session, given: str | None, *, make: bool) -> bytes:
     """The secret: the given one, else the stored one, made where there is none (or empty). Refuses a changed one."""
     if given is not None:
         if len(given) < SHORTEST_SECRET:
@@ -153,18 +153,20 @@ def _secret(session: Session, given: str | None, *, make: bool) -> bytes:
 
 
 def _refuse_another(key: bytes, used: Iterable[str]) -> None:
-    if any(name != _name_of(key) for name in used):
+    if any(name != name_of(key) for name in used):
         raise AlmanacError(
             "ids were suppressed with another secret than the present one and would not be recognised: "
             "set ALMANAC_SUPPRESSION_SECRET as it was then"
         )
 
 
-def _name_of(key: bytes) -> str:
+def name_of(key: bytes) -> str:
+    """What a secret is known by without telling anything of it."""
     return sha256(b"name of the secret\n" + key).hexdigest()[:8]
 
 
-def _refuse_unfit(kind: IdKind, text: str, note: str) -> None:
+def refuse_unfit(kind: IdKind, text: str, note: str) -> None:
+    """Raise AlmanacError for an id or a note that cannot be one."""
     if not normal_id(text) or len(text) > LONGEST_ID:
         raise AlmanacError(f"an id has 1 to {LONGEST_ID} characters that are not all spaces")
     if kind == "email" and "@" not in text:

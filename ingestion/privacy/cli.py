@@ -1,18 +1,17 @@
-"""`almanac suppress`: of whom nothing may be stored any more."""
+"""`almanac suppress`: of whom nothing may be stored any more; `almanac erase` (`erase_cli.py`) is mounted beside it."""
 
 from collections.abc import Iterable
-from pathlib import Path
 
 import click
 
 from almanac.errors import AlmanacError
 from almanac.settings import Settings
-from almanac.state import IdKind, SuppressedId, list_suppressed, open_state, unsuppress
+from almanac.state import SuppressedId, list_suppressed, open_state, unsuppress
 from almanac.state import suppress as suppress_id
-from ingestion.tracking_plan import load_plan
+from ingestion.privacy.erase_cli import erase
+from ingestion.privacy.named_people import known_tenant, named_ids, person_options
 
 SHOWN_HASH = 12  # characters of a hash by which people recognise an entry
-Named = list[tuple[IdKind, str]]
 
 _TENANT = click.option("--tenant", required=True, help="A tenant of the tracking plan.")
 
@@ -22,38 +21,9 @@ def suppress() -> None:
     """Say of whom nothing may be stored: their events are counted and dropped before they reach the disk."""
 
 
-def _ids(command: click.decorators.FC) -> click.decorators.FC:
-    """The options that name people."""
-    for option in (
-        click.option(
-            "--file", type=click.File(encoding="utf-8"), help="Ids, one a line, from a file or - for standard input."
-        ),
-        click.option("--email", multiple=True, metavar="ADDRESS", help="An e-mail address; may be repeated."),
-        click.option("--anonymous-id", multiple=True, metavar="ID", help="The id of a visitor; may be repeated."),
-        click.option(
-            "--user-id", multiple=True, metavar="ID", help="What the platform calls its user; may be repeated."
-        ),
-    ):
-        command = option(command)
-    return command
-
-
-def _named(
-    user_id: Iterable[str], anonymous_id: Iterable[str], email: Iterable[str], file: Iterable[str] | None
-) -> Named:
-    named: Named = [("user", text) for text in user_id]
-    named += [("anonymous", text) for text in anonymous_id]
-    named += [("email", text) for text in email]
-    lines = (line.strip() for line in file or ())
-    named += [("email" if "@" in line else "user", line) for line in lines if line]
-    if not named:
-        raise click.UsageError("name somebody: --user-id, --anonymous-id, --email or --file")
-    return named
-
-
 @suppress.command()
 @_TENANT
-@_ids
+@person_options
 @click.option("--note", default="", help="Why, in words; do not name the person.")
 def add(
     tenant: str,
@@ -68,8 +38,8 @@ def add(
     Only a keyed hash of an id is stored. Ids given as options stay in the shell's history: --file - avoids that.
     """
     settings = Settings.from_env()
-    _known_tenant(settings.root, tenant)
-    named = _named(user_id, anonymous_id, email, file)
+    known_tenant(settings.root, tenant)
+    named = named_ids(user_id, anonymous_id, email, file)
     state = open_state(settings)
     done = [
         suppress_id(state, tenant, kind, text, note=note, secret=settings.suppression_secret) for kind, text in named
@@ -78,12 +48,14 @@ def add(
         click.echo(
             f"{found.id_hash[:SHOWN_HASH]}  {found.kind:<9}  {'suppressed' if is_new else 'was suppressed already'}"
         )
-    click.echo("Collectors drop their events within 5 seconds. What was stored before is not touched.", err=True)
+    click.echo(
+        "Collectors drop their events within 5 seconds. What was stored before stays: `almanac erase`.", err=True
+    )
 
 
 @suppress.command()
 @_TENANT
-@_ids
+@person_options
 @click.option("--hash", "hashes", multiple=True, help="The beginning of a hash that the list shows; may be repeated.")
 def remove(
     tenant: str,
@@ -97,7 +69,7 @@ def remove(
     settings = Settings.from_env()
     texts = list(hashes)
     if not texts or user_id or anonymous_id or email or file:
-        texts += [text for _, text in _named(user_id, anonymous_id, email, file)]
+        texts += [text for _, text in named_ids(user_id, anonymous_id, email, file)]
     state = open_state(settings)
     found = [unsuppress(state, tenant, text, secret=settings.suppression_secret) for text in texts]
     for known in found:
@@ -128,11 +100,4 @@ def _row(found: SuppressedId) -> tuple[str, ...]:
     return (found.id_hash[:SHOWN_HASH], found.tenant, found.kind, f"{found.created_at:%Y-%m-%d %H:%M}", found.note)
 
 
-def _known_tenant(root: Path, tenant: str) -> None:
-    tenants = load_plan(root).tenants
-    if tenant not in tenants:
-        known = ", ".join(sorted(tenants))
-        raise AlmanacError(f"there is no tenant {tenant!r} in the tracking plan: use one of {known}")
-
-
-COMMANDS: dict[str, click.Command] = {"suppress": suppress}
+COMMANDS: dict[str, click.Command] = {"suppress": suppress, "erase": erase}

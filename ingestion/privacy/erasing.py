@@ -7,7 +7,8 @@ event that was replayed arrived twice, and is erased twice.
 
 import json
 import secrets
-from collections.abc import Callable, Collection, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -16,7 +17,7 @@ import pyarrow as pa
 from almanac.state import hash_id
 from ingestion.collector.messages import Unreadable, read
 from ingestion.lake import Lake
-from ingestion.lake_manifest import Kind
+from ingestion.lake_manifest import Entry, Kind
 from ingestion.privacy.suppression import SuppressedPeople
 
 _NAMED_INSIDE = frozenset({"identify", "group", "alias"})  # whose properties may say who they are about
@@ -29,39 +30,99 @@ class Erased(NamedTuple):
     refused: int
 
 
-def erase(lake: Lake, tenant: str, ids: Collection[str]) -> Erased:
-    """Erase the person of a tenant who is known by any of `ids` (users, visitors, e-mail addresses).
+class Found(NamedTuple):
+    """Rows about a person that stand in the lake: accepted and refused events, and in how many files.
+
+    `tables` counts rows of fetched tables that hold one of the ids in a column, by `<source>/<table>`; erasing does not
+    reach these.
+    """
+
+    events: int
+    refused: int
+    files: int
+    tables: Mapping[str, int]
+
+
+def known_by(tenant: str, ids: Collection[str]) -> SuppressedPeople:
+    """The person of a tenant who is known by any of these ids (users, visitors, e-mail addresses)."""
+    secret = secrets.token_bytes(32)
+    return SuppressedPeople(tenant, secret, frozenset(hash_id(secret, tenant, text) for text in ids))
+
+
+def _silent() -> None:
+    pass
+
+
+def look(lake: Lake, tenant: str, people: SuppressedPeople, each: Callable[[], None] = _silent) -> Found:
+    """What of these people stands in the lake now; changes nothing. `each` hears of every file.
+
+    Raises AlmanacError if a file is damaged, or was replaced and deleted by another process meanwhile.
+    """
+    counts: Counter[Kind] = Counter()
+    tables: Counter[str] = Counter()
+    files = 0
+    for entry in of_tenant(lake, tenant):
+        if entry.kind == "tables":
+            tables["/".join(entry.path.split("/")[1:3])] += _count(lake, entry, partial(_holds, people))
+        else:
+            found = _count(lake, entry, partial(_ABOUT[entry.kind], people))
+            counts[entry.kind], files = counts[entry.kind] + found, files + bool(found)
+        each()
+    return Found(counts["events"], counts["quarantine"], files, +tables)
+
+
+def erase(lake: Lake, tenant: str, people: SuppressedPeople, each: Callable[[], None] = _silent) -> Erased:
+    """Erase these people of a tenant; `each` hears of every file of events.
 
     Nothing says that no more of them comes in: suppress them first. Raises AlmanacError if a file is damaged or was
     replaced by another process meanwhile; then the same can be done again.
     """
-    secret = secrets.token_bytes(32)
-    people = SuppressedPeople(tenant, secret, frozenset(hash_id(secret, tenant, text) for text in ids))
     # What was refused first: a replay that comes in between leaves an event, and that is looked for afterwards.
-    refused = _drop(lake, tenant, "quarantine", partial(_refused_of, people))
-    return Erased(_drop(lake, tenant, "events", partial(_events_of, people)), refused)
+    refused = _drop(lake, tenant, "quarantine", partial(_refused_of, people), each)
+    return Erased(_drop(lake, tenant, "events", partial(_events_of, people), each), refused)
 
 
-def _drop(lake: Lake, tenant: str, kind: Kind, about: Callable[[Mapping[str, Any]], bool]) -> int:
+def of_tenant(lake: Lake, tenant: str) -> list[Entry]:
+    """The files in which people of a tenant may stand."""
+    return [e for e in lake.entries() if e.tenant == tenant and (e.kind in _ABOUT or e.kind == "tables")]
+
+
+def _drop(
+    lake: Lake, tenant: str, kind: Kind, about: Callable[[Mapping[str, Any]], bool], each: Callable[[], None]
+) -> int:
     """Rewrite every file of a kind without the rows that are `about` somebody; how many these were."""
-    columns = _COLUMNS[kind]
 
     def drop(batch: pa.RecordBatch) -> pa.Array:
-        return pa.array([about(row) for row in batch.select(columns).to_pylist()], pa.bool_())
+        return pa.array(_which(kind, batch, about), pa.bool_())
 
     count = 0
     seen: set[str] = set()
-    # Asked for again after each file: what is compacted or landed meanwhile lies elsewhere.
+    # Asked for again after each file that was rewritten: what is compacted or landed meanwhile lies elsewhere.
     while left := [e for e in lake.entries(kind) if e.tenant == tenant and e.path not in seen]:
-        standing = lake.rewrite(left[0].path, drop)
-        seen |= {left[0].path, standing.path}
-        count += left[0].rows - standing.rows
+        for entry in left:
+            seen.add(entry.path)
+            each()
+            # Looked for beside whoever writes; only a file in which something was found is rewritten under the lock.
+            if _count(lake, entry, about):
+                standing = lake.rewrite(entry.path, drop)
+                seen.add(standing.path)
+                count += entry.rows - standing.rows
+                break
     return count
+
+
+def _count(lake: Lake, entry: Entry, about: Callable[[Mapping[str, Any]], bool]) -> int:
+    return sum(sum(_which(entry.kind, batch, about)) for batch in lake.batches(entry))
+
+
+def _which(kind: Kind, batch: pa.RecordBatch, about: Callable[[Mapping[str, Any]], bool]) -> Iterable[bool]:
+    return [about(row) for row in batch.select(_COLUMNS[kind]).to_pylist()]
 
 
 _COLUMNS: dict[Kind, list[str]] = {
     "events": ["type", "user_id", "anonymous_id", "context", "properties"],
     "quarantine": ["payload"],
+    "tables": ["data"],
 }
 
 
@@ -82,3 +143,14 @@ def _refused_of(people: SuppressedPeople, row: Mapping[str, Any]) -> bool:
     except Unreadable:
         message = raw
     return people.owns(message if isinstance(message, dict) else raw)
+
+
+def _holds(people: SuppressedPeople, row: Mapping[str, Any]) -> bool:
+    """Whether a fetched row has one of the ids in any column: a table has no contract that says who it is about."""
+    return any(value in people for value in json.loads(row["data"]).values())
+
+
+_ABOUT: dict[Kind, Callable[[SuppressedPeople, Mapping[str, Any]], bool]] = {
+    "events": _events_of,
+    "quarantine": _refused_of,
+}

@@ -7,6 +7,7 @@ from almanac.settings import Settings
 from ingestion.envelope import Arrival
 from ingestion.lake import Lake
 from ingestion.privacy.erasing import erase as erase_person
+from ingestion.privacy.erasing import known_by
 from ingestion.tracking_plan import load_plan
 from tests.traced_jobs import serve
 
@@ -35,7 +36,7 @@ def compact(home: Path) -> None:
 
 def erase(home: Path) -> None:
     """Erase a person from every file: of their two ids one is that of accepted events, the other of refused ones."""
-    erase_person(opened(home), "rentals", ["u2", "u8"])
+    erase_person(opened(home), "rentals", known_by("rentals", ["u2", "u8"]))
 
 
 def opened(home: Path) -> Lake:

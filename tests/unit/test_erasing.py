@@ -1,6 +1,7 @@
 """Erasing a person: of accepted and of refused events, also of replayed ones, and every day's books still balance."""
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,7 +14,8 @@ from hypothesis import strategies as st
 from almanac.settings import Settings
 from ingestion.lake import Lake
 from ingestion.lake_replays import Place as Refused
-from ingestion.privacy.erasing import Erased, erase
+from ingestion.privacy import erasing
+from ingestion.privacy.erasing import Erased, known_by
 from ingestion.quarantine.again import Again
 from ingestion.quarantine.choice import Choice
 from ingestion.quarantine.replay import replay
@@ -46,6 +48,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     unmended = load_plan(place.root)
     place.mend()
     return World(place, unmended, load_plan(place.root))
+
+
+def erase(lake: Lake, tenant: str, ids: Collection[str]) -> Erased:
+    """Erase who is known by any of these ids."""
+    return erasing.erase(lake, tenant, known_by(tenant, ids))
 
 
 def search(n: int, **fields: Any) -> dict[str, Any]:

@@ -1,0 +1,119 @@
+"""Erasures: a log of whom was erased from the lake, when and how much, in which nobody is named.
+
+Ids are kept as the hashes by which suppressed people are known (`suppressions.py`). So an erasure that was interrupted
+can go on without being told once more whom it was about.
+"""
+
+import json
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from sqlalchemy import select
+
+from almanac.errors import AlmanacError
+from almanac.state.database import StateDB
+from almanac.state.models import ErasureRow
+from almanac.state.suppressions import IdKind, hash_id, name_of, refuse_unfit, secret_in
+
+
+@dataclass(frozen=True)
+class Erasure:
+    """One erasure (times aware, UTC): the rows that were found when it began and what came while it went on."""
+
+    id: str
+    tenant: str
+    id_hashes: frozenset[str]
+    note: str
+    begun_at: datetime
+    finished_at: datetime | None
+    events: int
+    refused: int
+    files: int
+
+
+def begin_erasure(
+    state: StateDB,
+    tenant: str,
+    ids: Collection[tuple[IdKind, str]],
+    *,
+    events: int,
+    refused: int,
+    files: int,
+    note: str = "",
+    secret: str | None = None,
+) -> Erasure:
+    """Write down that people are going to be erased, before the first row of the lake is; `secret` as in `suppress`.
+
+    One of the same ids that was begun and has not ended goes on instead. Raises AlmanacError for an id or note that
+    cannot be one.
+    """
+    for kind, text in ids:
+        refuse_unfit(kind, text, note)
+    with state.write() as session:
+        key = secret_in(session, secret, make=True)
+        hashes = json.dumps(sorted({hash_id(key, tenant, text) for _, text in ids}))
+        same = select(ErasureRow).where(ErasureRow.tenant == tenant, ErasureRow.id_hashes == hashes)
+        row = session.scalars(same.where(ErasureRow.finished_at.is_(None))).first()
+        if row is None:
+            row = ErasureRow(
+                id=uuid4().hex,
+                tenant=tenant,
+                id_hashes=hashes,
+                secret_id=name_of(key),
+                note=note,
+                begun_at=datetime.now(UTC),
+                finished_at=None,
+                events=events,
+                refused=refused,
+                files=files,
+            )
+            session.add(row)
+            session.flush()
+        return _erasure(row)
+
+
+def erasure_secret(state: StateDB, erasure: Erasure, given: str | None = None) -> bytes:
+    """The secret by which the people of an erasure are recognised. Raises AlmanacError if it is another one now."""
+    with state.read() as session:
+        row = session.get(ErasureRow, erasure.id)
+        key = secret_in(session, given, make=False)
+        if row is None or row.secret_id != name_of(key):
+            raise AlmanacError(
+                f"the erasure of {erasure.begun_at:%Y-%m-%d %H:%M} UTC was begun with another secret: set "
+                "ALMANAC_SUPPRESSION_SECRET as it was then, or erase the person anew"
+            )
+        return key
+
+
+def finish_erasure(state: StateDB, erasure: Erasure, *, more_events: int = 0, more_refused: int = 0) -> Erasure:
+    """Write down that nothing of these people is left; `more_...` are rows that came after the erasure was begun."""
+    with state.write() as session:
+        row = session.get_one(ErasureRow, erasure.id)
+        row.events, row.refused = row.events + more_events, row.refused + more_refused
+        row.finished_at = datetime.now(UTC)
+        return _erasure(row)
+
+
+def list_erasures(state: StateDB, *, unfinished: bool = False) -> list[Erasure]:
+    """All erasures, or only those that have not ended, in the order in which they began."""
+    query = select(ErasureRow).order_by(ErasureRow.begun_at, ErasureRow.id)
+    if unfinished:
+        query = query.where(ErasureRow.finished_at.is_(None))
+    with state.read() as session:
+        return [_erasure(row) for row in session.scalars(query)]
+
+
+def _erasure(row: ErasureRow) -> Erasure:
+    return Erasure(
+        row.id,
+        row.tenant,
+        frozenset(json.loads(row.id_hashes)),
+        row.note,
+        row.begun_at,
+        row.finished_at,
+        row.events,
+        row.refused,
+        row.files,
+    )

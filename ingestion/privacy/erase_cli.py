@@ -1,0 +1,170 @@
+"""`almanac erase`: the rows about a person go from the lake, and a log says so without naming anybody."""
+
+from collections.abc import Iterable
+
+import click
+
+from almanac.errors import AlmanacError
+from almanac.locks import exclusive
+from almanac.progress import progress
+from almanac.settings import Settings
+from almanac.state import (
+    Erasure,
+    StateDB,
+    begin_erasure,
+    erasure_secret,
+    finish_erasure,
+    list_erasures,
+    open_state,
+    suppress,
+)
+from almanac.tables import text_table
+from ingestion.lake import Lake
+from ingestion.privacy import erasing
+from ingestion.privacy.erasing import Found, known_by
+from ingestion.privacy.named_people import known_tenant, named_ids, person_options
+from ingestion.privacy.suppression import SuppressedPeople
+
+_NEXT = "next: `almanac build` takes them out of every number; the next `almanac backup` out of the backup"
+
+
+@click.group()
+def erase() -> None:
+    """Erase a person from the lake: say what would go, erase it, go on with what was interrupted, show the log."""
+
+
+@erase.command()
+@click.option("--tenant", required=True, help="Whose person it is.")
+@person_options
+@click.option("--note", default="", help="Why, in words; do not name the person.")
+@click.option("--suppress", "also_suppress", is_flag=True, help="Suppress the ids first, so that no more comes in.")
+@click.option("--dry-run", is_flag=True, help="Only say what would go.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def person(
+    tenant: str,
+    user_id: tuple[str, ...],
+    anonymous_id: tuple[str, ...],
+    email: tuple[str, ...],
+    file: Iterable[str] | None,
+    note: str,
+    also_suppress: bool,
+    dry_run: bool,
+    yes: bool,
+) -> None:
+    """Erase the events of one person, accepted and rejected ones, whatever day they came. It cannot be undone.
+
+    A row is about the person if it names one of the ids as who it is about: give all that are known. Run again it finds
+    nothing more. Ids given as options stay in the shell's history: --file - avoids that.
+    """
+    settings = Settings.from_env()
+    named = named_ids(user_id, anonymous_id, email, file)
+    if file is not None and not (yes or dry_run):
+        raise click.UsageError("ids that are read from a file leave nobody to ask: add --dry-run, then --yes")
+    lake = Lake.open(settings)
+    if not any(entry.tenant == tenant for entry in lake.entries()):
+        known_tenant(settings.root, tenant)  # one that left the plan may still have events
+    people = known_by(tenant, [text for _, text in named])
+    found = _look(lake, tenant, people)
+    for line in _told(found):
+        click.echo(line)
+    if dry_run:
+        click.echo("nothing was changed: without --dry-run this is erased")
+        return
+    if found.files and not yes:
+        click.confirm(f"Erase {found.events + found.refused:,} rows of {tenant}? It cannot be undone", abort=True)
+    state = open_state(settings)
+    try:
+        if also_suppress:
+            for kind, text in named:
+                suppress(state, tenant, kind, text, note=note, secret=settings.suppression_secret)
+        with exclusive(settings.home / "erasing.lock", "an erasure"):
+            begun = begin_erasure(
+                state,
+                tenant,
+                named,
+                events=found.events,
+                refused=found.refused,
+                files=found.files,
+                note=note,
+                secret=settings.suppression_secret,
+            )
+            _finish(state, lake, begun, people, found)
+    finally:
+        state.close()
+    if not also_suppress:
+        click.echo("what comes in of them from now on is stored, unless they are suppressed: `almanac suppress add`")
+
+
+@erase.command()
+def resume() -> None:
+    """Go on with erasures that were interrupted; nobody has to be named again."""
+    settings = Settings.from_env()
+    state = open_state(settings)
+    try:
+        with exclusive(settings.home / "erasing.lock", "an erasure"):
+            waiting = list_erasures(state, unfinished=True)
+            if not waiting:
+                click.echo("no erasure was interrupted")
+            lake = Lake.open(settings)
+            for begun in waiting:
+                secret = erasure_secret(state, begun, settings.suppression_secret)
+                people = SuppressedPeople(begun.tenant, secret, begun.id_hashes)
+                _finish(state, lake, begun, people, _look(lake, begun.tenant, people))
+    finally:
+        state.close()
+
+
+@erase.command("list")
+def list_() -> None:
+    """List the erasures so far: when, how many ids and rows, why; never whom."""
+    state = open_state(Settings.from_env())
+    try:
+        known = list_erasures(state)
+    finally:
+        state.close()
+    if not known:
+        click.echo("nobody was erased so far: almanac erase person --tenant ... --user-id ...", err=True)
+        return
+    rows = [
+        (
+            f"{one.begun_at:%Y-%m-%d %H:%M}",
+            f"{one.finished_at:%Y-%m-%d %H:%M}" if one.finished_at else "not ended: almanac erase resume",
+            one.tenant,
+            f"{len(one.id_hashes):,}",
+            f"{one.events:,}",
+            f"{one.refused:,}",
+            f"{one.files:,}",
+            one.note,
+        )
+        for one in known
+    ]
+    head = ["begun (UTC)", "ended", "tenant", "ids", "events", "rejected", "files", "note"]
+    click.echo(text_table(head, rows, right=("ids", "events", "rejected", "files")))
+
+
+def _look(lake: Lake, tenant: str, people: SuppressedPeople) -> Found:
+    with progress("Looking", len(erasing.of_tenant(lake, tenant)), "files") as said:
+        return erasing.look(lake, tenant, people, said.advance)
+
+
+def _finish(state: StateDB, lake: Lake, begun: Erasure, people: SuppressedPeople, found: Found) -> None:
+    """Erase, and write down that it is done."""
+    files = sum(entry.kind != "tables" for entry in erasing.of_tenant(lake, begun.tenant))
+    try:
+        with progress("Erasing", files, "files") as said:
+            gone = erasing.erase(lake, begun.tenant, people, said.advance)
+    except AlmanacError as error:
+        raise AlmanacError(f"{error}; what is left is erased by `almanac erase resume`") from error
+    # What was found when it began went, now or before it was interrupted; the rest came meanwhile.
+    more_events, more_refused = max(0, gone.events - found.events), max(0, gone.refused - found.refused)
+    done = finish_erasure(state, begun, more_events=more_events, more_refused=more_refused)
+    click.echo(f"erased {done.events:,} events and {done.refused:,} rejected ones of {done.tenant}; nothing is left")
+    click.echo(_NEXT if done.events + done.refused else "no number changes by that")
+
+
+def _told(found: Found) -> Iterable[str]:
+    yield f"events     {found.events:>9,} rows"
+    yield f"rejected   {found.refused:>9,} rows in quarantine"
+    yield f"files      {found.files:>9,} to be written anew without them, and deleted"
+    for table, rows in sorted(found.tables.items()):
+        yield f"not erased {rows:>9,} rows of the fetched table {table}: erase them at their source (docs/privacy.md)"
