@@ -11,6 +11,7 @@ import click
 
 from almanac.progress import progress
 from almanac.settings import Settings
+from ingestion.collector.door import OUT_OF_SCOPE
 from ingestion.lake import Lake
 from ingestion.quarantine.advice import advice, allowed
 from ingestion.quarantine.again import Again
@@ -149,14 +150,15 @@ def replay_quarantine(choice: Choice, everything: bool, dry_run: bool) -> None:
 
     A replay is a new arrival, counted as received on its own day; message ids are kept, so an event that was sent again
     meanwhile does not count twice. The rejected row stays and is marked. Nothing is ever replayed twice, however often
-    or by how many people at once this is run. What is still rejected waits on.
+    or by how many people at once this is run. What is still rejected waits on. What a write key might not send is only
+    landed by --code insufficient_scope.
     """
     if choice.is_everything and not everything:
         raise click.UsageError("say which events: --tenant, --code, ... (or --all for whatever waits)")
     settings = Settings.from_env()
     lake = _lake(choice)
     with progress("Replaying", None, "events") as said:
-        again = Again.open(settings, lake.plan)
+        again = Again.open(settings, lake.plan, any_scope=choice.code == OUT_OF_SCOPE)
         outcome = replay(lake, again, _in_state(choice, "waiting"), dry_run=dry_run, each=said.advance)
     for line in _told(outcome, dry_run):
         click.echo(line)

@@ -31,6 +31,7 @@ from almanac.state.keys import (
     limit_key,
     list_keys,
     revoke_key,
+    scope_key,
 )
 from almanac.state.quality import (
     CheckFailure,
@@ -99,6 +100,7 @@ __all__ = [
     "quality_failures",
     "remember_judgement",
     "revoke_key",
+    "scope_key",
     "suppress",
     "suppressed_ids",
     "suppression_version",

@@ -5,8 +5,10 @@ a key is 256 random bits, which nobody can guess or search, so it would protect 
 A plain digest can also be looked up by index.
 """
 
+import json
 import re
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -27,13 +29,15 @@ LARGEST_BODY_BYTES = 16 * 1024 * 1024
 
 # Tenants and sources become folder names of the lake.
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
+_SCOPE = re.compile(r"[a-z][a-z0-9_]{0,62}")  # a type of message, or an event of the tracking plan
 
 
 @dataclass(frozen=True)
 class WriteKey:
     """What is known of a write key (times are aware, UTC); `prefix` is how people recognise it.
 
-    `events_per_second` and `body_bytes` (of one request) are what it may send; None: no limit of its own.
+    `events_per_second` and `body_bytes` (of one request) are how much it may send; None: no limit of its own. `scope`
+    is what: types of messages (track, identify, ...) and events by their names in the tracking plan; None: everything.
     """
 
     id: str
@@ -45,6 +49,7 @@ class WriteKey:
     revoked_at: datetime | None = None
     events_per_second: float | None = None
     body_bytes: int | None = None
+    scope: frozenset[str] | None = None
 
 
 def hash_key(plaintext: str) -> str:
@@ -60,13 +65,15 @@ def create_key(
     *,
     events_per_second: float | None = None,
     body_bytes: int | None = None,
+    scope: Collection[str] | None = None,
 ) -> tuple[WriteKey, str]:
     """Make a write key for a source of a tenant; returns it with its plain text, which nobody can read again.
 
     Raises AlmanacError for a tenant or source that cannot be a folder of the lake, a name that is too long, or a limit
-    that is none.
+    or scope that is none.
     """
     _check_limits(events_per_second, body_bytes)
+    allowed = _scope_text(scope)
     for what, slug in (("tenant", tenant), ("source", source)):
         if not _SLUG.fullmatch(slug):
             raise AlmanacError(f"{what} {slug[:80]!r} is not allowed: use a-z, 0-9, _ and -, at most 63 characters")
@@ -83,6 +90,7 @@ def create_key(
         created_at=datetime.now(UTC),
         events_per_second=events_per_second,
         body_bytes=body_bytes,
+        scope=allowed,
     )
     with state.write() as session:
         session.add(row)
@@ -139,6 +147,18 @@ def limit_key(state: StateDB, key: str, *, events_per_second: float | None, body
         return _key(row)
 
 
+def scope_key(state: StateDB, key: str, scope: Collection[str] | None) -> WriteKey:
+    """Set what the key with this id or prefix may send; None: everything.
+
+    Raises AlmanacError if there is no such key, if the prefix is that of several, or for a scope that is none.
+    """
+    allowed = _scope_text(scope)
+    with state.write() as session:
+        row = _find(session, key)
+        row.scope = allowed
+        return _key(row)
+
+
 def _find(session: Session, key: str) -> WriteKeyRow:
     prefix = key[:PREFIX_LENGTH]
     rows = session.scalars(select(WriteKeyRow).where(or_(WriteKeyRow.id == key, WriteKeyRow.prefix == prefix))).all()
@@ -156,6 +176,14 @@ def _check_limits(events_per_second: float | None, body_bytes: int | None) -> No
         raise AlmanacError(f"a request may hold 1 to {LARGEST_BODY_BYTES:,} bytes, not {body_bytes:,}")
 
 
+def _scope_text(scope: Collection[str] | None) -> str | None:
+    if scope is None:
+        return None
+    if not scope or not all(_SCOPE.fullmatch(name) for name in scope):
+        raise AlmanacError("a write key may send types of messages and events of the tracking plan: name at least one")
+    return json.dumps(sorted(set(scope)))
+
+
 def _key(row: WriteKeyRow) -> WriteKey:
     return WriteKey(
         row.id,
@@ -167,4 +195,5 @@ def _key(row: WriteKeyRow) -> WriteKey:
         row.revoked_at,
         row.events_per_second,
         row.body_bytes,
+        None if row.scope is None else frozenset(json.loads(row.scope)),
     )

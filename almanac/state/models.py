@@ -54,6 +54,7 @@ class WriteKeyRow(Base):
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
     events_per_second: Mapped[float | None]
     body_bytes: Mapped[int | None]
+    scope: Mapped[str | None] = mapped_column(Text)  # a sorted JSON list of what it may send; empty: everything
 
 
 class SuppressionRow(Base):

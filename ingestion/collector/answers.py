@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import msgspec
 
-from ingestion.collector.door import Verdict
+from ingestion.collector.door import OUT_OF_SCOPE, Verdict
 from ingestion.collector.problems import Problem
 
+_STATUS = {"event_too_large": 413, OUT_OF_SCOPE: 403}
 _ONE_ACCEPTED = b'{"success":true,"accepted":1,"rejected":0}'
 
 
@@ -43,5 +44,5 @@ def _refused(verdicts: Sequence[Verdict], errors: list[dict[str, object]], is_ba
         message = f"None of the {len(verdicts):,} events was accepted; errors says why."
         return Problem(400, "all_rejected", message, extra=extra, kept=True)
     first = verdicts[0].reasons[0]
-    status = 413 if first.code == "event_too_large" else 400
+    status = _STATUS.get(first.code, 400)
     return Problem(status, first.code, first.message, extra={"field": first.field, **extra}, kept=True)

@@ -31,7 +31,9 @@ from ingestion.tracking_plan import Plan, Reason
 
 DEFAULT_TYPE = "track"
 DUPLICATE_KEY = "duplicate_key"  # a name stands twice in one object: the last value counts, as in every JSON parser
+OUT_OF_SCOPE = "insufficient_scope"  # the write key may not send such an event
 PeopleOf = Callable[[str], SuppressedPeople | None]
+Scope = frozenset[str] | None
 _decode_reasons = msgspec.json.Decoder(list[Reason]).decode
 
 
@@ -62,8 +64,13 @@ class Door:
         self._plan = plan
         self._suppressed = suppressed
 
-    def judge(self, found: Found, tenant: str, source: str, received_at: datetime) -> list[Verdict]:
-        """A verdict for each event of a request, in order."""
+    def judge(
+        self, found: Found, tenant: str, source: str, received_at: datetime, scope: Scope = None
+    ) -> list[Verdict]:
+        """A verdict for each event of a request, in order; `scope` is what its write key may send (see `WriteKey`).
+
+        An event that would be refused anyway is refused for that reason.
+        """
         people = self._suppressed(tenant)
         if people is not None and people.owns({"context": found.context}):
             return [_SUPPRESSED] * len(found.items)
@@ -71,11 +78,13 @@ class Door:
         return [
             _SUPPRESSED
             if people is not None and _is_about(people, item)
-            else self._judge(item, fill, tenant, source, received_at)
+            else self._judge(item, fill, tenant, source, received_at, scope)
             for item in found.items
         ]
 
-    def _judge(self, item: Item, fill: "_Fill", tenant: str, source: str, received_at: datetime) -> Verdict:
+    def _judge(
+        self, item: Item, fill: "_Fill", tenant: str, source: str, received_at: datetime, scope: Scope
+    ) -> Verdict:
         message = item.value
         if not isinstance(message, dict):
             own = (_unreadable(item),)
@@ -98,6 +107,10 @@ class Door:
         row = to_row(self._plan, tenant, source, Arrival(received_at, message))
         if isinstance(row, QuarantineRow):
             return Verdict(raw, tuple(_decode_reasons(row.reasons)))
+        if scope is not None and scope.isdisjoint((row.type, row.event)):
+            words = f"this write key may send {', '.join(sorted(scope))}, not {row.event}"
+            own = (Reason("event", OUT_OF_SCOPE, words),)
+            return Verdict(raw, own, own)
         return Verdict(raw, warnings=warnings)
 
 

@@ -24,12 +24,14 @@ class Judge:
     ) -> list[Verdict]:
         """A verdict for each event that was read, in order."""
         found = self._enricher.enrich(found, headers, peer)
-        return self._door.judge(found, key.tenant, key.source, received_at)
+        return self._door.judge(found, key.tenant, key.source, received_at, key.scope)
 
     def judge_unread(
         self, unread: Unread, key: WriteKey, received_at: datetime, headers: Mapping[bytes, bytes], peer: str | None
     ) -> list[Verdict] | None:
         """The same for events that were not read; None if the request has to be read whole after all."""
+        if key.scope is not None:
+            return None  # what an event is called in the tracking plan is only known of one that was read
         if not unread.is_batch:
             verdict = self._quick.judge_one(unread, key.tenant, headers, peer)
             return None if verdict is None else [verdict]

@@ -15,6 +15,8 @@ _DO = {
     "unknown_type": "have the client send one of these types",
     "unknown_tenant": "add {tenant_file}, or revoke the write key that names this tenant",
     "missing_identity": "have the client send userId or anonymousId; ids such as '', '0' or 'undefined' are none",
+    "insufficient_scope": "send it with another key; if this key may send it: almanac keys scope, then "
+    "almanac quarantine replay --code insufficient_scope",
     "suppressed": "nothing: the person asked for it (see `almanac suppress list`)",
     "illegal_identity": "have the client send a real id; the name of nothing in its language is none",
     "missing_event_name": "have the client name the event of a track message",

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from almanac.settings import Settings
 from ingestion.collector.dialects import Found, Item
-from ingestion.collector.door import Door
+from ingestion.collector.door import OUT_OF_SCOPE, Door
 from ingestion.collector.messages import Unreadable, read
 from ingestion.envelope import Arrival, QuarantineRow, to_row
 from ingestion.identity import message_id
@@ -33,18 +33,20 @@ class _Origin:
 class Again:
     """Makes arrivals of refused events, by the plan and the file sources of the repository at `root`.
 
-    Nothing of a suppressed person comes in again: such an event is refused as `suppressed`.
+    Nothing of a suppressed person comes in again: such an event is refused as `suppressed`. What a write key might not
+    send comes in only if somebody says so (`any_scope`): nobody meant that when they mended the plan.
     """
 
     plan: Plan
     root: Path
     suppression: Suppression = field(default_factory=Suppression)
+    any_scope: bool = False
     _origins: dict[tuple[str, str], _Origin] = field(default_factory=dict)
 
     @classmethod
-    def open(cls, settings: Settings, plan: Plan) -> Self:
+    def open(cls, settings: Settings, plan: Plan, *, any_scope: bool = False) -> Self:
         """By the rules of one installation as they are now. Raises AlmanacError if they cannot be read."""
-        return cls(plan, settings.root, load_suppression(settings))
+        return cls(plan, settings.root, load_suppression(settings), any_scope)
 
     def arrival(self, row: Refused) -> Arrival:
         """The event as it came, at the time at which it first came.
@@ -60,6 +62,8 @@ class Again:
         noted: tuple[str, ...] = ()
         if people is not None and people.owns(item.value if item.value is not None else item.raw):
             own = (_SUPPRESSED,)
+        elif not self.any_scope:
+            own = tuple(reason for reason in row.reasons if reason.code == OUT_OF_SCOPE)
         if not isinstance(item.value, dict):
             return Arrival(received_at, item.raw, own, identity_required=not is_file)
         if not own and not is_file:

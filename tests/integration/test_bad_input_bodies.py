@@ -2,7 +2,7 @@
 
 Each id begins with the number of its row. Events are in `test_bad_input_events.py`, files in `test_bad_input_files.py`;
 slow bodies (16) are in `test_slow_body.py`, too many requests (33) in `test_collector_limits.py`, full disks (34) in
-`test_disk_full.py`; a write key that asks for what it may not (17) is in `tests/unit/test_portal_api.py`.
+`test_disk_full.py`; a write key that asks the portal (17) is in `tests/unit/test_portal_api.py`.
 """
 
 import gzip
@@ -16,7 +16,7 @@ import pytest
 
 from tests.integration import both_servers
 from tests.integration.bad_input import event
-from tests.integration.collector_process import CollectorProcess, eventually, lake_rows
+from tests.integration.collector_process import CollectorProcess, eventually, lake_rows, new_key
 
 GZIP = {"content-encoding": "gzip"}
 TRACK, BATCH = "/v1/track", "/v1/batch"
@@ -126,3 +126,19 @@ def test_17_without_a_valid_key_nothing_is_accepted(stranger: httpx.Client, key:
         assert answer.headers["www-authenticate"] == "Bearer"
         messages.add((code, answer.json()["message"]))
     assert len(messages) == 2  # nobody learns more about a key than that it is not valid
+
+
+def test_17_a_key_of_another_scope_brings_nothing_else_in(stranger: httpx.Client, home: Path) -> None:
+    key = new_key(home, scope=["page", "search_performed"])
+    headers = {"authorization": f"Bearer {key}"}
+    alone, among, good = event(event="Signed Up", properties={}), event(event="Signed Up", properties={}), event()
+    answer = stranger.post(TRACK, headers=headers, json=alone)
+    problem = answer.json()
+    assert (answer.status_code, problem["code"], problem["field"]) == (403, "insufficient_scope", "event")
+    assert problem["message"] == "this write key may send page, search_performed, not signup_completed"
+    in_body = stranger.post(BATCH, json={"writeKey": key, "batch": [good, among]})
+    assert (in_body.status_code, in_body.json()["accepted"]) == (200, 1)
+    assert [(error["index"], error["code"]) for error in in_body.json()["errors"]] == [(1, "insufficient_scope")]
+    ids = f"'{alone['messageId']}', '{among['messageId']}', '{good['messageId']}'"
+    eventually(lambda: len(lake_rows(home, "quarantine", "code", f"message_id::varchar in ({ids})")) == 2)
+    eventually(lambda: len(lake_rows(home, "events", "event", f"message_id::varchar in ({ids})")) == 1)

@@ -21,6 +21,7 @@ from ingestion.quarantine import replay as module
 from ingestion.quarantine.again import Again
 from ingestion.quarantine.choice import Choice
 from ingestion.quarantine.replay import replay
+from ingestion.tracking_plan import Reason
 from tests.refused_events import DAY, REPOSITORY, Place, land, new_place, noon, rows_of, villa
 
 
@@ -249,3 +250,22 @@ def test_replays_of_any_choices_in_any_order_land_each_event_once(
     assert counts(place) == {"received": 10 + landed, "accepted": landed, "quarantined": 10}
     assert {row["message_id"].int for row in rows_of(lake, "events")} == set(range(landed))
     assert DAY not in {row["received_at"].date() for row in rows_of(lake, "events")}
+
+
+def test_what_a_key_might_not_send_comes_in_only_if_somebody_says_so(place: Place) -> None:
+    reason = Reason("event", "insufficient_scope", "this write key may send page, not search_performed")
+    arrivals = [
+        Arrival(noon(n), {**villa(n), "event": "search_performed", "properties": {"query": "flat"}}, (reason,))
+        for n in (1, 2)
+    ]
+    place.lake.land("rentals", "web", arrivals, content_hash="scoped", received={DAY: 2})
+    assert place.told("replay", "--all")[0] == "0 events landed; 2 events still rejected"
+    (waiting,) = {row["code"] for row in rows_of(place.lake, "quarantine")}
+    row = rows_of(place.lake, "quarantine")[0]
+    shown = place.told("show", f"{row['file_id']}:{row['ingest_row']}")
+    assert waiting == "insufficient_scope"
+    assert any("replay --code insufficient_scope" in line for line in shown)
+    assert (
+        place.told("replay", "--code", "insufficient_scope")[0]
+        == "2 events landed in 1 landing; 0 events still rejected"
+    )

@@ -11,12 +11,24 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from click.testing import CliRunner
 
 from almanac.errors import AlmanacError
 from almanac.settings import Settings
-from almanac.state import active_keys, create_key, find_key, hash_key, limit_key, list_keys, open_state, revoke_key
+from almanac.state import (
+    active_keys,
+    create_key,
+    find_key,
+    hash_key,
+    limit_key,
+    list_keys,
+    open_state,
+    revoke_key,
+    scope_key,
+)
 from almanac.state.migrate import VERSION_TABLE, alembic_config, newest
 from almanac.state.models import Base
+from ingestion.collector.keys_cli import keys
 
 OPEN = """
 import sys
@@ -184,3 +196,30 @@ def test_a_limit_that_is_none_is_refused(settings: Settings, limits: dict[str, i
 
 def test_the_newest_version_is_what_alembic_would_migrate_to() -> None:
     assert newest() == ScriptDirectory.from_config(alembic_config()).get_current_head()
+
+
+def test_what_a_key_may_send_is_kept_and_can_be_changed(settings: Settings) -> None:
+    state = open_state(settings)
+    key, plaintext = create_key(state, "rentals", "web", scope=["page", "identify", "page"])
+    assert key.scope == {"page", "identify"}
+    assert scope_key(state, key.prefix, ["track"]).scope == {"track"}
+    assert find_key(state, plaintext) == scope_key(state, key.id, ["track"])
+    assert scope_key(state, key.id, None).scope is None
+    for none in ([], ["Page Viewed"]):
+        with pytest.raises(AlmanacError, match="name at least one"):
+            scope_key(state, key.id, none)
+
+
+def test_a_scope_is_given_by_names_that_the_tracking_plan_knows(settings: Settings) -> None:
+    def run(*arguments: str) -> str:
+        return (
+            CliRunner().invoke(keys, arguments, env={"ALMANAC_HOME": str(settings.home)}, catch_exceptions=False).output
+        )
+
+    new = ("create", "--tenant", "rentals", "--source", "web")
+    with pytest.raises(AlmanacError, match="'Page Viewed' is neither a type of message"):
+        run(*new, "--only", "Page Viewed")
+    plaintext = run(*new, "--only", "page", "--only", "search_performed").split()[0]
+    assert "page, search_performed" in run("list")
+    assert "may send everything" in run("scope", plaintext)
+    assert [key.scope for key in list_keys(open_state(settings))] == [None]

@@ -238,6 +238,7 @@ def test_success_says_how_many_and_what_was_refused() -> None:
     [
         ("missing", False, 400, "missing"),
         ("event_too_large", False, 413, "event_too_large"),
+        ("insufficient_scope", False, 403, "insufficient_scope"),
         ("missing", True, 400, "all_rejected"),
         ("event_too_large", True, 400, "all_rejected"),
     ],
@@ -250,3 +251,28 @@ def test_nothing_accepted_is_no_success(code: str, is_batch: bool, status: int, 
     document = json.loads(problem.body())
     assert document["errors"] == [{"index": 0, "code": code, "field": "event", "message": "why"}]
     assert {"type", "title", "status", "detail", "code", "message"} <= document.keys()
+
+
+@pytest.mark.parametrize(
+    ("scope", "refused"),
+    [
+        (None, []),
+        ({"search_performed", "page"}, [1, 3]),  # by the names of the tracking plan, whatever the client calls them
+        ({"track"}, [1, 2]),
+        ({"identify"}, [0, 2, 3]),
+    ],
+)
+def test_a_key_sends_what_is_in_its_scope_and_nothing_else(scope: set[str] | None, refused: list[int]) -> None:
+    events = [
+        SEARCH,
+        {"type": "identify", "userId": "u1"},
+        {"type": "page", "userId": "u1", "name": "Home", "properties": {"path": "/"}},
+        {**SEARCH, "event": "Signed Up", "properties": {}},
+        {**SEARCH, "event": "Unheard Of"},
+    ]
+    found = read_batch(json.dumps({"batch": events}).encode())
+    verdicts = DOOR.judge(found, "rentals", "web", NOW, None if scope is None else frozenset(scope))
+    assert [n for n, verdict in enumerate(verdicts) if codes(verdict) == ["insufficient_scope"]] == refused
+    assert codes(verdicts[4]) == ["unknown_event"], "what no key could send is refused for what it is"
+    for n in refused:
+        assert verdicts[n].own == verdicts[n].reasons, "the landing cannot find it again"
