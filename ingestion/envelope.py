@@ -20,6 +20,7 @@ from ingestion.tracking_plan.judge import judge
 from ingestion.tracking_plan.model import Plan
 from ingestion.tracking_plan.values import to_utc
 
+MAX_EVENT_BYTES = 32 * 1024  # of an event as JSON, however it comes
 LONGEST_NAME = 200  # characters of a refused event's name; its payload has the whole
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
@@ -91,6 +92,13 @@ class QuarantineRow(NamedTuple):
     code: str
     message: str
     payload: str
+
+
+def oversize(size: int) -> Reason | None:
+    """Why an event of so many bytes is refused; None if it is not too large."""
+    if size <= MAX_EVENT_BYTES:
+        return None
+    return Reason("", "event_too_large", f"the event has {size:,} bytes; the limit is {MAX_EVENT_BYTES:,}")
 
 
 def to_row(
@@ -220,7 +228,12 @@ def _refused(
 
 
 def _payload(message: dict[str, Any]) -> str:
+    return json_bytes(message).decode()
+
+
+def json_bytes(message: dict[str, Any]) -> bytes:
+    """A message as JSON; what JSON cannot hold is mended."""
     try:
-        return _encode(message).decode()
+        return _encode(message)
     except _UNFIT:
-        return _encode(scrub(message)[0]).decode()
+        return _encode(scrub(message)[0])

@@ -9,7 +9,6 @@ import msgspec
 from ingestion.collector.dialects import Found, Item
 from ingestion.collector.limits import (
     MAX_DEPTH,
-    MAX_EVENT_BYTES,
     MAX_MESSAGE_ID,
     MAX_PROPERTIES,
     MAX_PROPERTY_NAME,
@@ -24,7 +23,7 @@ from ingestion.collector.messages import (
     without_keys,
     write,
 )
-from ingestion.envelope import Arrival, QuarantineRow, to_row
+from ingestion.envelope import Arrival, QuarantineRow, oversize, to_row
 from ingestion.privacy.cleaning import clean
 from ingestion.privacy.suppression import SuppressedPeople
 from ingestion.tracking_plan import Plan, Reason
@@ -133,8 +132,9 @@ def _beyond_limits(item: Item, message: dict[str, Any]) -> Reason | None:
     raw = item.raw
     if item.fault is not None:
         return _unreadable(item)
-    if len(raw) > MAX_EVENT_BYTES:
-        return Reason("", "event_too_large", f"the event has {len(raw):,} bytes; the limit is {MAX_EVENT_BYTES:,}")
+    too_large = oversize(len(raw))
+    if too_large is not None:
+        return too_large
     message_id = message.get("messageId")
     if type(message_id) is str and len(message_id) > MAX_MESSAGE_ID:
         return Reason("messageId", "invalid_message_id", f"messageId is longer than {MAX_MESSAGE_ID} characters")

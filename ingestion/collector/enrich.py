@@ -11,7 +11,6 @@ from typing import Any
 import msgspec
 
 from ingestion.collector.dialects import Found, Item
-from ingestion.collector.limits import MAX_EVENT_BYTES
 from ingestion.collector.messages import Unreadable, write
 from ingestion.enrichment import (
     Parts,
@@ -21,6 +20,7 @@ from ingestion.enrichment import (
     from_user_agent_data,
     is_a_persons_device,
 )
+from ingestion.envelope import MAX_EVENT_BYTES
 
 _encode = msgspec.json.Encoder().encode
 _CONTEXT = b'"context"'

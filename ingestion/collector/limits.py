@@ -7,7 +7,6 @@ from typing import Any, Protocol
 
 from ingestion.collector.problems import Problem, too_large
 
-MAX_EVENT_BYTES = 32 * 1024
 MAX_BODY_BYTES = 500 * 1024
 MAX_EVENTS = 2_500
 MAX_DEPTH = 32

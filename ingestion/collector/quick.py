@@ -14,9 +14,10 @@ from msgspec import UNSET
 from ingestion.collector.dialects import Unread
 from ingestion.collector.door import Verdict
 from ingestion.collector.enrich import Enricher
-from ingestion.collector.limits import MAX_DEPTH, MAX_EVENT_BYTES, MAX_MESSAGE_ID, MAX_PROPERTIES, MAX_PROPERTY_NAME
+from ingestion.collector.limits import MAX_DEPTH, MAX_MESSAGE_ID, MAX_PROPERTIES, MAX_PROPERTY_NAME
 from ingestion.collector.messages import KEY_MARK
 from ingestion.collector.quick_contexts import ABSENT, NAME_END, Contexts, ContextsBeside
+from ingestion.envelope import MAX_EVENT_BYTES
 from ingestion.plain_events import Envelope
 from ingestion.plain_fit import PlainFit
 from ingestion.plain_typed import TypedEvent, TypedEvents, names_in

@@ -11,7 +11,7 @@ from almanac.settings import Settings
 from ingestion.collector.dialects import Found, Item
 from ingestion.collector.door import OUT_OF_SCOPE, Door
 from ingestion.collector.messages import Unreadable, read
-from ingestion.envelope import Arrival, QuarantineRow, to_row
+from ingestion.envelope import Arrival, QuarantineRow, oversize, to_row
 from ingestion.identity import message_id
 from ingestion.privacy.suppression import Suppression, load_suppression
 from ingestion.quarantine.rows import Refused
@@ -70,6 +70,8 @@ class Again:
             # A batch's events are complete: the door only judges what the landing cannot.
             (verdict,) = Door(self.plan).judge(Found([item], is_batch=True), row.tenant, row.source, received_at)
             own, noted = verdict.own, verdict.warnings
+        elif not own and (too_large := oversize(len(item.raw))) is not None:
+            own = (too_large,)
         message: dict[str, Any] = item.value
         if message.get("messageId") in (None, ""):
             message["messageId"] = str(UUID(bytes=message_id({}, f"{row.place.file_id}/{row.place.row}", [], [])[0]))

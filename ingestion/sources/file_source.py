@@ -20,7 +20,7 @@ from typing import Any, Self
 
 from almanac.progress import progress
 from almanac.settings import Settings
-from ingestion.envelope import Arrival
+from ingestion.envelope import Arrival, json_bytes, oversize
 from ingestion.lake import Lake, LandResult
 from ingestion.lake_parts import file_id
 from ingestion.privacy.suppression import Suppression, load_suppression
@@ -202,7 +202,9 @@ class FileSource:
                 [f"{len(text)}:{text}" for text in value[1 : 1 + keys]] if keys else [file.content_hash, str(value[0])]
             )
             message_id = uuid_of("\n".join((mapping.source, *key)))
-            arrivals.append(Arrival(received_at, messages.of(value, message_id), (), False))
+            message = messages.of(value, message_id)
+            too_large = oversize(len(json_bytes(message)))
+            arrivals.append(Arrival(received_at, message, () if too_large is None else (too_large,), False))
         return arrivals
 
 

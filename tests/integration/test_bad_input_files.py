@@ -1,4 +1,4 @@
-"""The bad-input catalogue through files: rows 7 to 32 as far as a file can hold them, and row 36 (files that are none).
+"""The bad-input catalogue through files: rows 2 to 32 as far as a file can hold them, and row 36 (files that are none).
 
 Each id begins with the number of its row. What is wrong with the meaning of a row goes to quarantine and its neighbours
 land; what is wrong with the file is named with its place, and nothing of it lands.
@@ -17,7 +17,9 @@ from click.testing import CliRunner
 
 from almanac.settings import Settings
 from almanac.state import open_state, suppress
+from ingestion.envelope import MAX_EVENT_BYTES
 from ingestion.lake import Lake
+from ingestion.quarantine_cli import COMMANDS as QUARANTINE
 from ingestion.sources.cli import COMMANDS
 from ingestion.sources.mapping import FOLDER
 from tests.conftest import ROOT
@@ -82,6 +84,7 @@ def jsonl(*rows: Any) -> bytes:
 
 REFUSED = {
     "07-nul-in-id": ({"user": "a\0b"}, "userId", "invalid_character"),
+    "11-too-large": ({"id": "b" * 33_000}, "", "event_too_large"),
     "19-no-name": ({"event": " "}, "event", "missing_event_name"),
     "19-long-name": ({"event": "x" * 201}, "event", "invalid_event_name"),
     "19-unknown-name": ({"event": "booking_confrimed"}, "event", "unknown_event"),
@@ -190,6 +193,48 @@ def test_a_file_that_cannot_be_read_is_named_and_the_others_land(
     assert len(line) < 600
     assert len(place.rows("events")) == 1
     assert place.rows("quarantine") == []
+
+
+LINES: dict[str, tuple[bytes, str]] = {
+    "02-trailing-comma": (b'{"event":"x",}', "line 2: is not JSON"),
+    "03-nan": (b'{"amount":NaN}', "line 2: NaN is not JSON: numbers must be finite"),
+    "03-infinity": (b'{"amount":-Infinity}', "line 2: -Infinity is not JSON"),
+    "04-array": (b"[1]", "line 2: '[1]' is not a JSON object"),
+    "05-invalid-utf-8": (b'{"description":"\xff"}', "is not utf-8"),
+    "08-bottomless": (b'{"description":' + b"[" * 100_000 + b"]" * 100_000 + b"}", "line 2: is nested too deeply"),
+    "10-duplicate-key": (b'{"id":"1","id":"2"}', "line 2: the key 'id' stands twice"),
+    "30-tenant-in-the-row": (b'{"tenant":"advisory"}', "line 2, column tenant: is not declared"),
+}
+
+
+def test_a_line_that_is_none_is_named_and_nothing_of_its_file_lands(place: Place) -> None:
+    """All of them in one call, beside a good file: each is named by itself."""
+    files = [(f"{name}.jsonl", jsonl(GOOD, line, GOOD)) for name, (line, _) in LINES.items()]
+    result = place.ingest(*files, ("good.jsonl", jsonl(GOOD)))
+    assert result.exit_code == 1
+    for name, (_, says) in LINES.items():
+        (said,) = [line for line in result.output.splitlines() if f"{name}.jsonl" in line]
+        assert says in said
+        assert len(said) < 600
+    assert len(place.rows("events")) == 1
+    assert place.rows("quarantine") == []
+
+
+def test_11_the_limit_is_that_of_the_door_and_no_replay_goes_around_it(place: Place) -> None:
+    place.ingest(("first.jsonl", jsonl({**GOOD, "description": "x"})))
+    (row,) = place.rows("events")
+    message = {"type": "track", "event": row["event"], "messageId": str(row["message_id"])}
+    message |= {"properties": json.loads(row["properties"]), "timestamp": GOOD["at"], "userId": "u1"}
+    room = MAX_EVENT_BYTES - len(json.dumps(message, separators=(",", ":"))) + 1
+    largest = {**GOOD, "description": "x" * room}
+    result = place.ingest(("day.jsonl", jsonl(largest, {**GOOD, "description": "x" * (room + 1)})))
+    assert "2 rows received (1 accepted, 1 quarantined)" in result.output
+    (refused,) = place.rows("quarantine")
+    assert refused["message"] == "the event has 32,769 bytes; the limit is 32,768"
+    assert len(refused["payload"]) == 32_769, "kept whole"
+    env = {"ALMANAC_HOME": str(place.home), "ALMANAC_ROOT": str(place.root)}
+    replayed = CliRunner().invoke(QUARANTINE["quarantine"], ["replay", "--all"], env=env)
+    assert "0 events landed; 1 event still rejected" in replayed.output
 
 
 def test_06_half_a_character_in_a_file_is_named(place: Place) -> None:

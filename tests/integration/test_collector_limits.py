@@ -44,7 +44,7 @@ def post(collector: CollectorProcess, key: str, body: dict[str, Any]) -> httpx.R
     return httpx.post(f"{collector.url}/v1/batch", json=body, headers={"authorization": f"Bearer {key}"}, timeout=30)
 
 
-def test_a_key_that_sends_too_fast_is_told_when_to_come_again(collector: CollectorProcess, home: Path) -> None:
+def test_33_a_key_that_sends_too_fast_is_told_when_to_come_again(collector: CollectorProcess, home: Path) -> None:
     slow, free = new_key(home, events_per_second=0.1), new_key(home)
     assert post(collector, slow, batch(3)).status_code == 200  # a batch passes whole, and is waited for afterwards
     answer = post(collector, slow, batch(1))

@@ -25,7 +25,7 @@ def post(collector: CollectorProcess, key: str) -> tuple[httpx.Response, list[st
 
 
 @pytest.mark.parametrize("what", ON_IT)
-def test_clients_hear_that_the_disk_is_full_and_nothing_acknowledged_is_lost(tmp_path: Path, what: str) -> None:
+def test_34_clients_hear_that_the_disk_is_full_and_nothing_acknowledged_is_lost(tmp_path: Path, what: str) -> None:
     home = tmp_path / "home"
     with small_disk(home / ON_IT[what], 24) as disk:
         if what == "the lake":  # with the folder beside it, in which its files are written first

@@ -104,7 +104,7 @@ DAMAGES = [
 
 @pytest.mark.parametrize("kind", ["events", "quarantine", "counters"])
 @pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
-def test_a_file_that_is_not_what_was_written_stops_the_build(
+def test_35_a_file_that_is_not_what_was_written_stops_the_build(
     settings: Settings, damage: Callable[[Path], None], kind: str
 ) -> None:
     lake = Lake.open(settings)
@@ -113,7 +113,7 @@ def test_a_file_that_is_not_what_was_written_stops_the_build(
     stops(settings, "lake_file_corrupt", entry.path, "restore it from a copy of the lake")
 
 
-def test_a_file_that_is_gone_stops_the_build(settings: Settings) -> None:
+def test_35_a_file_that_is_gone_stops_the_build(settings: Settings) -> None:
     lake = Lake.open(settings)
     for entry in lake.entries():
         Path(lake.locate(entry.path)).rename(settings.home / "away")
@@ -126,7 +126,7 @@ def test_a_file_that_is_gone_stops_the_build(settings: Settings) -> None:
 @pytest.mark.parametrize(
     "name", ["part.tmp", ".tmp-9.parquet", "copy.parquet", "0a8b5a3e-0000-4000-8000-000000000000.parquet"]
 )
-def test_a_file_that_nobody_knows_stops_the_build(settings: Settings, name: str) -> None:
+def test_35_a_file_that_nobody_knows_stops_the_build(settings: Settings, name: str) -> None:
     lake = Lake.open(settings)
     known = lake.entries("events")[0].path
     path = f"{known.rsplit('/', 1)[0]}/{name}"

@@ -15,8 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from almanac.state import open_state, suppress
-from ingestion.collector.limits import MAX_EVENT_BYTES
-from ingestion.envelope import Arrival, EventRow, to_row
+from ingestion.envelope import MAX_EVENT_BYTES, Arrival, EventRow, to_row
 from ingestion.quarantine import replay as module
 from ingestion.quarantine.again import Again
 from ingestion.quarantine.choice import Choice

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from ingestion.collector.dialects import Found, Request, segment
 from ingestion.collector.enrich import Enricher
-from ingestion.collector.limits import MAX_EVENT_BYTES
 from ingestion.enrichment import Places
+from ingestion.envelope import MAX_EVENT_BYTES
 
 PHONE = (
     "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
