@@ -45,6 +45,9 @@ class Store(Protocol):
         Returns False if the same content is there already. Raises Taken if it is another one.
         """
 
+    def put_file(self, path: str, file: Path) -> None:
+        """Store a whole file that was written in `scratch`, durably and a part at a time; it may be moved."""
+
     def put_new(self, path: str, data: memoryview | Path) -> str:
         """Store a whole file that no commit names yet, and return its path.
 
@@ -129,14 +132,18 @@ class LocalStore:
         except OSError as error:
             raise self._refused(path, error) from error
 
+    def put_file(self, path: str, file: Path) -> None:
+        """Sync, rename, sync the folder. Raises AlmanacError if the disk refuses."""
+        try:
+            sync_file(file)
+            self._name(file, path, True)
+        except OSError as error:
+            raise self._refused(path, error) from error
+
     def put_new(self, path: str, data: memoryview | Path) -> str:
         """Store a file that no commit names yet, over what a dead writer left; the caller holds the lock."""
         if isinstance(data, Path):
-            try:
-                sync_file(data)
-                self._name(data, path, True)
-            except OSError as error:
-                raise self._refused(path, error) from error
+            self.put_file(path, data)
         else:
             self.put(path, data)
         return path

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from obstore.store import S3Config
 
 CONNECT_SECONDS = 5
+PART_BYTES = 8 * 2**20  # of a large file that is sent in parts; a store takes at most 10,000, and none below 5 MiB
 # Which of two identical requests made a file: the first one's answer may be lost, and its repetition then be refused.
 _WRITER = "almanac-writer"
 
@@ -72,6 +73,14 @@ class S3Store:
         """Store a file by one request, over what is there; what the store has answered for lasts."""
         with self._explained("write", path):
             obstore.put(self._client, _inside(path), data, use_multipart=False)
+
+    def put_file(self, path: str, file: Path) -> None:
+        """Store a file over what is there; a large one in parts, which the store makes one file when all are there."""
+        if file.stat().st_size <= PART_BYTES:
+            self.put(path, file.read_bytes())
+            return
+        with self._explained("write", path):
+            obstore.put(self._client, _inside(path), file, use_multipart=True, chunk_size=PART_BYTES, max_concurrency=2)
 
     def create(self, path: str, data: memoryview | bytes) -> bool:
         """Store a file if the store finds none there; see `Store.create`."""

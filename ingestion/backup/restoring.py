@@ -1,20 +1,22 @@
 """Restoring a backup into an installation that holds nothing yet. Interrupted, it can be run again."""
 
 import hashlib
+import shutil
 from collections.abc import Callable
 from pathlib import PurePosixPath
 
-from almanac.durable import sync_file, sync_folder
+from almanac.durable import sync_folder
 from almanac.errors import AlmanacError
 from almanac.locks import is_held
 from almanac.settings import Settings
 from almanac.state import load_state, open_state
 from ingestion.backup.contents import LAKE, LOG, STATE, Contents, Held, read_contents
+from ingestion.backup.copying import copy, is_whole
 from ingestion.collector.log_files import PATTERN
 from ingestion.lake_checkpoints import FOLDER as CHECKPOINTS
 from ingestion.lake_manifest import Manifest
 from ingestion.lake_parallel import at_once
-from ingestion.lake_store import Store, open_store
+from ingestion.lake_store import LocalStore, Store, open_store
 
 _AT_ONCE = 64
 
@@ -82,27 +84,37 @@ def _refuse_a_running_collector(settings: Settings) -> None:
 
 def _copy(source: Store, lake: Store, file: Held) -> None:
     path = file.path.removeprefix(LAKE)
-    stored = lake.stat(path)
-    if stored is None or stored.bytes != file.bytes or hashlib.sha256(lake.read(path)).hexdigest() != file.sha256:
-        lake.put(path, _read(source, file))
+    if not is_whole(lake, path, file):
+        _get(source, file, lake, path)
 
 
 def _restore_log(settings: Settings, source: Store, files: list[Held]) -> None:
     if not files:
         return
     settings.log_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # Beside it, so that a name stands for a whole file only; what an interrupted one left is written over.
+    folder = LocalStore(settings.log_dir)
     for file in files:
         name = PurePosixPath(file.path).name
         if not PurePosixPath(name).match(PATTERN):
             raise AlmanacError(f"{name} is no log file: use another backup")
         path = settings.log_dir / name
-        data = _read(source, file)
-        if path.exists() and path.read_bytes() != data:
+        if not path.exists():
+            _get(source, file, folder, name)
+            path.chmod(0o600)
+        elif not is_whole(folder, name, file):
             raise AlmanacError(f"{path} holds other events: let its collector land them, or move it away")
-        path.write_bytes(data)
-        path.chmod(0o600)
-        sync_file(path)
+    shutil.rmtree(folder.temporary, ignore_errors=True)
     sync_folder(settings.log_dir)
+
+
+def _get(source: Store, file: Held, target: Store, name: str) -> None:
+    try:
+        is_right = copy(source, file.path, target, name, file)
+    except FileNotFoundError as error:
+        raise AlmanacError(f"{file.path} of the backup is not there: use another backup") from error
+    if not is_right:
+        raise AlmanacError(f"{file.path} of the backup is damaged: use another backup")
 
 
 def _read(source: Store, file: Held) -> bytes:

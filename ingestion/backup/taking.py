@@ -1,7 +1,7 @@
 """Taking a backup beside everything that runs: files first, then the document that makes them a backup."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -10,6 +10,7 @@ from almanac.errors import AlmanacError
 from almanac.settings import Settings
 from almanac.state import dump_state, open_state
 from ingestion.backup.contents import DOCUMENT, LAKE, LOG, STATE, Contents, Held, read_contents
+from ingestion.backup.copying import copy, is_whole, put_as_it_is_now
 from ingestion.collector.log_files import PATTERN
 from ingestion.lake_checkpoints import checkpoint_of
 from ingestion.lake_entries import Commit, Entry
@@ -40,7 +41,7 @@ def take(
     before = read_contents(target)
     kept = {} if before is None or reread else {file.path: file for file in before.files}
     # The log first: what is not in it by now has landed, and a file that lands meanwhile is landed once all the same.
-    log = [_put(target, f"{LOG}{name}", data) for name, data in _log_files(settings)]
+    log = list(_copy_log(settings, target))
     commits, files = _copy_lake(open_store(settings), target, kept, begin, advance)
     state = open_state(settings)
     try:
@@ -63,16 +64,14 @@ def take(
     return contents
 
 
-def _log_files(settings: Settings) -> list[tuple[str, bytes]]:
-    found = []
+def _copy_log(settings: Settings, target: Store) -> Iterator[Held]:
     for path in sorted(settings.log_dir.glob(PATTERN)):
         try:
-            data = path.read_bytes()
+            content = path.open("rb")
         except FileNotFoundError:
             continue  # landed meanwhile
         # One that is still written has the same name and other content the next time.
-        found.append((f"{hashlib.sha256(data).hexdigest()[:16]}/{path.name}", data))
-    return found
+        yield put_as_it_is_now(content, target, LOG, path.name)
 
 
 def _copy_lake(
@@ -119,23 +118,20 @@ def _held(entry: Entry) -> Held:
 
 def _copy(source: Store, target: Store, file: Held) -> None:
     """Copy one file, unless its copy is there whole. Raises FileNotFoundError if the lake has replaced it."""
-    path = file.path.removeprefix(LAKE)
-    stored = target.stat(file.path)
-    if stored is not None and stored.bytes == file.bytes and _sha256(target.read(file.path)) == file.sha256:
+    if is_whole(target, file.path, file):
         return
-    data = source.read(path)
-    if _sha256(data) != file.sha256:
+    path = file.path.removeprefix(LAKE)
+    if not copy(source, path, target, file.path, file):
         raise AlmanacError(
             f"{path} of the lake is damaged: nothing of the former backup was touched; restore the file from it, then "
             "run `almanac lake verify`"
         )
-    target.put(file.path, data)
 
 
 def _put(target: Store, path: str, data: bytes) -> Held:
     """Store a small file; its name follows from its content, so it never changes."""
     target.put(path, data)
-    return Held(path, len(data), _sha256(data))
+    return Held(path, len(data), hashlib.sha256(data).hexdigest())
 
 
 def _delete_the_rest(target: Store, contents: Contents) -> None:
@@ -148,7 +144,3 @@ def _delete_the_rest(target: Store, contents: Contents) -> None:
         if stored.path not in named
     ]
     at_once(target, target.delete, rest)
-
-
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()

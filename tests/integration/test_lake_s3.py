@@ -5,6 +5,7 @@ itself runs here again.
 """
 
 import inspect
+import tracemalloc
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from ingestion import lake_checkpoints
 from ingestion.lake_manifest import Manifest
 from ingestion.lake_store import Store
+from ingestion.lake_store_s3 import PART_BYTES
 from tests import s3
 from tests.lake_place import Place
 from tests.unit import test_lake, test_lake_checkpoints
@@ -66,3 +68,25 @@ def test_folded_documents_go_when_no_writer_can_be_about_to_make_them(
     assert store.list("manifest") == []
     assert Manifest(store).commits() == before
     assert all(manifest.has(one.commit) for one in before)
+
+
+def test_a_large_file_is_sent_in_parts_and_is_one_file(store: Store) -> None:
+    """So backups need little memory, and no file is too large for one request."""
+    piece = bytes(range(256)) * 4096
+    for pieces in (1, 2 * PART_BYTES // len(piece) + 1):
+        with store.scratch() as scratch:
+            scratch.write_bytes(piece * pieces)
+            tracemalloc.start()
+            try:
+                store.put_file("large", scratch)
+                _, peak = tracemalloc.get_traced_memory()
+            finally:
+                tracemalloc.stop()
+        stored = store.stat("large")
+        assert stored is not None
+        assert (stored.path, stored.bytes) == ("large", len(piece) * pieces)
+        assert peak < PART_BYTES
+    assert [file.path for file in store.list("")] == ["large"]
+    with store.open("large") as content:
+        assert all(content.read(len(piece)) == piece for _ in range(pieces))
+        assert content.read() == b""

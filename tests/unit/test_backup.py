@@ -1,6 +1,8 @@
 """A backup is whole or it is the former one; restored, it is what was there, and nothing of what was erased."""
 
+import hashlib
 import json
+import tracemalloc
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
@@ -16,7 +18,9 @@ from ingestion.backup.restoring import restore
 from ingestion.backup.taking import take
 from ingestion.collector.log_files import LogFile
 from ingestion.lake import Lake
-from ingestion.lake_store import LocalStore
+from ingestion.lake_entries import Commit, Entry
+from ingestion.lake_manifest import Manifest
+from ingestion.lake_store import LocalStore, open_store
 from ingestion.tracking_plan import load_plan
 from tests.unit.test_lake_compact import DAY, NEXT, NONE, content, land, versions
 
@@ -118,7 +122,7 @@ class TestRestored:
         again = Settings.for_home(tmp_path / "restored")
         for n in range(40):
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(LocalStore, "put", failing_after(n, LocalStore.put))
+                failing_after(patch, n, "put", "put_file")
                 try:
                     restore(again, store(tmp_path))
                 except AlmanacError:
@@ -252,8 +256,8 @@ class TestTakenAgain:
         stops = 0
         for n in range(60):
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(LocalStore, "put", failing_after(n, LocalStore.put))
-                patch.setattr(LocalStore, "delete", failing_after(2 * n, LocalStore.delete))
+                failing_after(patch, n, "put", "put_file")
+                failing_after(patch, 2 * n, "delete")
                 try:
                     take(home, store(tmp_path))
                     done = True
@@ -310,6 +314,28 @@ def test_beside_what_lands_and_compacts_it_holds_what_was_there_before(tmp_path:
     assert len(landed) > 10
 
 
+def test_a_large_file_is_never_whole_in_memory(home: Settings, tmp_path: Path) -> None:
+    size = 24 * 2**20
+    lake = open_store(home)
+    name = "history/kpi/large.parquet"
+    for path in (Path(lake.locate(name)), home.log_dir / "wal-2.log"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("wb") as file:
+            file.truncate(size)  # takes no room on the disk
+    zeros = hashlib.sha256(bytes(size)).hexdigest()
+    Manifest(lake).add(Commit("large", [Entry("history", name, "", "", 0, size, zeros)]))
+    tracemalloc.start()
+    try:
+        take(home, store(tmp_path))
+        again = restored(tmp_path)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert {Path(open_store(again).locate(name)).stat().st_size, (again.log_dir / "wal-2.log").stat().st_size} == {size}
+    assert (again.log_dir / "wal-2.log").stat().st_mode & 0o777 == 0o600
+    assert peak < size / 3, f"{peak:,} bytes"
+
+
 class TestState:
     def test_of_an_older_schema_it_is_brought_up_to_date(self, tmp_path: Path) -> None:
         """As it was before keys had limits."""
@@ -347,14 +373,18 @@ def test_the_folder_is_for_this_user_alone(tmp_path: Path) -> None:
         make_private(str(tmp_path / "file" / "backup"))
 
 
-def failing_after(calls: int, real: Callable[..., None]) -> Callable[..., None]:
-    """`real`, until it was called so often."""
+def failing_after(patch: pytest.MonkeyPatch, calls: int, *names: str) -> None:
+    """Let these methods of every folder work, until they were called so often together."""
     left = [calls]
 
-    def call(*arguments: object, **more: object) -> None:
-        if left[0] == 0:
-            raise AlmanacError("the disk refuses")
-        left[0] -= 1
-        real(*arguments, **more)
+    def failing(real: Callable[..., None]) -> Callable[..., None]:
+        def call(*arguments: object, **more: object) -> None:
+            if left[0] == 0:
+                raise AlmanacError("the disk refuses")
+            left[0] -= 1
+            real(*arguments, **more)
 
-    return call
+        return call
+
+    for name in names:
+        patch.setattr(LocalStore, name, failing(getattr(LocalStore, name)))
