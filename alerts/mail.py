@@ -6,16 +6,13 @@ import ssl
 from collections.abc import Sequence
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
-from urllib.parse import unquote, urlsplit
 
 from alerts.delivery import DeliveryError
 from alerts.notices import Notice
-from almanac.errors import AlmanacError
+from almanac.alert_settings import mail_server
 
 TIMEOUT = 15  # seconds
 _LOG = logging.getLogger(__name__)
-_PORTS = {"smtp": 587, "smtps": 465}
-_SHAPE = "ALMANAC_SMTP_URL must be smtp://user:password@host:port or smtps://user:password@host:port"
 
 
 class Mail:
@@ -25,17 +22,8 @@ class Mail:
     """
 
     def __init__(self, url: str, sender: str, to: Sequence[str]) -> None:
-        try:
-            parts = urlsplit(url)
-            self._host, self._port = parts.hostname, parts.port or _PORTS[parts.scheme]
-        except (KeyError, ValueError) as error:
-            raise AlmanacError(_SHAPE) from error
-        if not self._host:
-            raise AlmanacError(_SHAPE)
-        if not sender or not to:
-            raise AlmanacError("ALMANAC_SMTP_URL needs ALMANAC_MAIL_FROM and ALMANAC_MAIL_TO beside it")
-        self._is_encrypted = parts.scheme == "smtps"
-        self._user, self._password = unquote(parts.username or ""), unquote(parts.password or "")
+        """Raises AlmanacError if `url` is no address of a mail server."""
+        self._server = mail_server(url)
         self._sender, self._to = sender, list(to)
 
     def send(self, notice: Notice) -> None:
@@ -70,21 +58,21 @@ class Mail:
         return message
 
     def _connected(self) -> smtplib.SMTP:
-        assert self._host
-        if self._is_encrypted:
+        at = self._server
+        if at.is_encrypted:
             server: smtplib.SMTP = smtplib.SMTP_SSL(
-                self._host, self._port, timeout=TIMEOUT, context=ssl.create_default_context()
+                at.host, at.port, timeout=TIMEOUT, context=ssl.create_default_context()
             )
         else:
-            server = smtplib.SMTP(self._host, self._port, timeout=TIMEOUT)
+            server = smtplib.SMTP(at.host, at.port, timeout=TIMEOUT)
         try:
             server.ehlo()
-            if not self._is_encrypted and server.has_extn("starttls"):
+            if not at.is_encrypted and server.has_extn("starttls"):
                 server.starttls(context=ssl.create_default_context())
-            elif not self._is_encrypted and self._password:
+            elif not at.is_encrypted and at.password:
                 raise DeliveryError("the mail server offers no encryption, and the password is not sent in the clear")
-            if self._password:
-                server.login(self._user, self._password)
+            if at.password:
+                server.login(at.user, at.password)
         except BaseException:
             server.close()
             raise

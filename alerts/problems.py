@@ -10,6 +10,7 @@ from almanac.versions import Status, Version, current, hold, read_status
 
 PIPELINE_FAILURE, LATE_DATA = "pipeline-failure.md", "late-data.md"
 PUBLICATION = "publication"  # the subject of whatever keeps numbers from being published
+LATE = "late data"  # the subject of nothing being judged or published any more
 CHECK = "check "  # what the subject of a check that warns begins with
 _SHOWN_CHECKS = 10
 
@@ -31,7 +32,7 @@ def is_over(settings: Settings, incident: Incident) -> bool:
     if incident.problem.subject == PUBLICATION:
         status = read_status(settings)
         return status.succeeded and status.attempted_at is not None and status.attempted_at >= incident.opened_at
-    return incident.problem.subject.startswith(CHECK)
+    return incident.problem.subject == LATE or incident.problem.subject.startswith(CHECK)
 
 
 def readers_see(version: Version | None) -> str:
@@ -65,7 +66,7 @@ def _late(status: Status, late_after: timedelta, now: datetime, seen: str) -> Pr
         return None
     hours = late_after / timedelta(hours=1)
     cause = f"nothing was judged or published since {last:%Y-%m-%d %H:%M} UTC; expected is a run every {hours:g} hours"
-    return Problem(PUBLICATION, "Numbers are late", cause, seen, LATE_DATA)
+    return Problem(LATE, "Numbers are late", cause, seen, LATE_DATA)
 
 
 def _warnings(version: Version, seen: str) -> list[Problem]:

@@ -2,15 +2,13 @@
 
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
 from alerts.delivery import DeliveryError
 from alerts.notices import Notice
-from almanac.errors import AlmanacError
+from almanac.alert_settings import check_webhook
 
 TIMEOUT = 10  # seconds
 LONGEST_WAIT = timedelta(hours=1)
-_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 _LONGEST_TITLE, _LONGEST_FACT = 150, 2000  # characters; Slack refuses a block with more than 150 and 3,000
 
 
@@ -18,10 +16,8 @@ class Slack:
     """Sends to the channel of an incoming webhook, whose address is a secret."""
 
     def __init__(self, webhook: str) -> None:
-        parts = urlsplit(webhook)
-        is_local = parts.scheme == "http" and parts.hostname in _LOOPBACK
-        if not parts.hostname or not (parts.scheme == "https" or is_local):
-            raise AlmanacError("ALMANAC_SLACK_WEBHOOK_URL must be the https address of an incoming webhook")
+        """Raises AlmanacError if it cannot be such an address."""
+        check_webhook(webhook)
         self._webhook = webhook
 
     def send(self, notice: Notice) -> None:

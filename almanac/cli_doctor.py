@@ -15,9 +15,9 @@ from almanac.settings import Settings
 def doctor(deep: bool) -> None:
     """Look at this installation and say what to do about it.
 
-    Python, packages, disk, ports, the lake, the application state, the published version, the serving database and
-    locks; each line is ok, warn or fail. Changes nothing (a lake in an object store is tried with one small object,
-    which is removed again); exit 1 if a line says fail.
+    Python, packages, disk, ports, the lake, the application state, the published version, the serving database, locks
+    and alerts; each line is ok, warn or fail. Changes nothing (a lake in an object store is tried with one small
+    object, which is removed again); exit 1 if a line says fail.
     """
     settings = Settings.from_env()
     examinations: tuple[Examination, ...] = (*EXAMINATIONS, _serving, partial(_lake, deep=deep))

@@ -158,6 +158,22 @@ def state(settings: Settings) -> Iterator[Line]:
         yield Line("warn", "erasing", seen, "almanac erase resume, unless one runs now")
 
 
+def channels(settings: Settings) -> Iterator[Line]:
+    """Whether the settings of the ways to reach people are such; nothing is sent (`almanac alerts test` does)."""
+    from almanac.alert_settings import configured
+
+    found = configured(settings)
+    for name, wrong in found.items():
+        if wrong:
+            yield Line("fail", "alerts", f"{name}: {wrong}", "mend the setting, then almanac alerts test")
+        else:
+            yield Line("ok", "alerts", f"people are told by {name}")
+    if not found and settings.environment == "production":
+        yield Line("warn", "alerts", "nobody is told what fails", "set ALMANAC_SLACK_WEBHOOK_URL or ALMANAC_SMTP_URL")
+    elif not found:
+        yield Line("ok", "alerts", "no channel is configured: incidents are only written down")
+
+
 Examination = Callable[[Settings], Iterator[Line]]
 EXAMINATIONS: tuple[Examination, ...] = (
     python,
@@ -167,6 +183,7 @@ EXAMINATIONS: tuple[Examination, ...] = (
     state,
     versions,
     locks,
+    channels,
 )
 
 

@@ -14,7 +14,13 @@ from almanac.versions import read_status
 Condition = Literal["ok", "warn", "fail"]
 _MOST = 200  # newest incidents that are looked at
 _WORST: tuple[Condition, ...] = ("fail", "warn", "ok")
-_PARTS = {"published": doctor.versions, "disk": doctor.disk, "state": doctor.state, "locks": doctor.locks}
+_PARTS = {
+    "published": doctor.versions,
+    "disk": doctor.disk,
+    "state": doctor.state,
+    "locks": doctor.locks,
+    "alerts": doctor.channels,
+}
 
 
 class Part(BaseModel):

@@ -1,19 +1,28 @@
 """Messages over the wire: a real mail server, and a server that answers as Slack does."""
 
+import inspect
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword, Session
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 from click.testing import CliRunner
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 import alerts.mail
 import alerts.slack
@@ -90,6 +99,47 @@ class Inbox:
             assert isinstance(envelope.content, bytes)
             self.kept.append((list(envelope.rcpt_tos), envelope.content.decode()))
         return self.answer
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A certificate for 127.0.0.1 and who vouches for it: itself."""
+
+    authority: Path
+    key: Path
+
+    def options(self, scheme: str) -> dict[str, Any]:
+        """How aiosmtpd is told to use it: with STARTTLS, or from the start."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.authority, self.key)
+        if scheme == "smtp":
+            return {"tls_context": context}
+        return {"ssl_context": context, "auth_require_tls": False}
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    folder = tmp_path_factory.mktemp("certificate")
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "mail server of a test")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(minutes=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    found = Certificate(folder / "certificate.pem", folder / "key.pem")
+    found.authority.write_bytes(made.public_bytes(Encoding.PEM))
+    found.key.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return found
+
+
+def own_context(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let this test make contexts of its own: what authorities they know is remembered for all tests (`conftest`)."""
+    monkeypatch.setattr(ssl, "create_default_context", inspect.unwrap(ssl.create_default_context))
 
 
 @contextmanager
@@ -183,6 +233,46 @@ class TestMail:
         with mail_server(Inbox(), **options) as address, pytest.raises(DeliveryError, match="in the clear"):
             Mail(f"smtp://almanac:hidden@{address}", "almanac@example.org", ["a@example.org"]).send(NOTICE)
         assert heard == []
+
+    @pytest.mark.parametrize("scheme", ["smtp", "smtps"], ids=["starttls", "implicit"])
+    def test_over_tls_a_password_and_the_message_arrive(
+        self, scheme: str, certificate: Certificate, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        own_context(monkeypatch)
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate.authority))
+        inbox, heard = Inbox(), []
+
+        def authenticate(server: SMTP, *arguments: Any) -> AuthResult:
+            # Encrypted from the start, the server itself knows of no TLS.
+            heard.append((arguments[-1].password.decode(), scheme == "smtps" or server.session.ssl is not None))
+            return AuthResult(success=True)
+
+        options = certificate.options(scheme) | {"authenticator": authenticate}
+        with mail_server(inbox, **options) as address:
+            Mail(f"{scheme}://almanac:hidden@{address}", "almanac@example.org", ["a@example.org"]).send(NOTICE)
+        assert heard == [("hidden", True)]
+        [(to, content)] = inbox.kept
+        assert to == ["a@example.org"]
+        assert "Cause: 2 failed checks" in content
+
+    @pytest.mark.parametrize("scheme", ["smtp", "smtps"], ids=["starttls", "implicit"])
+    def test_a_server_that_nobody_vouches_for_hears_neither(
+        self, scheme: str, certificate: Certificate, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        own_context(monkeypatch)
+        inbox, heard = Inbox(), []
+
+        def authenticate(*arguments: Any) -> AuthResult:
+            heard.append(arguments[-1])
+            return AuthResult(success=True)
+
+        options = certificate.options(scheme) | {"authenticator": authenticate, "auth_require_tls": False}
+        with (
+            mail_server(inbox, **options) as address,
+            pytest.raises(DeliveryError, match="CERTIFICATE_VERIFY_FAILED"),
+        ):
+            Mail(f"{scheme}://almanac:hidden@{address}", "almanac@example.org", ["a@example.org"]).send(NOTICE)
+        assert heard == inbox.kept == []
 
     def test_one_that_is_not_there_is_told(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(alerts.mail, "TIMEOUT", 0.5)

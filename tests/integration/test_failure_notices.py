@@ -99,6 +99,29 @@ def test_a_channel_that_is_not_there_does_not_fail_the_sensor(settings: Settings
     assert "Slack was not reached" in str(sensor(context).skip_message)
 
 
+def test_a_wrong_setting_fails_neither_the_sensor_nor_the_other_channel(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    wrong = replace(settings, slack_webhook="http://127.0.0.1:9/services/x", smtp_url="mail.internal:587")
+    sensor: Any = build_failure_notices(is_production=True)
+    context = dg.build_sensor_context(instance=instance, resources={"almanac": Almanac(wrong)})
+    said = str(sensor(context).skip_message)
+    assert "Slack was not reached" in said
+    assert "mail: ALMANAC_SMTP_URL must be smtp://user:password@host:port" in said
+
+
+def test_late_numbers_are_another_incident_than_numbers_that_are_not_published(
+    settings: Settings, instance: dg.DagsterInstance, look: Callable[[], str]
+) -> None:
+    now = datetime.now(UTC)
+    note(settings, succeeded=True, attempted_at=now - timedelta(days=3))
+    look()
+    assert {subject for subject, (_, is_open) in known(settings).items() if is_open} == {"late data"}
+    note(settings, succeeded=False, attempted_at=now, failed=("rows_are_usual",))
+    assert look().startswith("1 incidents opened, 1 closed")
+    assert {subject for subject, (_, is_open) in known(settings).items() if is_open} == {"publication"}
+
+
 @pytest.mark.parametrize(("is_production", "status"), [(True, "RUNNING"), (False, "STOPPED")])
 def test_it_looks_by_itself_in_production_alone(is_production: bool, status: str) -> None:
     assert build_failure_notices(is_production).default_status.value == status

@@ -1,6 +1,7 @@
 """What whoever runs the installation asks the portal."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,16 @@ def test_open_incidents_and_channels_that_fail_are_parts(settings: Settings, cli
     assert parts["incidents"]["todo"] == "docs/runbooks/pipeline-failure.md"
     assert datetime.fromisoformat(parts["incidents"]["since"]) == opened
     assert parts["channel slack"]["seen"] == "Slack answered 500"
+
+
+def test_a_wrong_setting_of_a_channel_is_a_part_that_failed_and_holds_no_secret(settings: Settings) -> None:
+    wrong = replace(settings, slack_webhook="http://hooks.example.org/a-secret")
+    with TestClient(create_app(wrong)) as client:
+        state, parts = health(client)
+    assert (state, parts["alerts"]["state"]) == ("fail", "fail")
+    assert "ALMANAC_SLACK_WEBHOOK_URL" in parts["alerts"]["seen"]
+    assert "almanac alerts test" in parts["alerts"]["todo"]
+    assert "a-secret" not in str(parts)
 
 
 def test_failures_are_grouped_by_cause_with_what_is_open_first(settings: Settings, client: TestClient) -> None:

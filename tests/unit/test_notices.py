@@ -1,17 +1,23 @@
 """The words of messages, and the form that each channel gives them."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email import policy
 from email.parser import BytesParser
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from alerts import problems
+from alerts.channels import channels
+from alerts.delivery import DeliveryError
 from alerts.mail import Mail
 from alerts.notices import Notice, notice, trial
 from alerts.slack import Slack, blocks
+from almanac import doctor
 from almanac.errors import AlmanacError
-from almanac.settings import ROOT
+from almanac.settings import ROOT, Settings
 from almanac.state import Incident, Problem
 
 AT = datetime(2026, 11, 26, 10, 5, tzinfo=UTC)
@@ -93,7 +99,35 @@ class TestMail:
         with pytest.raises(AlmanacError, match="ALMANAC_SMTP_URL"):
             Mail(url, "a@example.org", ["b@example.org"])
 
-    @pytest.mark.parametrize(("sender", "to"), [("", ["a@example.org"]), ("a@example.org", [])])
-    def test_a_sender_and_somebody_who_is_to_know_are_needed(self, sender: str, to: list[str]) -> None:
-        with pytest.raises(AlmanacError, match="ALMANAC_MAIL_FROM and ALMANAC_MAIL_TO"):
-            Mail("smtp://127.0.0.1", sender, to)
+
+SLACK, MAIL = {"slack_webhook": "https://hooks.example.org/x"}, {"smtp_url": "smtp://me:hidden@127.0.0.1"}
+PEOPLE: dict[str, Any] = {"mail_from": "a@example.org", "mail_to": ("b@example.org",)}
+
+
+@pytest.mark.parametrize(
+    ("given", "verdicts", "says"),
+    [
+        ({}, ["ok"], "no channel"),
+        ({"environment": "production"}, ["warn"], "nobody is told"),
+        ({**SLACK, **MAIL, **PEOPLE}, ["ok", "ok"], "people are told by mail"),
+        ({**SLACK, **MAIL}, ["ok", "fail"], "mail: ALMANAC_SMTP_URL needs ALMANAC_MAIL_FROM and ALMANAC_MAIL_TO"),
+        ({**SLACK, **PEOPLE}, ["ok", "fail"], "mail: ALMANAC_MAIL_TO needs ALMANAC_SMTP_URL"),
+        ({"slack_webhook": "http://hooks.example.org/hidden"}, ["fail"], "ALMANAC_SLACK_WEBHOOK_URL must be the https"),
+        ({"slack_webhook": "https://[hidden"}, ["fail"], "ALMANAC_SLACK_WEBHOOK_URL must be the https"),
+        ({"smtp_url": "ftp://me:hidden@127.0.0.1", **PEOPLE}, ["fail"], "ALMANAC_SMTP_URL must be smtp://"),
+    ],
+)
+def test_wrong_settings_are_told_by_the_doctor_and_fail_nothing_else(
+    tmp_path: Path, given: dict[str, Any], verdicts: list[str], says: str
+) -> None:
+    settings = replace(Settings.for_home(tmp_path), **given)
+    lines = list(doctor.channels(settings))
+    assert [line.verdict for line in lines] == verdicts
+    assert any(says in line.seen for line in lines)
+    assert "hidden" not in str(lines)
+    found = channels(settings)
+    assert list(found) == [name for name in ("slack", "mail") if any(name in line.seen for line in lines)]
+    for name, channel in found.items():
+        if f"{name}: " in str([line.seen for line in lines]):
+            with pytest.raises(DeliveryError, match="ALMANAC_"):
+                channel.send(trial(""))

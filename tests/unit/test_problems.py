@@ -59,13 +59,13 @@ def test_numbers_are_late_when_no_run_ended_well_for_a_day_and_two_hours(
     settings: Settings, hours: int, late: bool
 ) -> None:
     note(settings, succeeded=True, attempted_at=AT)
-    assert ("publication" in subjects(settings, NOW + timedelta(hours=hours))) is late
+    assert ("late data" in subjects(settings, NOW + timedelta(hours=hours))) is late
 
 
 def test_how_long_is_a_setting(settings: Settings) -> None:
     note(settings, succeeded=True, attempted_at=AT)
     hourly = replace(settings, late_after=timedelta(hours=2))
-    assert "publication" in subjects(hourly, NOW + timedelta(hours=3))
+    assert "late data" in subjects(hourly, NOW + timedelta(hours=3))
 
 
 def test_failed_and_late_are_one(settings: Settings) -> None:
@@ -79,6 +79,7 @@ def test_failed_and_late_are_one(settings: Settings) -> None:
         ("publication", True, timedelta(minutes=1), True),
         ("publication", True, -timedelta(minutes=1), False),  # a killed run, of which readers are told nothing
         ("publication", False, timedelta(minutes=1), False),
+        ("late data", False, timedelta(minutes=1), True),  # it was tried again: that it failed is another incident
         ("job lake_upkeep", True, timedelta(minutes=1), False),  # Dagster knows
         (WARNING, True, timedelta(minutes=1), True),
     ],
