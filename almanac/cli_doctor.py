@@ -15,12 +15,12 @@ from almanac.settings import Settings
 def doctor(deep: bool) -> None:
     """Look at this installation and say what to do about it.
 
-    Python, packages, disk, ports, the lake, the application state, the published version, the serving database, locks
-    and alerts; each line is ok, warn or fail. Changes nothing (a lake in an object store is tried with one small
-    object, which is removed again); exit 1 if a line says fail.
+    Python, packages, disk, ports, the lake, the application state, the published version, Dagster's settings, the
+    serving database, locks and alerts; each line is ok, warn or fail. Changes nothing (a lake in an object store is
+    tried with one small object, which is removed again); exit 1 if a line says fail.
     """
     settings = Settings.from_env()
-    examinations: tuple[Examination, ...] = (*EXAMINATIONS, _serving, partial(_lake, deep=deep))
+    examinations: tuple[Examination, ...] = (*EXAMINATIONS, _dagster, _serving, partial(_lake, deep=deep))
     failed = 0
     for examine in examinations:
         for line in examine(settings):
@@ -28,6 +28,33 @@ def doctor(deep: bool) -> None:
             failed += line.verdict == "fail"
     if failed:
         raise AlmanacError(f"{failed} of the lines above say fail: do what they say behind the arrow")
+
+
+def _dagster(settings: Settings) -> Iterator[Line]:
+    """Whether Dagster's settings are those of this Almanac; nothing where Dagster never ran."""
+    from yaml import YAMLError
+
+    from orchestration import instance_file
+
+    path = instance_file.path(settings)
+    if not path.is_file():
+        return
+    text = path.read_text(encoding="utf-8", errors="replace")
+    try:
+        others = instance_file.differing(text, settings)
+    except YAMLError as error:
+        reason = " ".join(str(error).split())
+        yield Line("fail", "dagster", f"{path} cannot be read: {reason}", "mend it, or move it away to have a new one")
+        return
+    if instance_file.is_former(text, settings):
+        yield Line("warn", "dagster", f"{path} is of an earlier Almanac", "Dagster's next start renews it")
+    elif others:
+        seen = f"{path} was changed, or is of another home: {', '.join(others)} differ from what Almanac writes"
+        yield Line(
+            "warn", "dagster", seen, "if that is not meant, move it away and restart Dagster: it is written anew"
+        )
+    else:
+        yield Line("ok", "dagster", f"{path} is as this Almanac writes it")
 
 
 def _serving(settings: Settings) -> Iterator[Line]:

@@ -9,9 +9,10 @@ import pytest
 import yaml
 from dagster._core.instance.ref import InstanceRef
 
+from almanac.cli_doctor import _dagster
 from almanac.errors import AlmanacError
 from almanac.settings import DAGSTER_DSN, Settings
-from orchestration import ui
+from orchestration import instance_file, ui
 from orchestration.instance import environment, open_instance, prepare_home
 from orchestration.sqlite_storage import KeptEventLog
 from tests.postgres import database, execute
@@ -72,6 +73,50 @@ class TestTheFile:
         prepare_home(settings)
         with pytest.raises(AlmanacError, match="which is not set: set it"):
             prepare_home(without)
+
+
+def test_a_file_of_an_earlier_almanac_is_renewed_and_one_that_somebody_changed_is_not(settings: Settings) -> None:
+    without = replace(settings, dagster_dsn=None)
+    path = prepare_home(without) / "dagster.yaml"
+    new = path.read_text(encoding="utf-8")
+    old = new.replace(
+        f"""  custom:
+    module: orchestration.sqlite_storage
+    class: KeptSqliteStorage
+    config:
+      base_dir: {without.dagster_home / "storage"}""",
+        f"""  sqlite:
+    base_dir: {without.dagster_home / "storage"}""",
+    )
+
+    def said() -> list[tuple[str, str]]:
+        return [(line.verdict, line.seen) for line in _dagster(without)]
+
+    assert said() == [("ok", f"{path} is as this Almanac writes it")]
+    path.write_text(old, encoding="utf-8")
+    assert said() == [("warn", f"{path} is of an earlier Almanac")]
+    assert path.read_text(encoding="utf-8") == old, "looking changes nothing"
+    prepare_home(without)
+    assert path.read_text(encoding="utf-8") == new
+
+    mine = old.replace("max_concurrent_runs: 4", "max_concurrent_runs: 9").replace(
+        "  pools:\n    granularity: run\n", ""
+    )
+    path.write_text(mine, encoding="utf-8")
+    prepare_home(without)
+    assert path.read_text(encoding="utf-8") == mine
+    [(verdict, seen)] = said()
+    assert verdict == "warn"
+    assert "concurrency.pools, concurrency.runs, storage.custom, storage.sqlite differ" in seen
+    path.write_text("storage: {", encoding="utf-8")
+    assert [verdict for verdict, _ in said()] == ["fail"]
+
+
+@pytest.mark.parametrize("dsn", [None, SECRET], ids=["sqlite", "postgresql"])
+def test_what_is_written_now_will_be_known_as_such(settings: Settings, dsn: str | None) -> None:
+    """Whoever changes the file adds its mark to `WRITTEN`, so that later versions renew it."""
+    own = replace(settings, dagster_dsn=dsn)
+    assert instance_file.mark(instance_file.content(own), own) in instance_file.WRITTEN
 
 
 def test_a_missing_package_is_said_before_dagster_fails(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
