@@ -22,9 +22,10 @@ from almanac.tables import text_table
 from ingestion.lake import Lake
 from ingestion.privacy import erasing
 from ingestion.privacy.erasing import Found, known_by
-from ingestion.privacy.named_people import known_tenant, named_ids, person_options
+from ingestion.privacy.named_people import Named, known_tenant, named_ids, person_options
 from ingestion.privacy.suppression import SuppressedPeople
 
+LOCK = "erasing.lock"  # in the home: one erasure at a time
 _NEXT = "next: `almanac build` takes them out of every number; the next `almanac backup` out of the backup"
 
 
@@ -63,8 +64,7 @@ def person(
     lake = Lake.open(settings)
     if not any(entry.tenant == tenant for entry in lake.entries()):
         known_tenant(settings.root, tenant)  # one that left the plan may still have events
-    people = known_by(tenant, [text for _, text in named])
-    found = _look(lake, tenant, people)
+    found = _look(lake, tenant, known_by(tenant, [text for _, text in named]))
     for line in _told(found):
         click.echo(line)
     if dry_run:
@@ -72,25 +72,7 @@ def person(
         return
     if found.files and not yes:
         click.confirm(f"Erase {found.events + found.refused:,} rows of {tenant}? It cannot be undone", abort=True)
-    state = open_state(settings)
-    try:
-        if also_suppress:
-            for kind, text in named:
-                suppress(state, tenant, kind, text, note=note, secret=settings.suppression_secret)
-        with exclusive(settings.home / "erasing.lock", "an erasure"):
-            begun = begin_erasure(
-                state,
-                tenant,
-                named,
-                events=found.events,
-                refused=found.refused,
-                files=found.files,
-                note=note,
-                secret=settings.suppression_secret,
-            )
-            _finish(state, lake, begun, people, found)
-    finally:
-        state.close()
+    _erase(settings, lake, tenant, named, found, note, also_suppress)
     if not also_suppress:
         click.echo("what comes in of them from now on is stored, unless they are suppressed: `almanac suppress add`")
 
@@ -101,7 +83,7 @@ def resume() -> None:
     settings = Settings.from_env()
     state = open_state(settings)
     try:
-        with exclusive(settings.home / "erasing.lock", "an erasure"):
+        with exclusive(settings.home / LOCK, "an erasure"):
             waiting = list_erasures(state, unfinished=True)
             if not waiting:
                 click.echo("no erasure was interrupted")
@@ -140,6 +122,23 @@ def list_() -> None:
     ]
     head = ["begun (UTC)", "ended", "tenant", "ids", "events", "rejected", "files", "note"]
     click.echo(text_table(head, rows, right=("ids", "events", "rejected", "files")))
+
+
+def _erase(
+    settings: Settings, lake: Lake, tenant: str, named: Named, found: Found, note: str, also_suppress: bool
+) -> None:
+    """Suppress, write down what is going to be done, and do it."""
+    secret = settings.suppression_secret
+    counts = {"events": found.events, "refused": found.refused, "files": found.files}
+    state = open_state(settings)
+    try:
+        with exclusive(settings.home / LOCK, "an erasure"):
+            for kind, text in named if also_suppress else ():
+                suppress(state, tenant, kind, text, note=note, secret=secret)
+            begun = begin_erasure(state, tenant, named, **counts, note=note, secret=secret)
+            _finish(state, lake, begun, known_by(tenant, [text for _, text in named]), found)
+    finally:
+        state.close()
 
 
 def _look(lake: Lake, tenant: str, people: SuppressedPeople) -> Found:
