@@ -64,8 +64,9 @@ def person(
     lake = Lake.open(settings)
     if not any(entry.tenant == tenant for entry in lake.entries()):
         known_tenant(settings.root, tenant)  # one that left the plan may still have events
-    found = _look(lake, tenant, known_by(tenant, [text for _, text in named]))
-    for line in _told(found):
+    people = known_by(tenant, [text for _, text in named])
+    found = _look(lake, tenant, people)
+    for line in _told(found, _waiting(settings, lake, tenant, people)):
         click.echo(line)
     if dry_run:
         click.echo("nothing was changed: without --dry-run this is erased")
@@ -161,9 +162,20 @@ def _finish(state: StateDB, lake: Lake, begun: Erasure, people: SuppressedPeople
     click.echo(_NEXT if done.events + done.refused else "no number changes by that")
 
 
-def _told(found: Found) -> Iterable[str]:
+def _waiting(settings: Settings, lake: Lake, tenant: str, people: SuppressedPeople) -> int:
+    """How many rows about them the log of this machine's collector holds, which are not in the lake yet."""
+    from ingestion.lake_tail import LakeTail  # the collector's parts take a while to import
+
+    with LakeTail(lake, settings.log_dir, tenant) as tail:
+        now = tail.read()
+    return erasing.rows_about(people, "events", now.events) + erasing.rows_about(people, "quarantine", now.quarantine)
+
+
+def _told(found: Found, waiting: int) -> Iterable[str]:
     yield f"events     {found.events:>9,} rows"
     yield f"rejected   {found.refused:>9,} rows in quarantine"
     yield f"files      {found.files:>9,} to be written anew without them, and deleted"
     for table, rows in sorted(found.tables.items()):
         yield f"not erased {rows:>9,} rows of the fetched table {table}: erase them at their source (docs/privacy.md)"
+    if waiting:
+        yield f"not erased {waiting:>9,} rows in the collector's log: they land within a minute, erase again then"

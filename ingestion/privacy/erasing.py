@@ -82,6 +82,11 @@ def erase(lake: Lake, tenant: str, people: SuppressedPeople, each: Callable[[], 
     return Erased(_drop(lake, tenant, "events", partial(_events_of, people), each), refused)
 
 
+def rows_about(people: SuppressedPeople, kind: Kind, rows: pa.Table) -> int:
+    """How many of these events or refused events are about the people."""
+    return sum(sum(_which(kind, batch, partial(_ABOUT[kind], people))) for batch in rows.to_batches())
+
+
 def of_tenant(lake: Lake, tenant: str) -> list[Entry]:
     """The files in which people of a tenant may stand."""
     return [e for e in lake.entries() if e.tenant == tenant and (e.kind in _ABOUT or e.kind == "tables")]

@@ -12,6 +12,9 @@ from almanac import doctor
 from almanac.errors import AlmanacError
 from almanac.settings import Settings
 from almanac.state import list_erasures, list_suppressed, open_state
+from ingestion.collector import records
+from ingestion.collector.door import Verdict
+from ingestion.collector.log_files import LogFile
 from ingestion.lake import Lake
 from ingestion.lake_tables import Table, TableRow, land_rows
 from ingestion.privacy.cli import COMMANDS
@@ -127,6 +130,17 @@ def test_what_comes_while_it_erases_goes_too(settings: Settings, monkeypatch: py
     monkeypatch.setattr(Lake, "rewrite", beside)
     assert "erased 4 events and 1 rejected ones" in told(settings, *PERSON, "--yes")
     assert of_person(settings) == 0
+
+
+def test_what_waits_in_the_collectors_log_is_told(settings: Settings) -> None:
+    settings.log_dir.mkdir()
+    log = LogFile(settings.log_dir / "wal-1.log")
+    now = datetime.now(UTC)
+    for tenant in ("rentals", "advisory"):
+        verdicts = [Verdict(json.dumps({**event, "messageId": f"late-{n}"}).encode()) for n, event in enumerate(NEW)]
+        log.append([records.encode(tenant, "web", now, len(verdicts), verdicts)])
+    log.close()
+    assert "not erased         2 rows in the collector's log" in told(settings, *PERSON, "--dry-run")
 
 
 def test_ids_come_from_standard_input_and_are_suppressed_with_it(settings: Settings) -> None:
