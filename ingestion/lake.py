@@ -8,7 +8,7 @@ how files are rewritten, compacted and checked (`lake_rewrite.py`, `lake_compact
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -25,7 +25,7 @@ from ingestion.lake_commit import NewFile, commit_files, new_file
 from ingestion.lake_compact import Compacted, compact, plan
 from ingestion.lake_intents import clean_up
 from ingestion.lake_manifest import Entry, Kind, Manifest, Superseded
-from ingestion.lake_parts import part_files, split
+from ingestion.lake_parts import LandResult, part_files, split
 from ingestion.lake_replaced import KEEP, delete_replaced, waiting
 from ingestion.lake_replays import Place, Replayed, ReplayResult, again_files, erased, marks, replay_id
 from ingestion.lake_rewrite import Drop, rewrite
@@ -42,16 +42,6 @@ from ingestion.tracking_plan.values import to_utc
 FOLD_EVERY = 500  # landings, on average and over all processes: their ids are hashes
 
 _HISTORY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
-
-
-@dataclass(frozen=True)
-class LandResult:
-    """What a landing brought: its parts' ids (one per UTC day of arrival), and the rows that are new by it."""
-
-    file_ids: tuple[str, ...]
-    accepted: int = 0
-    quarantined: int = 0
-    is_new: bool = False
 
 
 class Lake:

@@ -25,6 +25,16 @@ class Part:
     arrivals: list[Arrival | Unread] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class LandResult:
+    """What a landing brought: its parts' ids (one per UTC day of arrival), and the rows that are new by it."""
+
+    file_ids: tuple[str, ...]
+    accepted: int = 0
+    quarantined: int = 0
+    is_new: bool = False
+
+
 def split(
     tenant: str,
     source: str,

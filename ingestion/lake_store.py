@@ -49,10 +49,9 @@ class Store(Protocol):
         """Store a whole file that was written in `scratch`, durably and a part at a time; it may be moved."""
 
     def put_new(self, path: str, data: memoryview | Path) -> str:
-        """Store a whole file that no commit names yet, and return its path.
+        """Store a whole file that no commit names yet, `data` as in `put` or as in `put_file`, and return its path.
 
-        `data` is its content, or where in `scratch` it was written (it may be moved rather than copied). The path is
-        another one only where a writer that no lock keeps away may have put other content under this name.
+        That is another one only where a writer that no lock keeps away may have put other content under this name.
         """
 
     def scratch(self) -> AbstractContextManager[Path]:
@@ -155,9 +154,9 @@ class LocalStore:
         if durable:
             sync_folder(target.parent)
 
-    def _refused(self, path: str, error: OSError) -> AlmanacError:
+    def _refused(self, path: str, error: OSError, doing: str = "write") -> AlmanacError:
         reason = error.strerror or str(error)
-        return AlmanacError(f"cannot write {self._absolute(path)}: {reason}; see to the disk, then do it again")
+        return AlmanacError(f"cannot {doing} {self._absolute(path)}: {reason}; see to the disk, then do it again")
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
@@ -214,9 +213,7 @@ class LocalStore:
             if durable and target.parent.is_dir():
                 sync_folder(target.parent)
         except OSError as error:
-            raise AlmanacError(
-                f"cannot delete {target}: {error.strerror}; see to the disk, then do it again"
-            ) from error
+            raise self._refused(path, error, "delete") from error
 
     @contextmanager
     def lock(self) -> Iterator[None]:

@@ -14,7 +14,8 @@ from click.testing import CliRunner, Result
 
 from almanac.settings import Settings
 from ingestion.envelope import Arrival
-from ingestion.lake import Lake, LandResult
+from ingestion.lake import Lake
+from ingestion.lake_parts import LandResult
 from ingestion.quarantine_cli import COMMANDS
 
 REPOSITORY = Path(__file__).resolve().parents[1]

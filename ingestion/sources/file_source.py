@@ -21,8 +21,8 @@ from typing import Any, Self
 from almanac.progress import progress
 from almanac.settings import Settings
 from ingestion.envelope import Arrival, json_bytes, oversize
-from ingestion.lake import Lake, LandResult
-from ingestion.lake_parts import file_id
+from ingestion.lake import Lake
+from ingestion.lake_parts import LandResult, file_id
 from ingestion.privacy.suppression import Suppression, load_suppression
 from ingestion.sources.access_log import WORDS
 from ingestion.sources.delivered import Delivered, delivered

@@ -25,9 +25,10 @@ from hypothesis import strategies as st
 from almanac.errors import AlmanacError
 from almanac.settings import Settings
 from ingestion.envelope import Arrival
-from ingestion.lake import Entry, Lake, LandResult
+from ingestion.lake import Entry, Lake
 from ingestion.lake_commit import commit_files, new_file
 from ingestion.lake_manifest import Manifest
+from ingestion.lake_parts import LandResult
 from ingestion.lake_rewrite import next_version
 from ingestion.lake_schema import HISTORY, TYPES
 from ingestion.tracking_plan import load_plan
