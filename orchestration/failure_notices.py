@@ -9,6 +9,7 @@ from alerts.notify import look
 from alerts.problems import PIPELINE_FAILURE, PUBLICATION, problems_now, readers_see
 from almanac.state import Problem, open_state
 from almanac.versions import current, read_status
+from orchestration.causes import plain
 from orchestration.ended_runs import BUILDS, ended_at, ended_runs
 from orchestration.jobs import OTHERS
 from orchestration.resources import Almanac
@@ -75,5 +76,5 @@ def _cause(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str:
         data = event.event_specific_data
         error = getattr(data, "error", None)
         cause = getattr(error, "cause", None) or error
-        said = step + (cause.message if cause else event.message or "")
+        said = step + plain(cause.message if cause else event.message or "")
     return f"run {run.run_id[:8]}: {said or 'it ended without a word'}"

@@ -13,6 +13,7 @@ from almanac.errors import AlmanacError
 from almanac.progress import Progress, progress
 from almanac.settings import Settings
 from almanac.versions import current
+from orchestration.causes import of_database, plain
 from orchestration.definitions import build_defs
 from orchestration.instance import open_instance
 from orchestration.lost_runs import close_lost_runs
@@ -29,11 +30,20 @@ def run_daily(settings: Settings, runner: Runner | None = None) -> str:
     said: list[Progress] = []
     defs = build_defs(settings, runner=runner, on_event=lambda _: said[0].advance())
     job = defs.resolve_job_def("daily")
-    with open_instance(settings) as instance:
-        close_lost_runs(instance)
-        with progress("Run of `daily`", unit="models and tests") as done:
-            said.append(done)
-            result = job.execute_in_process(instance=instance, run_config=QUIET, raise_on_error=False)
+    try:
+        with open_instance(settings) as instance:
+            close_lost_runs(instance)
+            with progress("Run of `daily`", unit="models and tests") as done:
+                said.append(done)
+                result = job.execute_in_process(instance=instance, run_config=QUIET, raise_on_error=False)
+    except Exception as error:
+        reason = of_database(error)
+        if reason is None:
+            raise
+        # The run stays open there; the next one closes it.
+        raise AlmanacError(
+            f"the database in which Dagster keeps its runs cannot be used: {reason}; see to it"
+        ) from error
     if not result.success:
         raise AlmanacError(f"run {result.run_id[:8]} failed: {_reason(result)}")
     version = current(settings)
@@ -46,7 +56,7 @@ def _reason(result: dg.ExecuteInProcessResult) -> str:
         if event.is_step_failure:
             failure = event.step_failure_data
             said = failure.user_failure_data.description if failure.user_failure_data else None
-            return " ".join((said or (failure.error.message if failure.error else "no reason was given")).split())
+            return plain(said or (failure.error.message if failure.error else "no reason was given"))
     return "no step says why"
 
 

@@ -16,6 +16,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
@@ -32,20 +33,52 @@ class NoServer(Exception):
     """No server could be started on this machine."""
 
 
+@dataclass
+class Running:
+    """A server of its own, with its data, that can be stopped and started again at the same address."""
+
+    process: "subprocess.Popen[bytes]"
+    binaries: Path
+    data: Path
+    port: int
+
+    @property
+    def dsn(self) -> str:
+        """Its URL."""
+        return f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
+
+    def stop(self) -> None:
+        """End it and every connection to it, as a restart of the service does."""
+        _stop(self.process)
+
+    def start(self) -> None:
+        """Start it again; returns when it takes connections. Raises NoServer."""
+        self.process = _launch(self.binaries, self.data, self.port)
+        if not _answers(self.process, self.port):
+            raise NoServer(_last_line(self.data / "server.log"))
+
+
 @contextmanager
 def server(dsn: str | None) -> Iterator[str]:
     """The URL of a running server: the one that `dsn` names, or one that is started here and stopped at the end."""
     if dsn:
         yield dsn
         return
+    with own_server() as running:
+        yield running.dsn
+
+
+@contextmanager
+def own_server() -> Iterator[Running]:
+    """A running server that no other test shares; stopped at the end."""
     folder = Path(tempfile.mkdtemp(prefix="almanac-postgres-"))
-    process = None
+    running = None
     try:
-        process, port = _start(folder)
-        yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
+        running = _start(folder)
+        yield running
     finally:
-        if process is not None:
-            _stop(process)
+        if running is not None:
+            running.stop()
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -72,7 +105,7 @@ def execute(dsn: str, sql: str) -> list[tuple[Any, ...]]:
         connection.close()
 
 
-def _start(folder: Path) -> tuple["subprocess.Popen[bytes]", int]:
+def _start(folder: Path) -> Running:
     """Start the first server that can be started, with its data below `folder`."""
     folder.chmod(0o755)
     said = []
@@ -97,29 +130,36 @@ def programs() -> Iterator[Path]:
     yield from sorted(found, key=lambda p: [int(d) for d in p.parent.name.split(".") if d.isdigit()], reverse=True)
 
 
-def _start_from(binaries: Path, data: Path) -> tuple["subprocess.Popen[bytes]", int]:
+def _start_from(binaries: Path, data: Path) -> Running:
     initdb = [binaries / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--no-sync"]
     made = subprocess.run([*initdb, "--locale=C"], capture_output=True, check=False, cwd=data, **_unprivileged())
     if made.returncode:
         raise NoServer(made.stderr.decode(errors="replace").strip().rsplit("\n", 1)[-1])
     # Another program may take the free port before the server does.
     for _ in range(3):
-        port = _free_port()
-        options = [part for option in _SERVER for part in ("-c", option)]
-        command = [binaries / "postgres", "-D", data, "-h", "127.0.0.1", "-p", str(port), "-k", "", *options]
-        with (data / "server.log").open("wb") as log:
-            process = subprocess.Popen(
-                command,
-                stdout=log,
-                stderr=log,
-                cwd=data,
-                preexec_fn=_end_with_parent,  # noqa: PLW1509 (no thread runs yet; the server must not outlive the tests)
-                **_unprivileged(),
-            )
-        if _answers(process, port):
-            return process, port
-        _stop(process)
-    raise NoServer((data / "server.log").read_text(errors="replace").strip().rsplit("\n", 1)[-1])
+        running = Running(_launch(binaries, data, port := _free_port()), binaries, data, port)
+        if _answers(running.process, port):
+            return running
+        running.stop()
+    raise NoServer(_last_line(data / "server.log"))
+
+
+def _launch(binaries: Path, data: Path, port: int) -> "subprocess.Popen[bytes]":
+    options = [part for option in _SERVER for part in ("-c", option)]
+    command = [binaries / "postgres", "-D", data, "-h", "127.0.0.1", "-p", str(port), "-k", "", *options]
+    with (data / "server.log").open("wb") as log:
+        return subprocess.Popen(
+            command,
+            stdout=log,
+            stderr=log,
+            cwd=data,
+            preexec_fn=_end_with_parent,  # noqa: PLW1509 (no thread runs yet; the server must not outlive the tests)
+            **_unprivileged(),
+        )
+
+
+def _last_line(log: Path) -> str:
+    return log.read_text(errors="replace").strip().rsplit("\n", 1)[-1]
 
 
 def _end_with_parent() -> None:
