@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
+from almanac.errors import AlmanacError
 from almanac.state import hash_id
 from ingestion.collector.messages import Unreadable, read
 from ingestion.lake import Lake
@@ -74,8 +75,8 @@ def look(lake: Lake, tenant: str, people: SuppressedPeople, each: Callable[[], N
 def erase(lake: Lake, tenant: str, people: SuppressedPeople, each: Callable[[], None] = _silent) -> Erased:
     """Erase these people of a tenant; `each` hears of every file of events.
 
-    Nothing says that no more of them comes in: suppress them first. Raises AlmanacError if a file is damaged or was
-    replaced by another process meanwhile; then the same can be done again.
+    Nothing says that no more of them comes in: suppress them first. Raises AlmanacError if a file is damaged or cannot
+    be written; then the same can be done again.
     """
     # What was refused first: a replay that comes in between leaves an event, and that is looked for afterwards.
     refused = _drop(lake, tenant, "quarantine", partial(_refused_of, people), each)
@@ -107,9 +108,14 @@ def _drop(
         for entry in left:
             seen.add(entry.path)
             each()
-            # Looked for beside whoever writes; only a file in which something was found is rewritten under the lock.
-            if _count(lake, entry, about):
-                standing = lake.rewrite(entry.path, drop)
+            try:
+                # Looked for beside whoever writes; only what holds something is rewritten under the lock.
+                standing = lake.rewrite(entry.path, drop) if _count(lake, entry, about) else entry
+            except AlmanacError:
+                if entry in lake.entries(kind):
+                    raise
+                break  # another process replaced it: its rows lie elsewhere now
+            if standing is not entry:
                 seen.add(standing.path)
                 count += entry.rows - standing.rows
                 break

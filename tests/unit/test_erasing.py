@@ -153,6 +153,28 @@ def test_what_is_erased_just_before_the_commit_of_its_replay_does_not_come_back(
     assert people_of(lake)["user-1"] == 0
 
 
+def test_what_is_compacted_while_it_erases_is_erased_where_it_lies_then(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file has been looked through and is gone when it is to be rewritten; the next time before it is looked at."""
+    for source in ("web", "app"):
+        land(world.lake(tmp_path), [search(1), search(2)], source=source)
+    real, moments = Lake.batches, ["after", "before"]
+
+    def batches(lake: Lake, entry: Any) -> Any:
+        moment = moments.pop(0) if moments and entry.kind == "events" else ""
+        rows = list(real(lake, entry)) if moment == "after" else []
+        if moment:
+            land(world.lake(tmp_path), [search(3, messageId=moment)], source=moment)
+            world.lake(tmp_path).compact(TODAY + timedelta(days=1), keep=timedelta(0))
+        return iter(rows) if moment == "after" else real(lake, entry)
+
+    monkeypatch.setattr(Lake, "batches", batches)
+    assert erase(world.lake(tmp_path), "rentals", ["user-1"]) == Erased(events=2, refused=0)
+    assert moments == []
+    assert people_of(world.lake(tmp_path)) == {"user-2": 2, "user-3": 2}
+
+
 messages = st.builds(
     lambda n, ok, form: search(n, messageId=f"m{form}") if ok else villa(n, messageId=f"m{form}"),
     st.integers(0, 4),
