@@ -28,7 +28,7 @@ pytestmark = pytest.mark.xdist_group("history")
 @pytest.fixture(scope="module")
 def dbt() -> WarmDbt:
     """dbt, parsed once."""
-    return WarmDbt(data_tests=False, for_models=("kpi_values", "kpi_history"))
+    return WarmDbt(data_tests=False)
 
 
 @pytest.fixture(scope="module")
