@@ -13,6 +13,7 @@
 {% macro make_in_place(type) %}
     {% set existing = load_cached_relation(this) %}
     {% set relation = this.incorporate(type=type) %}
+    {{ run_hooks(pre_hooks, inside_transaction=false) }}
     {{ run_hooks(pre_hooks) }}
     {% call statement("main") %}
         {% if existing is not none %} drop {{ existing.type }} {{ existing }}
@@ -24,5 +25,6 @@
     {% endcall %}
     {{ run_hooks(post_hooks) }}
     {% do adapter.commit() %}
+    {{ run_hooks(post_hooks, inside_transaction=false) }}
     {{ return({"relations": [relation]}) }}
 {% endmacro %}
