@@ -139,12 +139,13 @@ parse: $(VENV)/.ready-dev ## Parse the dbt project
 
 # --- maintain --------------------------------------------------------------------------------------------------------
 
-format: $(VENV)/.ready-dev ## Format Python and SQL, write the KPI dictionary
+format: $(VENV)/.ready-dev ## Format Python and SQL, write the KPI dictionary and the map of the warehouse
 	@$(PY) -m ruff check --quiet --fix-only .
 	@$(PY) -m ruff format --quiet .
 	@$(ALMANAC) check sql --quiet
 	@$(VENV)/bin/sqlfmt --quiet --no-progressbar dbt_project
 	@$(ALMANAC) kpis docs
+	@$(ALMANAC) models docs
 
 # What a production of several services needs is in the locks too: an image is made from them.
 LOCK = $(UV) pip compile --quiet --extra postgres --universal --generate-hashes --no-emit-index-url --override overrides.txt --custom-compile-command "make lock"

@@ -44,6 +44,7 @@ MOUNTS = {
         "almanac.cli_kpis",
         "List the KPIs, show one with its latest values, sum them up over days, or write the dictionary of all.",
     ),
+    "models": Mount("almanac.cli_models", "The models of the warehouse: list them, or write the map of all."),
     "events": Mount(
         "ingestion.events_cli",
         "Events of the tracking plan: list them, document them, see them arrive, what drifts and what changed.",

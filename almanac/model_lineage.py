@@ -48,10 +48,13 @@ def model_graph(root: Path) -> ModelGraph:
     project = root / "dbt_project"
     macros: dict[str, str] = {}
     for file in sorted((project / "macros").rglob("*.sql")):
-        for macro in _MACRO.finditer(_code(file)):
+        for macro in _MACRO.finditer(sql_without_comments(file)):
             macros[macro[1]] = macro[0]
     files = {file.stem: file for file in sorted((project / "models").rglob("*.sql"))}
-    parents = {name: frozenset(_named(_code(file), macros, set()) & files.keys()) for name, file in files.items()}
+    parents = {
+        name: frozenset(_named(sql_without_comments(file), macros, set()) & files.keys())
+        for name, file in files.items()
+    }
     return ModelGraph(files, parents)
 
 
@@ -64,5 +67,6 @@ def _named(text: str, macros: dict[str, str], seen: set[str]) -> set[str]:
     return named
 
 
-def _code(file: Path) -> str:
+def sql_without_comments(file: Path) -> str:
+    """A model's or macro file's text without Jinja comments."""
     return _JINJA_COMMENT.sub("", file.read_text(encoding="utf-8"))
