@@ -30,6 +30,7 @@ from orchestration.assets.models import LOAD_LOG
 from orchestration.definitions import build_defs
 from orchestration.instance import open_instance, prepare_home
 from orchestration.manifest import load_manifest
+from orchestration.queues import LIMIT, QUEUE
 from orchestration.resources import Almanac
 from orchestration.translator import LAKE, TRACKING_PLAN, Translator
 from tests.lineage_endpoint import Kept, endpoint
@@ -183,6 +184,16 @@ class TestTheGraph:
         assert graph.get(OVERVIEW).parent_keys == {VERSION, dg.AssetKey(["kpis", "kpi_values"]), *facts}
         assert not graph.get(OVERVIEW).is_materializable
         assert "take_rate" in graph.get(OVERVIEW).metadata["KPIs"]
+
+    def test_daily_and_hourly_work_is_in_a_queue_and_a_backfill_is_not(self, home: Path) -> None:
+        defs = build_defs(Settings.for_home(home))
+        tags = {name: defs.resolve_job_def(name).tags for name in ("daily", "increment", "publication", "backfill")}
+        in_queue = {name for name, found in tags.items() if found.get(QUEUE) == "aggregation"}
+        assert in_queue == {"daily", "increment", "publication"}
+        assert tags["daily"][LIMIT] == "300"
+        assert tags["backfill"][LIMIT] == "0"
+        pools = {pool for node in defs.resolve_job_def("daily").nodes for pool in node.definition.pools}
+        assert pools == {"aggregation"}, "a paused queue would not hold the job back"
 
     def test_loading_it_reads_no_environment_and_opens_no_warehouse(self, home: Path) -> None:
         defs = build_defs(Settings.for_home(home))

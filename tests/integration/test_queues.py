@@ -10,7 +10,6 @@ from click.testing import CliRunner
 
 from almanac.errors import AlmanacError
 from almanac.settings import Settings
-from orchestration.definitions import build_defs
 from orchestration.instance import open_instance
 from orchestration.lost_runs import fail_timed_out_runs
 from orchestration.old_runs import superfluous
@@ -78,18 +77,6 @@ def test_a_mistake_in_the_file_is_named(tmp_path: Path) -> None:
     path.write_text("queues: []\nfirst_pause_seconds: 0\nkept: {succeeded: 1, failed: 1}\n", encoding="utf-8")
     with pytest.raises(AlmanacError, match="first_pause_seconds"):
         load_policy(path)
-
-
-def test_daily_and_hourly_work_is_in_a_queue_and_a_backfill_is_not(settings: Settings) -> None:
-    defs = build_defs(settings)
-    tags = {name: defs.resolve_job_def(name).tags for name in ("daily", "increment", "publication", "backfill")}
-    assert {name for name, found in tags.items() if found.get(QUEUE) == "aggregation"} == {
-        "daily", "increment", "publication",
-    }  # fmt: skip
-    assert tags["daily"][LIMIT] == "300"
-    assert tags["backfill"][LIMIT] == "0"
-    pools = {pool for node in defs.resolve_job_def("daily").nodes for pool in node.definition.pools}
-    assert pools == {"aggregation"}, "a paused queue would not hold the job back"
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -221,6 +221,7 @@ def _git(folder: Path, *arguments: str) -> str:
 def _write_generated(folder: Path) -> None:
     """What `make format` writes."""
     _almanac(folder, "kpis", "docs")
+    _almanac(folder, "models", "docs")
 
 
 def _changed(folder: Path) -> list[str]:
