@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ import yaml
 from almanac.dbt_parse import parse
 from almanac.settings import ROOT, Settings
 from almanac.versions import current
+from tests import warm_start
 from tests.parsed_project import take_parse_along
 from tests.small_lake import FIRST_DAY, land_day
 
@@ -231,12 +231,13 @@ def _changed(folder: Path) -> list[str]:
 
 
 def _environment(folder: Path) -> dict[str, str]:
-    return {k: v for k, v in os.environ.items() if not k.startswith(("ALMANAC_", "DBT_"))}
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith(("ALMANAC_", "DBT_"))}
+    return inherited | {"ALMANAC_ROOT": str(folder)}
 
 
 def _almanac(folder: Path, *arguments: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "almanac", *arguments],
+        warm_start.command(*arguments),
         cwd=folder,
         env=_environment(folder),
         capture_output=True,
@@ -247,7 +248,7 @@ def _almanac(folder: Path, *arguments: str) -> None:
 
 @contextmanager
 def _portal(folder: Path) -> Iterator[str]:
-    command = [sys.executable, "-m", "almanac", "serve", "--port", "0"]
+    command = warm_start.command("serve", "--port", "0")
     with subprocess.Popen(command, cwd=folder, env=_environment(folder), stdout=subprocess.PIPE, text=True) as portal:
         assert portal.stdout
         found = next((m for line in portal.stdout if (m := re.search(r"http://\S+", line))), None)
