@@ -6,7 +6,7 @@ ALMANAC := $(PY) -m almanac
 UV := $(VENV)/bin/uv
 UV_VERSION := 0.13.8
 DBT_CHECK := target/check
-WORKERS ?= 3
+WORKERS ?= 4
 
 # Without compiled bytecode every start of dbt or Dagster costs seconds more.
 unexport PYTHONDONTWRITEBYTECODE

@@ -69,6 +69,8 @@ class Sender:
         except Exception as error:  # whatever a broken network or server makes of it; its text may name the address
             with self._changed:
                 self._threads -= 1
+                if me not in self._sending:
+                    return  # what it held was given up before: whatever waits now came later
                 said = str(error) if isinstance(error, _Refused) else f"was not reached ({type(error).__name__})"
                 self._give_up(said)
 
