@@ -120,8 +120,9 @@ def _prepare(settings: Settings, lake: Lake, full_refresh: bool, again: Callable
     entries = lake.entries()
     tenants = [TenantRow(t.tenant, t.title, t.business, t.time_zone, t.currency) for t in lake.plan.tenants.values()]
     properties = lake.plan.declared()
+    outside = sorted(name for name, contract in lake.plan.events.items() if not contract.in_visit)
     remembered = {
-        "code": code_hash(settings.root, tenants),
+        "code": code_hash(settings.root, tenants, outside),
         "definitions": definitions_hash(settings.root),
         "lake": content_of(entries),
         "tenants": fingerprint([repr(t) for t in tenants]),
@@ -140,6 +141,7 @@ def _prepare(settings: Settings, lake: Lake, full_refresh: bool, again: Callable
         _verify(lake, entries, pending, full)
         log.replace_tenants(tenants)
         log.replace_properties(properties)
+        log.replace_outside_events(outside)
         log.replace_lake_files(
             [(e.kind, lake.locate(e.path)) for e in entries if e.kind in LAKE_FILE_KINDS],
             [(kind, lake.schema_file(kind)) for kind in KINDS],

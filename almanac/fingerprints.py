@@ -9,13 +9,13 @@ from pathlib import Path
 from almanac.load_log import TenantRow, fingerprint
 
 
-def code_hash(root: Path, tenants: list[TenantRow]) -> str:
-    """Hash of all SQL of the dbt project, of `dbt_project.yml`, and of what cuts a tenant's days."""
+def code_hash(root: Path, tenants: list[TenantRow], outside: list[str]) -> str:
+    """Hash of all SQL of the dbt project, of `dbt_project.yml`, what cuts a tenant's days and what is no visit."""
     project = root / "dbt_project"
     files = sorted(f for folder in ("models", "macros") for f in (project / folder).rglob("*.sql"))
     texts = ((f.relative_to(root).as_posix(), f.read_text(encoding="utf-8")) for f in files if "kpis" not in f.parts)
     zones = [(t.tenant, t.time_zone) for t in tenants]
-    return fingerprint([*texts, (root / "dbt_project.yml").read_text(encoding="utf-8"), zones])
+    return fingerprint([*texts, (root / "dbt_project.yml").read_text(encoding="utf-8"), zones, outside])
 
 
 def definitions_hash(root: Path) -> str:

@@ -19,6 +19,7 @@ TABLES = {
     "changed": "producer varchar, kind varchar, tenant varchar, entity varchar",
     "cause": "run_id varchar, producer varchar, kind varchar, tenant varchar, entity varchar",
     "tenant": "tenant varchar, title varchar, business varchar, time_zone varchar, currency varchar",
+    "outside_event": "event varchar",
     "property": "event varchar, property varchar, type varchar, is_required boolean",
     "local_day": "time_zone varchar, utc_date date, offset_seconds integer, changes_at timestamp, "
     "offset_after_seconds integer",
@@ -156,6 +157,11 @@ class LoadLog:
         """Take over what the tracking plan declares: event, property, its type, and whether it is required."""
         with self.engine.transaction():
             self._replace("property", list(properties))
+
+    def replace_outside_events(self, events: Iterable[str]) -> None:
+        """Take over the events that, by their contracts, are no part of a visit."""
+        with self.engine.transaction():
+            self._replace("outside_event", [(event,) for event in events])
 
     def _replace(self, table: str, rows: list[tuple[Any, ...]]) -> None:
         if set(self.engine.execute(f"select * from ctl.{table}")) != set(rows):  # most builds change nothing of it

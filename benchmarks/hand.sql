@@ -1,7 +1,8 @@
 -- What a person would write for DuckDB alone to get from the lake to the KPI values once, with the same guarantees:
 -- duplicates found over all history with ties broken, identity, sessions, reconciliation, every mart and every KPI.
 -- No layers, no contracts, nothing that a later increment would need. `benchmarks.compare` compares its tables with the
--- models'. Given: views lake_events, lake_quarantine, lake_counters, lake_replays; tables tenant, local_day and property.
+-- models'. Given: views lake_events, lake_quarantine, lake_counters, lake_replays; tables tenant, local_day,
+-- property and outside_event.
 
 -- Copies that do not count. Ids are looked for across tenants, and ranked within each.
 create temp table losers as
@@ -60,6 +61,7 @@ select
 from fact_events as e
 left join identities as m on m.tenant = e.tenant and m.anonymous_id = if(e.user_id is null, e.anonymous_id, null)
 where e.type in ('track', 'page', 'screen') and coalesce(e.user_id, e.anonymous_id) is not null
+    and not exists (select 1 from outside_event as o where o.event = e.event)
 group by e.tenant, coalesce(e.user_id, m.user_id, e.anonymous_id), epoch_us(e.event_at) // 1800000000;
 
 create table fact_sessions as
@@ -337,6 +339,7 @@ with
         select *, 'day' as time_grain, day as period_start from additive
         union all select *, 'week', cast(date_trunc('week', day) as date) from additive
         union all select *, 'month', cast(date_trunc('month', day) as date) from additive
+        union all select *, 'quarter', cast(date_trunc('quarter', day) as date) from additive
     ),
     summed as (
         select tenant, time_grain, period_start, if(grouping(channel) = 1, 'all', 'channel') as dimension,
@@ -350,6 +353,8 @@ with
         select tenant, person_id, channel, 'day' as time_grain, active_date as period_start from fact_user_days
         union select tenant, person_id, channel, 'week', cast(date_trunc('week', active_date) as date) from fact_user_days
         union select tenant, person_id, channel, 'month', cast(date_trunc('month', active_date) as date) from fact_user_days
+        union
+        select tenant, person_id, channel, 'quarter', cast(date_trunc('quarter', active_date) as date) from fact_user_days
     ),
     active as (
         select tenant, time_grain, period_start, 'channel' as dimension, channel as dimension_value, count(*) as persons
@@ -384,7 +389,7 @@ select
     cast(p.n as decimal(28, 4)) as numerator, cast(p.d as decimal(28, 4)) as denominator,
     cast(p.n as double) / nullif(cast(p.d as double), 0) as value,
     p.period_start + case p.time_grain when 'day' then interval 1 day when 'week' then interval 7 day
-        else interval 1 month end <= a.local_date as is_complete
+        when 'month' then interval 1 month else interval 3 month end <= a.local_date as is_complete
 from parts as p
 left join as_of as a on a.tenant = p.tenant
 where p.n is not null;

@@ -16,7 +16,7 @@ from benchmarks.clock import Clock, Took
 
 HAND_SQL = Path(__file__).with_name("hand.sql")
 # What both sides are given before the clock runs: the load log's tables, and the files of the lake.
-GIVEN = ("tenant", "local_day", "property")
+GIVEN = ("tenant", "local_day", "property", "outside_event")
 LAKE_FILES = {
     "events": "select path from built.ctl.file where path is not null",
     "quarantine": "select path from built.ctl.lake_file where kind = 'quarantine'",

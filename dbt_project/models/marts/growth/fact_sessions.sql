@@ -22,8 +22,10 @@ with
     events as (
         select p.*
         from ({{ events_of_persons(columns, "fact_sessions__changed" if is_incremental() else none) }}) as p
-        -- What a server answered is no visit: programs ask as well as people do.
-        where p.type in ('track', 'page', 'screen') and coalesce(p.event, '') <> 'api_request'
+        -- What systems, staff and mail programs report carries a person, who was not there.
+        where
+            p.type in ('track', 'page', 'screen')
+            and not exists (select 1 from {{ source("ctl", "outside_event") }} as o where o.event = p.event)
     ),
 
     -- Events of one person in the same half hour are never more than 30 minutes apart: they belong to one session,
