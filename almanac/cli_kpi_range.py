@@ -25,7 +25,9 @@ MOST_DATES = 10  # that a line lists; --json has them all
 @click.option("--tenant", help="Whose numbers; the first tenant by default.")
 @click.option("--from", "first", type=DAY, help="First local day.")
 @click.option("--to", "last", type=DAY, help="Last local day; without both, the last 28 days that are over.")
-@click.option("--by", "grain", metavar="GRAIN", help="Also each day, week or month of the range, with its change.")
+@click.option(
+    "--by", "grain", metavar="GRAIN", help="Also each day, week, month or quarter of the range, with its change."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON: one object a KPI.")
 def kpi_range(
     name: str | None,

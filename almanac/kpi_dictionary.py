@@ -111,18 +111,16 @@ def _golden(root: Path, catalogue: Catalogue) -> dict[str, list[Value]]:
     """The newest complete values that were computed by hand, by KPI; none where the tests were left out."""
     from ingestion.tracking_plan import load_plan
 
-    path = root / GOLDEN / "expected.csv"
-    if not path.is_file():
-        return {}
     tenants = load_plan(root).tenants
     found: dict[str, list[Value]] = {name: [] for name in catalogue.kpis}
-    with path.open(encoding="utf-8") as file:
-        for row in csv.DictReader(file):
-            if row["dimension"] == "all" and row["is_complete"] == "yes" and row["kpi"] in found:
-                start, currency = date.fromisoformat(row["period_start"]), tenants[row["tenant"]].currency
-                parts = Decimal(row["numerator"]), Decimal(row["denominator"])
-                value = float(row["value"]) if row["value"] else None
-                found[row["kpi"]].append(Value(row["tenant"], currency, row["time_grain"], start, *parts, value))
+    for path in sorted((root / GOLDEN).glob("*.csv"), reverse=True):
+        with path.open(encoding="utf-8") as file:
+            for row in csv.DictReader(file):
+                if row["dimension"] == "all" and row["is_complete"] == "yes" and row["kpi"] in found:
+                    start, currency = date.fromisoformat(row["period_start"]), tenants[row["tenant"]].currency
+                    parts = Decimal(row["numerator"] or 0), Decimal(row["denominator"])
+                    value = float(row["value"]) if row["value"] else None
+                    found[row["kpi"]].append(Value(row["tenant"], currency, row["time_grain"], start, *parts, value))
     return {name: _newest(values) for name, values in found.items()}
 
 

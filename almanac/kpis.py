@@ -20,9 +20,8 @@ AGGREGATIONS = ("sum", "count", "count_distinct")
 TERM = re.compile(r"\s*([+-]?)\s*(?:(\d+(?:\.\d+)?)\s*\*\s*)?([a-z][a-z0-9_]*)\s*")
 
 COLUMN = re.compile(r"[a-z][a-z0-9_]*")
-DIMENSIONS = ("channel",)  # the columns that every fact with measures carries (macro `shared_dimensions`)
 
-TimeGrain = Literal["day", "week", "month"]
+TimeGrain = Literal["day", "week", "month", "quarter"]
 
 
 class KpiSettings(BaseModel):
@@ -52,11 +51,12 @@ class Measure:
     expr: str
     description: str
     file: Path
+    is_level: bool = False  # how much there is at the end of a period, not what happened in it
 
     @property
     def is_additive(self) -> bool:
-        """Whether its values add up over periods and dimension values."""
-        return self.agg in ("sum", "count")
+        """Whether its values add up over periods."""
+        return self.agg in ("sum", "count") and not self.is_level
 
 
 @dataclass(frozen=True)
@@ -133,9 +133,11 @@ def load_catalogue(root: Path) -> Catalogue:
     """
     models = root / "dbt_project" / "models"
     measures: dict[str, Measure] = {}
+    dimensions: dict[str, list[str]] = {}
     raw: dict[str, tuple[dict[str, Any], Path]] = {}
     for file in sorted(models.rglob("*.yml")):
         content = read(file)
+        dimensions |= {model["name"]: dimensions_of(model) for model in entries(content, "models", file)}
         for measure in _measures(content, file):
             if measure.name in measures:
                 raise AlmanacError(f"{file}: measure {measure.name} is defined twice; give one another name")
@@ -146,7 +148,7 @@ def load_catalogue(root: Path) -> Catalogue:
                 raise AlmanacError(f"{file}: metric {name} is defined twice, also in {raw[name][1]}")
             raw[name] = (metric, file)
     kpis = {
-        name: _kpi(metric, file, measures, raw)
+        name: _kpi(metric, file, measures, raw, dimensions)
         for name, (metric, file) in raw.items()
         if kpi_settings(metric, file) is not None
     }
@@ -168,19 +170,49 @@ def _measures(content: dict[str, Any], file: Path) -> Iterator[Measure]:
                     f"{file}: measure {metric['name']}: expr of a count_distinct must be a column; "
                     "give the fact a column that says it"
                 )
-            if metric.get("fill_nulls_with") is not None or metric.get("non_additive_dimension"):
+            if metric.get("fill_nulls_with") is not None:
                 raise AlmanacError(
-                    f"{file}: measure {metric['name']}: fill_nulls_with and non_additive_dimension are not supported; "
+                    f"{file}: measure {metric['name']}: fill_nulls_with is not supported; "
                     "put the rule into a model and measure its column"
+                )
+            is_level = _is_level(metric, model, file)
+            if is_level != bool(entries(model, "metrics", file)[0].get("non_additive_dimension")):
+                raise AlmanacError(
+                    f"{file}: measure {metric['name']}: levels and what adds up over time are measures of two facts"
                 )
             yield Measure(
                 metric["name"], model["name"], agg, str(metric.get("expr") or metric["name"]),
-                str(metric.get("description") or metric["name"]).rstrip("."), file,
+                str(metric.get("description") or metric["name"]).rstrip("."), file, is_level,
             )  # fmt: skip
 
 
+def dimensions_of(model: dict[str, Any]) -> list[str]:
+    """The columns by which measures of a model can be split: foreign entities of the same name, without the tenant."""
+    found = []
+    for column in model.get("columns") or []:
+        entity = column.get("entity") if isinstance(column, dict) else None
+        if isinstance(entity, dict) and entity.get("type") == "foreign" and entity.get("name") == column.get("name"):
+            found.append(str(column["name"]))
+    return [name for name in found if name != "tenant"]
+
+
+def _is_level(metric: dict[str, Any], model: dict[str, Any], file: Path) -> bool:
+    """Whether a measure stands at the end of each period; said as dbt says it, and only as the macros compute it."""
+    said = metric.get("non_additive_dimension")
+    wanted = {"name": model.get("agg_time_dimension"), "window_agg": "max", "group_by": ["tenant"]}
+    if said and (said != wanted or metric.get("agg") != "sum"):
+        raise AlmanacError(
+            f"{file}: measure {metric['name']}: a level is a sum with non_additive_dimension {wanted}, nothing else"
+        )
+    return bool(said)
+
+
 def _kpi(
-    metric: dict[str, Any], file: Path, measures: dict[str, Measure], raw: dict[str, tuple[dict[str, Any], Path]]
+    metric: dict[str, Any],
+    file: Path,
+    measures: dict[str, Measure],
+    raw: dict[str, tuple[dict[str, Any], Path]],
+    dimensions: dict[str, list[str]],
 ) -> Kpi:
     name = metric["name"]
     if name != file.stem:
@@ -193,12 +225,6 @@ def _kpi(
         raise AlmanacError(f"{file}: config.meta.kpi.{where}: {first['msg']}") from e
     if metric.get("filter"):
         raise AlmanacError(f"{file}: a KPI has no filter; filter its measure or measure a column that says it")
-    unknown = set(settings.dimensions) - set(DIMENSIONS)
-    if unknown:
-        raise AlmanacError(
-            f"{file}: config.meta.kpi.dimensions: {', '.join(sorted(unknown))} is no dimension that all facts share; "
-            f"there is {', '.join(DIMENSIONS)}"
-        )
     numerator: tuple[Term, ...]
     denominator: tuple[Term, ...]
     if metric.get("type") == "ratio":
@@ -208,7 +234,14 @@ def _kpi(
         numerator, denominator = _derived(metric, file, measures), ()
     else:
         raise AlmanacError(f"{file}: type is {metric.get('type')!r}; a KPI is `ratio` or `derived`")
-    return Kpi(name, str(metric.get("description") or settings.title), settings, numerator, denominator, file)
+    kpi = Kpi(name, str(metric.get("description") or settings.title), settings, numerator, denominator, file)
+    for fact in kpi.facts:
+        if unknown := sorted(set(settings.dimensions) - set(dimensions[fact])):
+            raise AlmanacError(
+                f"{file}: config.meta.kpi.dimensions: {', '.join(unknown)} is no dimension of {fact}; "
+                f"it has {', '.join(dimensions[fact]) or 'none'}"
+            )
+    return kpi
 
 
 def _side(

@@ -106,7 +106,10 @@ def definition_hash(kpi: Kpi) -> str:
     """Hash of what a KPI's value depends on: its measures and factors, not its words."""
     return fingerprint(
         [
-            [(t.factor, t.measure.fact, t.measure.agg, t.measure.expr) for t in side]
+            [
+                (t.factor, t.measure.fact, t.measure.agg, t.measure.expr, *(["level"] if t.measure.is_level else []))
+                for t in side
+            ]
             for side in (kpi.numerator, kpi.denominator)
         ]
     )

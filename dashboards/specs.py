@@ -18,7 +18,7 @@ TAGS = {"tile", "time_series", "table", "tenant", "date_range"}  # pydantic puts
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=63)]
 Text = Annotated[str, Field(min_length=1, max_length=500)]
-Grain = Literal["day", "week", "month"]
+Grain = Literal["day", "week", "month", "quarter"]
 
 
 class _Model(BaseModel):

@@ -44,9 +44,9 @@ def time_value(day: date) -> float:
 
 
 def _label(start: date, grain: TimeGrain, several_years: bool) -> str:
-    if grain == "month":
-        return formatting.month(start)
-    return formatting.day(start) if several_years else formatting.day_short(start)
+    if several_years or grain in ("month", "quarter"):
+        return formatting.period_start(start, grain)
+    return formatting.day_short(start)
 
 
 def _step(bottom: Decimal, top: Decimal, whole: bool) -> Decimal:

@@ -181,11 +181,19 @@ def month(value: date) -> str:
     return f"{MONTHS[value.month - 1]}{SPACE}{value.year}"
 
 
+def quarter(value: date) -> str:
+    """`Q4 2026`."""
+    return f"Q{(value.month + 2) // 3}{SPACE}{value.year}"
+
+
 def period(start: date, time_grain: str) -> str:
-    """A period by its grain: `21 Nov 2026`, `week of 9 Nov 2026`, `Nov 2026`."""
-    if time_grain == "week":
-        return f"week of {day(start)}"
-    return month(start) if time_grain == "month" else day(start)
+    """A period by its grain: `21 Nov 2026`, `week of 9 Nov 2026`, `Nov 2026`, `Q4 2026`."""
+    return f"week of {day(start)}" if time_grain == "week" else period_start(start, time_grain)
+
+
+def period_start(start: date, time_grain: str) -> str:
+    """The same where a heading names the grain: a week is its first day."""
+    return {"month": month, "quarter": quarter}.get(time_grain, day)(start)
 
 
 def span(first: date, last: date) -> str:

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Literal
 
-TimeGrain = Literal["day", "week", "month"]
+TimeGrain = Literal["day", "week", "month", "quarter"]
 
-GRAINS: tuple[TimeGrain, ...] = ("day", "week", "month")  # from fine to coarse
+GRAINS: tuple[TimeGrain, ...] = ("day", "week", "month", "quarter")  # from fine to coarse
 MOST_DAYS = 3_660  # ten years: more is a mistake of the caller
 MOST_POINTS = 400  # of one line: more cannot be told apart on a page
 
@@ -73,6 +73,8 @@ def start_of(day: date, grain: TimeGrain) -> date:
     """First day of the period that holds `day`; weeks begin on Monday."""
     if grain == "week":
         return day - timedelta(days=day.weekday())
+    if grain == "quarter":
+        return day.replace(month=3 * ((day.month - 1) // 3) + 1, day=1)
     return day.replace(day=1) if grain == "month" else day
 
 
@@ -83,8 +85,9 @@ def period_span(start: date, grain: TimeGrain) -> Span:
 
 def after(start: date, grain: TimeGrain) -> date:
     """First day of the next period."""
-    if grain == "month":
-        return (start.replace(day=1) + timedelta(days=32)).replace(day=1)
+    if grain in ("month", "quarter"):
+        days = 32 if grain == "month" else 95
+        return (start.replace(day=1) + timedelta(days=days)).replace(day=1)
     return start + timedelta(days=7 if grain == "week" else 1)
 
 

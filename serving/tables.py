@@ -131,7 +131,7 @@ def _column_style(kpi: Kpi, tenant: Tenant, found: Sequence[Value | None]) -> St
 
 def _period_cell(start: date, grain: TimeGrain, found: Sequence[Value | None]) -> Cell:
     incomplete = any(v is not None and not v.is_complete for v in found)
-    text = formatting.month(start) if grain == "month" else formatting.day(start)
+    text = formatting.period_start(start, grain)
     return Cell(text, start.isoformat(), is_number=False, note="not complete" if incomplete else "")
 
 

@@ -119,6 +119,9 @@ def cut(events: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
 
 
 def cells(day: date, channel: str) -> Iterator[tuple[str, date, str, str]]:
-    for grain, start in (("day", day), ("week", day - timedelta(days=day.weekday())), ("month", day.replace(day=1))):
+    month = day.replace(day=1)
+    quarter = month.replace(month=day.month - (day.month - 1) % 3)
+    week = day - timedelta(days=day.weekday())
+    for grain, start in (("day", day), ("week", week), ("month", month), ("quarter", quarter)):
         yield grain, start, "all", "all"
         yield grain, start, "channel", channel

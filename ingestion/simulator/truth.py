@@ -18,7 +18,7 @@ from ingestion.simulator.engine import World
 from ingestion.simulator.properties import MINOR_UNITS
 from ingestion.simulator.visits import channel_index
 
-GRAINS = ("day", "week", "month")
+GRAINS = ("day", "week", "month", "quarter")
 ALL = len(CHANNELS)  # the code of "all channels" beside the channels' own
 DAY_MILLISECONDS = 86_400_000
 
@@ -167,8 +167,13 @@ def _period(days: Ints, grain: str) -> Ints:
     if grain == "week":
         return days - (days - 1) % 7
     distinct, where = np.unique(days, return_inverse=True)
-    firsts = [date.fromordinal(int(n)).replace(day=1).toordinal() for n in distinct]
+    firsts = [_first_of_month(date.fromordinal(int(n)), grain).toordinal() for n in distinct]
     return np.array(firsts, dtype=np.int64)[where] if firsts else days
+
+
+def _first_of_month(day: date, grain: str) -> date:
+    """First day of the month or the quarter that a day lies in."""
+    return day.replace(month=day.month if grain == "month" else (day.month - 1) // 3 * 3 + 1, day=1)
 
 
 def _sum(period: Ints, channel: Ints, values: Ints) -> Cells:

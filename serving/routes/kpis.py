@@ -39,6 +39,7 @@ class KpiView:
     grain: TimeGrain
     target: str
     latest: tuple[LatestView, ...]
+    is_measured: bool  # some tenant has a value of it, by whatever time grain
 
 
 @router.get("/kpis")
@@ -64,6 +65,7 @@ def _rows(reading: Reading, grain: TimeGrain) -> list[KpiView]:
     latest = read_latest(reading)
     now = publication(reading)
     catalogue = kpis(reading)
+    measured = {kpi for _, kpi, _ in latest}
     rows = []
     for kpi in catalogue.values():
         shown = grain if grain in kpi.time_grains else kpi.time_grains[0]
@@ -83,5 +85,5 @@ def _rows(reading: Reading, grain: TimeGrain) -> list[KpiView]:
                 )
             )
         target = formatting.exact(kpi.target, kpi.style(None)) if kpi.target is not None else ""
-        rows.append(KpiView(kpi, shown, target, tuple(cells)))
+        rows.append(KpiView(kpi, shown, target, tuple(cells), kpi.kpi in measured))
     return rows

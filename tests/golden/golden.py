@@ -18,6 +18,8 @@ from ingestion.lake import Lake
 
 FOLDER = Path(__file__).resolve().parent
 LANDINGS = (1, 2, 3, 4)
+EVENTS, BUSINESS = "events.yml", "business.yml"  # what visitors do, and what a business tells besides
+EXPECTED = ("expected.csv", "business.csv")
 
 Key = tuple[str, str, str, date, str, str]  # tenant, KPI, time grain, period, dimension, its value
 
@@ -34,11 +36,12 @@ class Value(NamedTuple):
 Values = dict[Key, Value]
 
 
-def events() -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every golden event with its tenant, in the order of the file."""
-    for tenant, own in yaml.safe_load((FOLDER / "events.yml").read_text(encoding="utf-8")).items():
-        for event in own:
-            yield tenant, event
+def events(*files: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every golden event of the files (by default of both) with its tenant, in their order."""
+    for file in files or (EVENTS, BUSINESS):
+        for tenant, own in yaml.safe_load((FOLDER / file).read_text(encoding="utf-8")).items():
+            for event in own:
+                yield tenant, event
 
 
 def land(settings: Settings, *landings: int) -> None:
@@ -47,7 +50,7 @@ def land(settings: Settings, *landings: int) -> None:
     for tenant, event in events():
         if event["landing"] in landings:
             received_at = datetime.fromisoformat(event["received"])
-            arrivals.setdefault(tenant, []).append(Arrival(received_at, _message(event)))
+            arrivals.setdefault(tenant, []).append(Arrival(received_at, message(event)))
     for tenant, own in arrivals.items():
         received = Counter(a.received_at.date() for a in own)
         Lake.open(settings).land(tenant, "web", own, content_hash=f"golden-{landings}", received=received)
@@ -55,17 +58,20 @@ def land(settings: Settings, *landings: int) -> None:
 
 def expected() -> Values:
     """The values computed by hand."""
-    with (FOLDER / "expected.csv").open(encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    rows = []
+    for name in EXPECTED:
+        with (FOLDER / name).open(encoding="utf-8") as file:
+            rows += list(csv.DictReader(file))
     values = {
         (r["tenant"], r["kpi"], r["time_grain"], date.fromisoformat(r["period_start"]), r["dimension"],
          r["dimension_value"]): Value(
-            Decimal(r["numerator"]), Decimal(r["denominator"]), float(r["value"]) if r["value"] else None,
+            Decimal(r["numerator"]) if r["numerator"] else None, Decimal(r["denominator"]),
+            float(r["value"]) if r["value"] else None,
             r["is_complete"] == "yes",
         )
         for r in rows
     }  # fmt: skip
-    assert len(values) == len(rows), "a row of expected.csv is repeated"
+    assert len(values) == len(rows), "an expected row is repeated"
     return values
 
 
@@ -105,8 +111,9 @@ def _text(key: Key) -> str:
     return " ".join(map(str, key))
 
 
-def _message(event: dict[str, Any]) -> dict[str, Any]:
-    message = {
+def message(event: dict[str, Any]) -> dict[str, Any]:
+    """A golden event as a client would send it."""
+    sent = {
         "type": event.get("type", "track"),
         "event": event.get("event"),
         "messageId": str(UUID(int=event["id"])),
@@ -117,4 +124,4 @@ def _message(event: dict[str, Any]) -> dict[str, Any]:
         "context": event.get("context"),
         "properties": event.get("properties"),
     }
-    return {name: value for name, value in message.items() if value is not None}
+    return {name: value for name, value in sent.items() if value is not None}

@@ -3,7 +3,7 @@
 Each changes the parsed manifest, so that only the two KPI models are run again; the golden rows must notice.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
@@ -43,6 +43,16 @@ def _ratio(kpi: str, *, numerator: str | None = None, denominator: str | None = 
         parts = _metric(manifest, kpi)
         parts.numerator.name = numerator or parts.numerator.name
         parts.denominator.name = denominator or parts.denominator.name
+
+    return change
+
+
+def _upside_down(kpi: str) -> Change:
+    """A ratio KPI with its sides exchanged."""
+
+    def change(manifest: Any) -> None:
+        parts = _metric(manifest, kpi)
+        parts.numerator.name, parts.denominator.name = parts.denominator.name, parts.numerator.name
 
     return change
 
@@ -102,15 +112,67 @@ MUTATIONS = (
 )
 
 
-def build_kpis(settings: Settings, manifest: Any, mutation: Mutation | None, monkeypatch: Any) -> None:
-    """Run the KPI models of a warehouse that is already built, with one formula changed."""
+# What a slip could make of the KPIs of business events: another measure, the other side, the other sign.
+TOGETHER = (
+    Mutation("payments_received", "fees instead", _expr("payments_received", "payment_fee_value")),
+    Mutation("payment_failure_rate", "upside down", _upside_down("payment_failure_rate")),
+    Mutation("payment_fees", "the wrong sign", _expr("payment_fees", "- payment_fee_value")),
+    Mutation("refunds", "their amount", _expr("refunds", "refunded_value")),
+    Mutation("refunded_amount", "their number", _expr("refunded_amount", "refund_count")),
+    Mutation("refund_rate", "of all attempts", _ratio("refund_rate", denominator="payment_attempt_count")),
+    Mutation("net_new_mrr", "gained alone", _expr("net_new_mrr", "mrr_movement_value + lost_mrr_value")),
+    Mutation("lost_mrr", "the wrong sign", _expr("lost_mrr", "- lost_mrr_value")),
+    Mutation("mrr", "of a year", _expr("mrr", "12 * mrr_value")),
+    Mutation("arr", "of a month", _expr("arr", "mrr_value")),
+    Mutation("pledges", "their amount", _expr("pledges", "pledged_value")),
+    Mutation("pledged_amount", "their number", _expr("pledged_amount", "pledge_count")),
+    Mutation("average_pledge", "upside down", _upside_down("average_pledge")),
+    Mutation("invoiced_amount", "paid ones", _expr("invoiced_amount", "invoice_paid_value")),
+    Mutation("invoices_paid_amount", "issued ones", _expr("invoices_paid_amount", "invoice_issued_value")),
+    Mutation("invoices_outstanding", "loans", _expr("invoices_outstanding", "loans_outstanding_value")),
+    Mutation(
+        "loans_disbursed", "with interest", _expr("loans_disbursed", "loan_disbursed_value + loan_interest_value")
+    ),
+    Mutation("loan_principal_repaid", "interest", _expr("loan_principal_repaid", "loan_interest_value")),
+    Mutation("loan_interest", "principal", _expr("loan_interest", "loan_principal_repaid_value")),
+    Mutation("loans_outstanding", "invoices", _expr("loans_outstanding", "invoices_outstanding_value")),
+    Mutation("missed_instalments", "amount paid", _expr("missed_instalments", "loan_principal_repaid_value")),
+    Mutation("inquiries", "answers too", _expr("inquiries", "inquiry_count + inquiry_answer_count")),
+    Mutation(
+        "inquiry_acceptance_rate", "of those sent", _ratio("inquiry_acceptance_rate", denominator="inquiry_count")
+    ),
+    Mutation("recommendation_click_rate", "upside down", _upside_down("recommendation_click_rate")),
+    Mutation("leads", "won ones", _expr("leads", "won_lead_count")),
+    Mutation("leads_won", "lost ones too", _expr("leads_won", "decided_lead_count")),
+    Mutation("lead_win_rate", "of those created", _ratio("lead_win_rate", denominator="lead_count")),
+    Mutation("leads_won_amount", "their number", _expr("leads_won_amount", "won_lead_count")),
+    Mutation("marketing_spend", "clicks", _expr("marketing_spend", "marketing_click_count")),
+    Mutation("cost_per_click", "upside down", _upside_down("cost_per_click")),
+    Mutation("cost_per_lead", "per lead won", _ratio("cost_per_lead", denominator="won_lead_count")),
+    Mutation("customer_acquisition_cost", "per lead", _ratio("customer_acquisition_cost", denominator="lead_count")),
+    Mutation("reviews", "their stars", _expr("reviews", "review_score_sum")),
+    Mutation("average_rating", "upside down", _upside_down("average_rating")),
+    Mutation("nps", "of reviews", _ratio("nps", denominator="review_count")),
+    Mutation("nps_answers", "points", _expr("nps_answers", "nps_points_sum")),
+    Mutation("tickets_opened", "once more", _expr("tickets_opened", "ticket_opened_count + ticket_reopened_count")),
+    Mutation("tickets_resolved", "opened ones", _expr("tickets_resolved", "ticket_opened_count")),
+    Mutation("ticket_reopen_rate", "of opened ones", _ratio("ticket_reopen_rate", denominator="ticket_opened_count")),
+    Mutation("open_tickets", "the wrong sign", _expr("open_tickets", "- open_ticket_count")),
+    Mutation("equipment_scans", "failed ones too", _expr("equipment_scans", "scan_attempt_count")),
+    Mutation("scan_exception_rate", "of good ones", _ratio("scan_exception_rate", denominator="scan_count")),
+    Mutation("equipment_hours_out", "scans", _expr("equipment_hours_out", "scan_count")),
+)
+
+
+def build_kpis(settings: Settings, manifest: Any, mutations: Iterable[Mutation], monkeypatch: Any) -> None:
+    """Run the KPI models of a warehouse that is already built, with some formulas changed."""
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
 
     for name, value in environment(settings).items():
         monkeypatch.setenv(name, value)
     right = deepcopy(manifest.metrics)
-    if mutation:
+    for mutation in mutations:
         mutation.change(manifest)
     manifest.build_flat_graph()
     arguments = ["run", *base_arguments(settings), "--select", "kpi_measures", "kpi_values"]

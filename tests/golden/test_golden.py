@@ -11,8 +11,8 @@ from almanac.build import run_build
 from almanac.dbt_worker import WarmDbt
 from almanac.kpis import load_catalogue
 from almanac.settings import ROOT, Settings
-from tests.golden.golden import LANDINGS, differences, events, expected, land, measured
-from tests.golden.mutations import MUTATIONS, Mutation, build_kpis
+from tests.golden.golden import BUSINESS, EVENTS, LANDINGS, differences, events, expected, land, measured
+from tests.golden.mutations import MUTATIONS, TOGETHER, Mutation, build_kpis
 
 pytestmark = pytest.mark.xdist_group("golden")  # what its tests share is made once
 
@@ -46,14 +46,15 @@ def build(settings: Settings, dbt: WarmDbt) -> None:
 
 
 def test_the_golden_events_can_be_read_by_a_person() -> None:
-    assert len(list(events())) <= 40
+    assert len(list(events(EVENTS))) <= 40
+    assert len(list(events(BUSINESS))) <= 80
 
 
 def test_every_kpi_of_the_catalogue_has_golden_rows_of_every_grain_and_a_mutation() -> None:
     kpis = load_catalogue(ROOT).kpis
     wanted = {(kpi, grain) for kpi in kpis for grain in kpis[kpi].settings.time_grains}
     assert {(key[1], key[2]) for key in expected()} == wanted, "compute the rows of a new KPI by hand: README.md"
-    assert {m.kpi for m in MUTATIONS} == set(kpis)
+    assert {m.kpi for m in (*MUTATIONS, *TOGETHER)} == set(kpis)
 
 
 def test_everything_at_once_gives_the_expected_values(at_once: Settings) -> None:
@@ -88,7 +89,7 @@ def test_the_golden_events_tell_every_two_measures_apart(at_once: Settings) -> N
 def test_without_a_mutation_the_kpi_models_give_the_expected_values(
     dbt: WarmDbt, mutable: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    build_kpis(mutable, dbt.manifest(mutable), None, monkeypatch)
+    build_kpis(mutable, dbt.manifest(mutable), (), monkeypatch)
     assert differences(measured(mutable.warehouse), expected()) == []
 
 
@@ -96,6 +97,18 @@ def test_without_a_mutation_the_kpi_models_give_the_expected_values(
 def test_a_wrong_formula_turns_a_golden_row_of_its_kpi_red(
     mutation: Mutation, dbt: WarmDbt, mutable: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    build_kpis(mutable, dbt.manifest(mutable), mutation, monkeypatch)
+    build_kpis(mutable, dbt.manifest(mutable), (mutation,), monkeypatch)
     red = differences(measured(mutable.warehouse), expected())
     assert any(f" {mutation.kpi} " in line for line in red)
+
+
+def test_formulas_that_are_wrong_together_each_turn_a_row_of_their_own_kpi_red(
+    dbt: WarmDbt, mutable: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Each changes its own KPI and no measure, so that none can hide behind another; one run instead of forty.
+    build_kpis(mutable, dbt.manifest(mutable), TOGETHER, monkeypatch)
+    red = differences(measured(mutable.warehouse), expected())
+    assert [m for m in TOGETHER if not any(f" {m.kpi} " in line for line in red)] == []
+    assert {line.split(": ")[1 if line.startswith(("missing", "not")) else 0].split()[1] for line in red} == {
+        m.kpi for m in TOGETHER
+    }

@@ -75,7 +75,7 @@ def test_the_warehouse_grew_in_ten_builds_to_the_published_figures(landed: Lande
         ).fetchall()
     assert events == [(ROWS,)]
     assert bookings == [(25_900, 3_836, Decimal("9747747.9340"), ROWS)]
-    assert gmv == [(grain, Decimal("9747747.9340")) for grain in ("day", "month", "week")]
+    assert gmv == [(grain, Decimal("9747747.9340")) for grain in ("day", "month", "quarter", "week")]
 
 
 def test_a_second_delivery_is_no_work_for_the_warehouse(landed: Landed) -> None:

@@ -14,10 +14,11 @@ from almanac.compare import compare
 from ingestion.envelope import Arrival
 from ingestion.lake import Lake
 from ingestion.lake_tables import Table, TableRow, land_rows
+from tests.golden import golden
 from tests.replay.histories import ZONES, Copy, World, message
 from tests.replay.project import FAILING, FailingDbt, settings_for
 from tests.replay.reference import accepted, local_date, report
-from tests.replay.warehouse import MEASURED, empty_relations, measured
+from tests.replay.warehouse import ASIDE, MEASURED, empty_relations, measured
 
 RUNS = 7
 EARLY = ("int_events__keys",)  # before any row of a pending landing is built
@@ -44,6 +45,8 @@ class History:
         self._unbuilt: set[str] = set()  # landings since the last whole build
         self._compactions = random.Random(seed)  # of its own, so that the rest of a history is as without compaction
         self._fetches = random.Random(f"fetches {seed}")
+        self._business = random.Random(f"business {seed}")
+        self._told = False
 
     @property
     def seen(self) -> Counter[str]:
@@ -81,6 +84,7 @@ class History:
             tenant, copies = self.world.batch()
             self._land(tenant, copies)
         self._fetch()
+        self._tell()
         for share in (0.4, 0.2):  # before and after an erasure
             if self._compactions.random() < share:
                 self._compact()
@@ -96,6 +100,23 @@ class History:
             for _ in range(rng.randint(1, 3))
         ]
         land_rows(Lake.open(self.settings), table, rows, datetime(2026, 10, rng.randint(1, 5), tzinfo=UTC))
+
+    def _tell(self) -> None:
+        """What a business tells besides: every kind at first, then some again, also the same ones with other words."""
+        rng, lake = self._business, Lake.open(self.settings)
+        pool = [event for _, event in golden.events(golden.BUSINESS)]
+        arrivals = []
+        for event in rng.sample(pool, rng.randint(1, 8)) if self._told else pool:
+            received_at = datetime(2026, 10, rng.randint(1, 5), rng.randrange(24), tzinfo=UTC)
+            at = received_at - timedelta(hours=rng.randrange(48))
+            number = event["id"] + 1000 * rng.randrange(2)
+            sent = golden.message(event | {"id": number, "user": ASIDE, "at": f"{at:%Y-%m-%dT%H:%M:%SZ}"})
+            arrivals.append(Arrival(received_at, sent))
+        content = hashlib.sha256(repr(arrivals).encode()).hexdigest()
+        received = Counter(a.received_at.date() for a in arrivals)
+        landed = lake.land(rng.choice(sorted(ZONES)), ASIDE, arrivals, content_hash=content, received=received)
+        assert not landed.quarantined
+        self._told = True
 
     def _run(self, *, last: bool) -> None:
         rng, seen = self.world.random, self.world.seen
@@ -172,7 +193,7 @@ class History:
         """Erase one visitor, one message or a whole landing from a file, after saving the lake."""
         rng, world = self.world.random, self.world
         lake = Lake.open(self.settings)
-        places = self._places(lake)
+        places = {landing: path for landing, path in self._places(lake).items() if landing in self.world.landings}
         file_id = rng.choice(sorted(places, key=lambda landing: (places[landing].rsplit("/", 1)[0], landing)))
         own = world.landings[file_id]
         if not own:

@@ -54,7 +54,7 @@ def check_portal(base_url: str, database: Path, root: Path = ROOT, browser: Brow
                         watched.assert_calm()
                 found.cells += compare_events(watched, stored, tenant)
                 watched.assert_calm()
-            for grain in ("day", "week", "month"):
+            for grain in ("day", "week", "month", "quarter"):
                 found.cells += compare_kpis(watched, stored, grain)
             watched.assert_calm()
     finally:
@@ -251,7 +251,7 @@ def _fits(grain: str, first: date, last: date) -> bool:
 
 
 def _period(start: date, grain: str) -> str:
-    return formatting.month(start) if grain == "month" else formatting.day(start)
+    return formatting.period_start(start, grain)
 
 
 def _texts(rows: Locator) -> list[list[str]]:

@@ -113,7 +113,9 @@ def _tables(name: str, as_of: datetime) -> dict[str, list[tuple[Any, ...]]]:
 def _values(business: Business) -> Iterator[tuple[Any, ...]]:
     groups: dict[tuple[str, date, str, str], Parts] = defaultdict(Parts)
     for day, channel, parts in days(business):
-        starts = {"day": day, "week": day - timedelta(days=day.weekday()), "month": day.replace(day=1)}
+        month = day.replace(day=1)
+        quarter = month.replace(month=day.month - (day.month - 1) % 3)
+        starts = {"day": day, "week": day - timedelta(days=day.weekday()), "month": month, "quarter": quarter}
         for grain, start in starts.items():
             groups[grain, start, "all", "all"].add(parts)
             groups[grain, start, "channel", channel].add(parts)
@@ -128,8 +130,8 @@ def _values(business: Business) -> Iterator[tuple[Any, ...]]:
 
 
 def _end(start: date, grain: str) -> date:
-    if grain == "month":
-        return (start + timedelta(days=32)).replace(day=1)
+    if grain in ("month", "quarter"):
+        return (start + timedelta(days=32 if grain == "month" else 95)).replace(day=1)
     return start + timedelta(days=7 if grain == "week" else 1)
 
 

@@ -11,7 +11,12 @@ import duckdb
 from serving import formatting
 from serving.formatting import Number, Style
 
-PERIOD_ENDS = {"day": "interval 1 day", "week": "interval 7 days", "month": "interval 1 month"}
+PERIOD_ENDS = {
+    "day": "interval 1 day",
+    "week": "interval 7 days",
+    "month": "interval 1 month",
+    "quarter": "interval 3 months",
+}
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,7 @@ class Stored:
         if self.kpis[kpi]["is_additive"]:
             return self._total(tenant, kpi, first, last)
         for condition in ("is_complete", "true"):
-            for grain in ("month", "week", "day"):
+            for grain in ("quarter", "month", "week", "day"):
                 rows = self.records(
                     "select period_start, value from kpi_values where tenant = ? and kpi = ?"
                     f" and time_grain = '{grain}' and dimension = 'all' and {condition} and period_start >= ?"

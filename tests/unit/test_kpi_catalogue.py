@@ -34,6 +34,12 @@ PROJECT: dict[str, dict[str, Any]] = {
         "models": [
             {
                 "name": "fact_orders",
+                "agg_time_dimension": "order_date",
+                "columns": [
+                    {"name": "tenant", "entity": {"type": "foreign", "name": "tenant"}},
+                    {"name": "channel", "entity": {"type": "foreign", "name": "channel"}},
+                    {"name": "city"},
+                ],
                 "metrics": [
                     {
                         "name": "ordered_value",
@@ -90,17 +96,19 @@ def load(folder: Path, file: str | None = None, change: tuple[str, Any] | None =
     return load_catalogue(folder)
 
 
-def test_the_catalogue_of_this_repository_has_exactly_the_nine_kpis() -> None:
+def test_the_catalogue_of_this_repository_is_whole() -> None:
     catalogue = load_catalogue(ROOT)
-    assert catalogue.kpis.keys() == NINE
+    assert catalogue.kpis.keys() > NINE
     for name, kpi in catalogue.kpis.items():
-        assert kpi.settings.time_grains == ["day", "week", "month"]
-        assert kpi.settings.dimensions == ["channel"]
+        assert kpi.settings.time_grains == ["day", "week", "month", "quarter"]
+        assert name not in NINE or kpi.settings.dimensions == ["channel"]
         assert kpi.file.relative_to(ROOT / "dbt_project/models/kpis").name == f"{name}.yml"
         assert kpi.measures
         assert bool(kpi.denominator) == (" / " in kpi.settings.formula)
-    assert [name for name, kpi in catalogue.kpis.items() if not kpi.is_additive] == ["active_users"]
-    assert catalogue.facts == ("fact_revenue", "fact_searches", "fact_sessions", "fact_user_days")
+    levels = {"arr", "invoices_outstanding", "loans_outstanding", "mrr", "open_tickets"}
+    assert {name for name, kpi in catalogue.kpis.items() if not kpi.is_additive} == {"active_users", *levels}
+    assert {"fact_payments", "fact_revenue", "fact_sessions", "mv_daily_balances"} < set(catalogue.facts)
+    assert catalogue.kpi("lost_mrr").settings.dimensions == ["plan_name"]
     assert catalogue.kpi("take_rate").facts == ("fact_revenue",)
 
 
@@ -119,6 +127,19 @@ def test_a_kpi_says_what_it_reads_and_in_which_words(tmp_path: Path) -> None:
     assert (measure.fact, measure.agg, measure.expr) == ("fact_orders", "sum", "returned_value")
 
 
+def test_how_much_there_is_at_the_end_does_not_add_up(tmp_path: Path) -> None:
+    project = deepcopy(PROJECT)
+    for measure in project[FACT]["models"][0]["metrics"]:
+        measure["non_additive_dimension"] = LEVEL
+        measure["agg"] = "sum"
+    for name, content in project.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(yaml.safe_dump(content), encoding="utf-8")
+    catalogue = load_catalogue(tmp_path)
+    assert all(measure.is_level for measure in catalogue.measures.values())
+    assert not catalogue.kpi("net_value").is_additive
+
+
 def test_a_name_that_no_kpi_has_is_refused_with_the_nearest(tmp_path: Path) -> None:
     catalogue = load(tmp_path)
     with pytest.raises(AlmanacError, match="no KPI is called 'netvalue'; there is net_value"):
@@ -128,13 +149,15 @@ def test_a_name_that_no_kpi_has_is_refused_with_the_nearest(tmp_path: Path) -> N
 
 
 KPI = "metrics.0.config.meta.kpi"
+LEVEL = {"name": "order_date", "window_agg": "max", "group_by": ["tenant"]}
 REFUSALS = [
     # a measure
     (FACT, "models.0.metrics.0.agg", "average", "measure ordered_value: agg is 'average'"),
     (FACT, "models.0.metrics.0.agg", ..., "measure ordered_value: agg is None"),
     (FACT, "models.0.metrics.0.type", "ratio", "measure ordered_value.* simple"),
     (FACT, "models.0.metrics.0.fill_nulls_with", 0, "measure ordered_value: fill_nulls_with"),
-    (FACT, "models.0.metrics.0.non_additive_dimension", {"name": "day"}, "ordered_value: .*non_additive_dimension"),
+    (FACT, "models.0.metrics.0.non_additive_dimension", {"name": "day"}, "ordered_value: a level is a sum with"),
+    (FACT, "models.0.metrics.1.non_additive_dimension", LEVEL, "returned_value: levels and what adds up"),
     (FACT, "models.0.metrics.1.name", "ordered_value", "measure ordered_value is defined twice"),
     # a KPI's settings
     (SUM, f"{KPI}.owner", ..., r"config\.meta\.kpi\.owner"),
@@ -146,6 +169,12 @@ REFUSALS = [
     (SUM, f"{KPI}.time_grains", ["day", "hour"], r"config\.meta\.kpi\.time_grains\.1: .*'week'"),
     (SUM, f"{KPI}.time_grains", [], r"config\.meta\.kpi\.time_grains"),
     (SUM, f"{KPI}.dimensions", "channel", r"config\.meta\.kpi\.dimensions"),
+    (
+        SUM,
+        f"{KPI}.dimensions",
+        ["channel", "colour"],
+        "dimensions: colour is no dimension of fact_orders; it has channel",
+    ),
     (SUM, f"{KPI}.target", "high", r"config\.meta\.kpi\.target"),
     (SUM, f"{KPI}.colour", "red", r"config\.meta\.kpi\.colour"),
     # a KPI's formula

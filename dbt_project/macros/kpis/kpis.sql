@@ -1,8 +1,6 @@
 {#-
-    Every KPI of the catalogue as two expressions over the columns of `kpi_measures`.
-
-    A KPI is a `ratio` or a `derived` metric that carries `config.meta.kpi`. Each side is a measure, or a derived
-    metric that adds measures up; `almanac check` refuses anything else by name, so that this stays small.
+    Every KPI of the catalogue as two expressions over the columns of `kpi_measures`: a `ratio` or a `derived` metric
+    that carries `config.meta.kpi`. `almanac check` refuses a side that does not add up measures.
 -#}
 {% macro kpis() %}
     {% set by_name = {} %}
@@ -33,4 +31,20 @@
     {% set metric = by_name[name] %}
     {% if metric.type == "simple" %} {{ return(name) }}{% endif %}
     {{ return("(" ~ metric.type_params.expr ~ ")") }}
+{% endmacro %}
+
+{#- The time grains and dimensions by which some KPI asks for a measure of this fact: what its rows are grouped by. -#}
+{% macro shape_of(fact) %}
+    {% set grains, dimensions = [], [] %}
+    {% set own = measures_of(fact) | map(attribute="name") | list %}
+    {% for kpi in kpis() %}
+        {% set named = modules.re.findall("\\w+", kpi.numerator ~ " " ~ kpi.denominator) %}
+        {% if named | select("in", own) | list %}
+            {% do grains.extend(kpi.time_grains) %} {% do dimensions.extend(kpi.dimensions) %}
+        {% endif %}
+    {% endfor %}
+    {% set grains = ["day", "week", "month", "quarter"] | select("in", grains or ["day"]) | list %}
+    {% set periods = [] %}
+    {% for grain in grains %} {% do periods.append("f.period_" ~ grain) %} {% endfor %}
+    {{ return({"grains": grains, "periods": periods, "dimensions": dimensions | unique | sort}) }}
 {% endmacro %}

@@ -2,19 +2,20 @@
     All measures of one fact per tenant, time grain, period and dimension: one pass with grouping sets.
 
     `count_distinct` measures go in two levels (distinct ids per group first, then a count): inside grouping sets a
-    distinct count costs several times as much. Their rows come as rows of their own; readers add rows up.
+    distinct count costs several times as much. A level stands at the end of a period, so only the rows of its last day
+    count. Readers add rows up.
 -#}
 {% macro measure_rows(fact, relation) %}
-    {% set measures = measures_of(fact) %}
+    {% set measures, shape = measures_of(fact), shape_of(fact) %}
     {% set distinct = measures | selectattr("agg", "equalto", "count_distinct") | list %}
     {% set plain = measures | rejectattr("agg", "equalto", "count_distinct") | list %}
-    {% set time = measures[0].time %}
     {% set blocks = [] %}
     {% if plain %}
         {% set sql %}
-            select {{ group_columns() }}{{ measure_columns(plain) }}
-            from ({{ dated(relation, time) }}) as f
-            group by {{ grouping_sets([]) }}
+            select {{ group_columns(shape) }}{{ measure_columns(plain) }}
+            from ({{ dated(relation, plain[0], shape) }}) as f
+            group by {{ grouping_sets(shape, []) }}
+            {% if plain[0].is_level %} having coalesce({{ shape.periods | join(", ") }}) is not null{% endif %}
         {% endset %}
         {% do blocks.append(sql) %}
     {% endif %}
@@ -22,75 +23,74 @@
         {% set sql %}
             select tenant, time_grain, period_start, dimension, dimension_value{{ measure_columns([measure]) }}
             from (
-                select {{ group_columns() }}, f.{{ measure.expr }} as counted
-                from ({{ dated(relation, time) }}) as f
+                select {{ group_columns(shape) }}, f.{{ measure.expr }} as counted
+                from ({{ dated(relation, measure, shape) }}) as f
                 where f.{{ measure.expr }} is not null{% if measure.filter %} and {{ measure.filter }}{% endif %}
-                group by {{ grouping_sets(["f." ~ measure.expr]) }}
+                group by {{ grouping_sets(shape, ["f." ~ measure.expr]) }}
             ) as g
             group by tenant, time_grain, period_start, dimension, dimension_value
         {% endset %}
         {% do blocks.append(sql) %}
     {% endfor %}
-    {{ return(blocks | join("\nunion all\n")) }}
+    {{ return(blocks | join("\nunion all " ~ union_by_name() ~ "\n")) }}
 {% endmacro %}
 
-{#- The fact's rows with the three period columns that the time grains group by. -#}
-{% macro dated(relation, time) %}
-    {% set sql %}
-        select
-            t.*,
-            t.{{ time }} as period_day,
-            cast(date_trunc('week', t.{{ time }}) as date) as period_week,
-            cast(date_trunc('month', t.{{ time }}) as date) as period_month
-        from {{ relation }} as t
-        where t.{{ time }} is not null
-    {% endset %}
-    {{ return(sql) }}
+{#- The fact's rows with the period columns that its time grains group by; of a level only a period's last day has one. -#}
+{% macro dated(relation, measure, shape) %}
+    {% set columns = [] %}
+    {% for grain in shape.grains %}
+        {% set start = "cast(date_trunc('" ~ grain ~ "', t." ~ measure.time ~ ") as date)" %}
+        {% set last = "max(t." ~ measure.time ~ ") over (partition by t.tenant, " ~ start ~ ")" %}
+        {% set of_last_day = "case when t." ~ measure.time ~ " = " ~ last ~ " then " ~ start ~ " end" %}
+        {% do columns.append((of_last_day if measure.is_level else start) ~ " as period_" ~ grain) %}
+    {% endfor %}
+    {{
+        return(
+            "select t.*, " ~ columns
+            | join(", ") ~ " from " ~ relation ~ " as t where t." ~ measure.time ~ " is not null"
+        )
+    }}
 {% endmacro %}
 
-{% macro group_columns() %}
+{#- What the groups are named by: their time grain, period, dimension and its value. -#}
+{% macro group_columns(shape) %}
+    {% set grain, dimension, value = [], [], [] %}
+    {% for name in shape.grains %}
+        {% do grain.append("when grouping(f.period_" ~ name ~ ") = 0 then '" ~ name ~ "'") %}
+    {% endfor %}
+    {% for name in shape.dimensions %}
+        {% do dimension.append("when grouping(f." ~ name ~ ") = 0 then '" ~ name ~ "'") %}
+        {% do value.append("f." ~ name ~ ", ") %}
+    {% endfor %}
     {% set sql %}
         f.tenant,
-        case
-            when grouping(f.period_day) = 0 then 'day' when grouping(f.period_week) = 0 then 'week' else 'month'
-        end as time_grain,
-        coalesce(f.period_day, f.period_week, f.period_month) as period_start,
-        case
-            {% for dimension in shared_dimensions() %}
-                when grouping(f.{{ dimension }}) = 0 then '{{ dimension }}'
-            {% endfor %}
-            else 'all'
-        end as dimension,
-        coalesce({% for dimension in shared_dimensions() %}f.{{ dimension }}, {% endfor %}'all') as dimension_value
+        case {{ grain | join(" ") }} end as time_grain,
+        coalesce({{ shape.periods | join(", ") }}) as period_start,
+        case {{ dimension | join(" ") or "when false then ''" }} else 'all' end as dimension,
+        coalesce({{ value | join }}'all') as dimension_value
     {% endset %}
     {{ return(sql) }}
 {% endmacro %}
 
-{% macro grouping_sets(extra) %}
+{% macro grouping_sets(shape, extra) %}
     {% set sets = [] %}
-    {% for grain in ["period_day", "period_week", "period_month"] %}
-        {% do sets.append("(" ~ (["f.tenant", "f." ~ grain] + extra) | join(", ") ~ ")") %}
-        {% for dimension in shared_dimensions() %}
-            {% do sets.append("(" ~ (["f.tenant", "f." ~ grain, "f." ~ dimension] + extra) | join(", ") ~ ")") %}
+    {% for period in shape.periods %}
+        {% for dimension in [none] + shape.dimensions %}
+            {% set own = ["f." ~ dimension] if dimension else [] %}
+            {% do sets.append("(" ~ (["f.tenant", period] + own + extra) | join(", ") ~ ")") %}
         {% endfor %}
     {% endfor %}
     {{ return("grouping sets (" ~ sets | join(", ") ~ ")") }}
 {% endmacro %}
 
-{#- A column for every measure of the catalogue: this block's are computed, the others are null. -#}
+{#- A column for every measure that is computed here; the others are null where a union asks for the same columns. -#}
 {% macro measure_columns(computed) %}
-    {% set by_name = {} %}
-    {% for measure in computed %} {% do by_name.update({measure.name: measure}) %} {% endfor %}
-    {% set sql %}
-        {% for name in measure_names() %}
-            {% if name not in by_name %}, cast(null as decimal(28, 4)) as {{ name }}
-            {% elif by_name[name].agg == "count_distinct" %}, cast(count(*) as decimal(28, 4)) as {{ name }}
-            {% else %}, {{ aggregate(by_name[name]) }} as {{ name }}
-            {% endif %}
-        {% endfor %}
-    {% endset %}
-    {{ return(sql) }}
+    {% set columns = [] %}
+    {% for name in measure_names() %}
+        {% set own = computed | selectattr("name", "equalto", name) | list %}
+        {% if own %} {% do columns.append(", " ~ aggregate(own[0]) ~ " as " ~ name) %}
+        {% elif not union_by_name() %} {% do columns.append(", cast(null as decimal(28, 4)) as " ~ name) %}
+        {% endif %}
+    {% endfor %}
+    {{ return(columns | join) }}
 {% endmacro %}
-
-{#- The dimensions that every fact with measures carries as a column. -#}
-{% macro shared_dimensions() %} {{ return(["channel"]) }}{% endmacro %}

@@ -1,20 +1,19 @@
-{#- The measures (simple metrics) of one fact: a list of {name, agg, expr, filter}, from the definitions. -#}
+{#- The measures (simple metrics) of one fact: a list of {name, agg, expr, filter, ...}, from the definitions. -#}
 {% macro measures_of(fact) %}
     {% set found = [] %}
-    {% for metric in graph.metrics.values() | sort(attribute="name") %}
-        {% if metric.type == "simple" %}
-            {% set params = metric.type_params.metric_aggregation_params %}
-            {% if params.semantic_model == fact %}
-                {% do found.append(
-                    {
-                        "name": metric.name,
-                        "agg": params.agg,
-                        "expr": params.expr or metric.type_params.expr or metric.name,
-                        "filter": measure_filter(metric),
-                        "time": params.agg_time_dimension,
-                    }
-                ) %}
-            {% endif %}
+    {% for metric in graph.metrics.values() | selectattr("type", "equalto", "simple") | sort(attribute="name") %}
+        {% set params = metric.type_params.metric_aggregation_params %}
+        {% if params.semantic_model == fact %}
+            {% do found.append(
+                {
+                    "name": metric.name,
+                    "agg": params.agg,
+                    "expr": params.expr or metric.type_params.expr or metric.name,
+                    "filter": measure_filter(metric),
+                    "time": params.agg_time_dimension,
+                    "is_level": params.non_additive_dimension | default({}, true) | length > 0,
+                }
+            ) %}
         {% endif %}
     {% endfor %}
     {{ return(found) }}
@@ -39,19 +38,17 @@
 
 {#- The name of every measure, in a fixed order. -#}
 {% macro measure_names() %}
-    {% set names = [] %}
-    {% for metric in graph.metrics.values() | sort(attribute="name") %}
-        {% if metric.type == "simple" %} {% do names.append(metric.name) %} {% endif %}
-    {% endfor %}
-    {{ return(names) }}
+    {{ return(graph.metrics.values() | selectattr("type", "equalto", "simple") | map(attribute="name") | sort) }}
 {% endmacro %}
 
-{#- One measure's aggregate; a measure with a filter is null where no row passes, counts too (as MetricFlow). -#}
+{#-
+    One measure's aggregate; a measure with a filter is null where no row passes, counts too (as MetricFlow). What a
+    `count_distinct` counts stands in a row each by then.
+-#}
 {% macro aggregate(measure) %}
-    {% set value = measure.expr %}
-    {% if measure.agg == "count" %}
-        {% set value = "case when " ~ measure.expr ~ " is not null then 1 else 0 end" %}
-    {% endif %}
+    {% if measure.agg == "count_distinct" %} {{ return("cast(count(*) as decimal(28, 4))") }}{% endif %}
+    {% set value = "case when " ~ measure.expr ~ " is not null then 1 else 0 end" %}
+    {% if measure.agg == "sum" %} {% set value = measure.expr %} {% endif %}
     {% if measure.filter %} {% set value = "case when " ~ measure.filter ~ " then " ~ value ~ " end" %} {% endif %}
     {{ return("cast(sum(" ~ value ~ ") as decimal(28, 4))") }}
 {% endmacro %}

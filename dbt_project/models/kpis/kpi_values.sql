@@ -56,7 +56,9 @@
             then p.period_start < a.local_date
             when p.time_grain = 'week'
             then p.period_start + interval '7 days' <= a.local_date
-            else p.period_start + interval '1 month' <= a.local_date
+            when p.time_grain = 'month'
+            then p.period_start + interval '1 month' <= a.local_date
+            else p.period_start + interval '3 months' <= a.local_date
         end as is_complete
     from parts as p
     left join as_of as a on a.tenant = p.tenant

@@ -1,0 +1,14 @@
+{{ config(materialized=view_or_table()) }}
+
+select
+    e.tenant,
+    e.message_id as subscription_movement_id,
+    e.user_id,
+    e.subject_id as subscription_id,
+    coalesce(e.movement, 'unknown') as movement,
+    coalesce(e.plan, 'unknown') as plan_name,
+    e.mrr - e.previous_mrr as mrr_change_amount,
+    e.event_at as moved_at,
+    e.event_date as movement_date
+from {{ ref("int_events__business") }} as e
+where e.event = 'subscription_changed'

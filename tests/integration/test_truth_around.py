@@ -1,0 +1,215 @@
+"""Every KPI of payments, subscriptions, leads, tickets and the like equals the ground truth of all five businesses.
+
+The truth has quantities by local day, which the simulator planned and the warehouse never reads. A KPI is one of them,
+a sum of some, or one over another; over longer periods they are added up, and a level is that of the last day.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import duckdb
+import pyarrow.parquet as pq
+import pytest
+
+from almanac.build import run_build
+from almanac.dbt_worker import WarmDbt
+from almanac.kpis import load_catalogue
+from almanac.settings import ROOT, Settings
+from ingestion.simulator.run import simulate
+from ingestion.simulator.tenants import BUSINESSES
+from tests.integration.test_truth import OF_VISITS
+
+pytestmark = pytest.mark.xdist_group("truth_around")  # one world for all KPIs
+
+LAST_DAY = date(2026, 4, 8)
+DAYS = {"community": 45, "equipment": 40}  # instalments are a month apart; of the others 18, over the end of a quarter
+USERS = {"rentals": 60, "advisory": 40, "community": 70, "equipment": 80, "travel": 60}
+
+Cell = tuple[str, date, str, str]  # tenant, first day of the period, dimension, its value
+
+
+@dataclass(frozen=True)
+class Part:
+    """A quantity of the truth as a summand: all of it, or what has one value of one of its dimensions."""
+
+    quantity: str
+    factor: int = 1
+    where: tuple[str, str] = ("all", "all")
+
+
+@dataclass(frozen=True)
+class Truth:
+    """How a KPI is computed from the truth. `by` are its dimensions that the truth has too."""
+
+    above: tuple[Part, ...]
+    below: tuple[Part, ...] = ()
+    by: tuple[str, ...] = ()
+    is_level: bool = False
+
+
+def of(quantity: str, below: str = "", *, by: str = "", is_level: bool = False, factor: int = 1) -> Truth:
+    return Truth((Part(quantity, factor),), (Part(below),) if below else (), tuple(by.split()), is_level)
+
+
+TRUTHS = {
+    "payments_received": of("payments_received_amount", by="provider"),
+    "payment_failure_rate": of("payments_failed", "payments_attempted", by="provider"),
+    "payment_fees": of("payment_fees_amount", by="provider"),
+    "refunds": of("refunds"),
+    "refunded_amount": of("refunds_amount"),
+    "refund_rate": of("refunds_amount", "payments_received_amount"),
+    "net_new_mrr": of("mrr_movement_amount", by="movement"),
+    "lost_mrr": Truth(tuple(Part("mrr_movement_amount", -1, ("movement", kind)) for kind in ("churn", "contraction"))),
+    "mrr": of("mrr_amount", is_level=True),
+    "arr": of("mrr_amount", is_level=True, factor=12),
+    "pledges": of("pledges", by="category"),
+    "pledged_amount": of("pledges_amount", by="category"),
+    "average_pledge": of("pledges_amount", "pledges", by="category"),
+    "invoiced_amount": of("invoices_issued_amount"),
+    "invoices_paid_amount": of("invoices_paid_amount"),
+    "invoices_outstanding": of("invoices_outstanding_amount", is_level=True),
+    "loans_disbursed": of("loans_disbursed_amount"),
+    "loan_principal_repaid": of("repayments_principal_amount"),
+    "loan_interest": of("repayments_interest_amount"),
+    "loans_outstanding": of("loans_outstanding_amount", is_level=True),
+    "missed_instalments": Truth((Part("repayments", 1, ("status", "missed")),)),
+    "inquiries": of("inquiries_sent"),
+    "inquiry_acceptance_rate": Truth(
+        (Part("inquiries_answered", 1, ("status", "accepted")),), (Part("inquiries_answered"),)
+    ),
+    "recommendation_click_rate": of("recommendation_clicks", "recommendation_impressions"),
+    "leads": of("leads_created", by="channel"),
+    "leads_won": of("leads_won", by="channel"),
+    "lead_win_rate": Truth((Part("leads_won"),), (Part("leads_won"), Part("leads_lost")), ("channel",)),
+    "leads_won_amount": of("leads_won_amount", by="channel"),
+    "marketing_spend": of("marketing_spend_amount", by="channel"),
+    "cost_per_click": of("marketing_spend_amount", "marketing_clicks", by="channel"),
+    "cost_per_lead": of("marketing_spend_amount", "leads_created", by="channel"),
+    "customer_acquisition_cost": of("marketing_spend_amount", "leads_won", by="channel"),
+    "reviews": of("reviews"),
+    "average_rating": of("review_stars", "reviews"),
+    "nps": Truth(
+        (Part("nps_answers", 100, ("band", "promoter")), Part("nps_answers", -100, ("band", "detractor"))),
+        (Part("nps_answers"),),
+    ),
+    "nps_answers": of("nps_answers"),
+    "tickets_opened": of("tickets_opened", by="category priority"),
+    "tickets_resolved": of("tickets_resolved"),
+    "ticket_reopen_rate": of("tickets_reopened", "tickets_resolved"),
+    "open_tickets": of("tickets_open", is_level=True),
+    "equipment_scans": of("scans", by="site"),
+    "scan_exception_rate": Truth((Part("scan_exceptions"),), (Part("scans"), Part("scan_exceptions"))),
+    "equipment_hours_out": of("equipment_hours_out"),
+}
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """The five businesses over some weeks, built in two steps."""
+    settings = Settings.for_home(tmp_path_factory.mktemp("home"))
+    runner = WarmDbt(data_tests=False, for_models=["kpi_values"])
+    for until in (LAST_DAY - timedelta(days=9), LAST_DAY):
+        for tenant in BUSINESSES:
+            days = DAYS.get(tenant, 18) - (LAST_DAY - until).days
+            now = datetime(until.year, until.month, until.day, 23, 59, tzinfo=UTC)
+            simulate(settings, tenant, seed=4, users=USERS[tenant], days=days, last_day=until, now=now, is_whole=True)
+        result = run_build(settings, runner=runner)
+        assert result.succeeded, [(n.name, n.message) for n in result.failed]
+    return settings
+
+
+@pytest.fixture(scope="module")
+def planned(settings: Settings) -> dict[str, dict[Cell, Decimal]]:
+    """By quantity, its value per tenant, local day, dimension and value."""
+    found: dict[str, dict[Cell, Decimal]] = {}
+    for tenant in BUSINESSES:
+        for row in pq.read_table(settings.truth / f"{tenant}_around.parquet").to_pylist():
+            cell = (tenant, row["local_date"], row["dimension"], row["dimension_value"])
+            found.setdefault(row["quantity"], {})[cell] = row["value"]
+    return found
+
+
+def test_every_kpi_has_a_truth() -> None:
+    assert set(load_catalogue(ROOT).kpis) == TRUTHS.keys() | OF_VISITS
+
+
+@pytest.mark.parametrize("kpi", sorted(TRUTHS))
+def test_the_kpi_equals_the_truth(kpi: str, settings: Settings, planned: dict[str, dict[Cell, Decimal]]) -> None:
+    truth, own = TRUTHS[kpi], load_catalogue(ROOT).kpi(kpi)
+    for dimension in ("all", *(d for d in own.settings.dimensions if d in truth.by)):
+        for grain in own.settings.time_grains:
+            above = total(planned, truth.above, dimension, grain, is_level=truth.is_level)
+            below = total(planned, truth.below, dimension, grain) if truth.below else {}
+            found = {
+                cell: (numerator or 0, denominator or 0)
+                for cell, numerator, denominator in stored(settings, kpi, grain, dimension)
+            }
+            wanted = {
+                cell: (above.get(cell, 0), below.get(cell, 0) if truth.below else 1)
+                for cell in above.keys() | below.keys()
+            }
+            wrong = {
+                cell: (pair, wanted.get(cell)) for cell, pair in found.items() if wanted.get(cell, (0, pair[1])) != pair
+            }
+            assert wrong == {}, f"{kpi} by {grain} and {dimension}: (stored, planned)"
+            missing = {
+                cell: pair for cell, pair in wanted.items() if cell not in found and any(pair) and pair != (0, 1)
+            }
+            assert missing == {}, f"{kpi} by {grain} and {dimension} is not stored"
+            assert any(pair[0] for pair in wanted.values()), f"{kpi} by {grain} and {dimension}: nothing was planned"
+
+
+def stored(
+    settings: Settings, kpi: str, grain: str, dimension: str
+) -> Iterable[tuple[Cell, Decimal | None, Decimal | None]]:
+    with duckdb.connect(str(settings.warehouse), read_only=True) as con:
+        rows = con.execute(
+            "select tenant, period_start, dimension_value, numerator, denominator from kpis.kpi_values "
+            "where kpi = ? and time_grain = ? and dimension = ?",
+            [kpi, grain, dimension],
+        ).fetchall()
+    return [((tenant, start, dimension, value), above, below) for tenant, start, value, above, below in rows]
+
+
+def total(
+    planned: dict[str, dict[Cell, Decimal]],
+    parts: tuple[Part, ...],
+    dimension: str,
+    grain: str,
+    *,
+    is_level: bool = False,
+) -> dict[Cell, Decimal]:
+    """The parts added up over periods, each period under the name of its first day; of a level, its last day."""
+    sums: dict[Cell, Decimal] = {}
+    newest: dict[tuple[str, date], date] = {}
+    for part, (tenant, day, _, value), amount in chosen(planned, parts, dimension):
+        start = start_of(day, grain)
+        cell = (tenant, start, "all" if dimension == "all" else dimension, value)
+        if is_level:
+            if day < newest.get((tenant, start), day):
+                continue
+            newest[tenant, start] = day
+            sums[cell] = amount * part.factor
+        else:
+            sums[cell] = sums.get(cell, Decimal(0)) + amount * part.factor
+    return sums
+
+
+def chosen(
+    planned: dict[str, dict[Cell, Decimal]], parts: tuple[Part, ...], dimension: str
+) -> Iterator[tuple[Part, Cell, Decimal]]:
+    for part in parts:
+        wanted = part.where if part.where[0] != "all" else (dimension, None)
+        for cell, amount in planned.get(part.quantity, {}).items():
+            if cell[2] == wanted[0] and wanted[1] in (None, "all", cell[3]):
+                tenant, day, _, value = cell
+                yield part, (tenant, day, dimension, value if part.where[0] == "all" else "all"), amount
+
+
+def start_of(day: date, grain: str) -> date:
+    if grain == "week":
+        return day - timedelta(days=day.weekday())
+    month = day if grain == "day" else day.replace(day=1)
+    return month.replace(month=day.month - (day.month - 1) % 3) if grain == "quarter" else month
