@@ -161,6 +161,26 @@ TOGETHER = (
     Mutation("equipment_scans", "failed ones too", _expr("equipment_scans", "scan_attempt_count")),
     Mutation("scan_exception_rate", "of good ones", _ratio("scan_exception_rate", denominator="scan_count")),
     Mutation("equipment_hours_out", "scans", _expr("equipment_hours_out", "scan_count")),
+    Mutation("transport_departures", "those in time", _expr("transport_departures", "departure_in_time_count")),
+    Mutation("on_time_departure_rate", "upside down", _upside_down("on_time_departure_rate")),
+    Mutation(
+        "transport_cancellation_rate",
+        "of departures",
+        _ratio("transport_cancellation_rate", denominator="departure_count"),
+    ),
+    Mutation("bookings_completed", "missed ones too", _expr("bookings_completed", "booking_outcome_count")),
+    Mutation("no_show_rate", "of completed ones", _ratio("no_show_rate", denominator="completed_booking_count")),
+    Mutation("hours_delivered", "bookings", _expr("hours_delivered", "completed_booking_count")),
+    Mutation("notifications_sent", "opened ones", _expr("notifications_sent", "notification_opened_count")),
+    Mutation("notification_delivery_rate", "upside down", _upside_down("notification_delivery_rate")),
+    Mutation(
+        "notification_open_rate",
+        "of those sent",
+        _ratio("notification_open_rate", denominator="notification_sent_count"),
+    ),
+    Mutation("ad_views", "to the end", _expr("ad_views", "completed_ad_view_count")),
+    Mutation("ad_completion_rate", "upside down", _upside_down("ad_completion_rate")),
+    Mutation("ad_revenue", "views", _expr("ad_revenue", "ad_view_count")),
 )
 
 

@@ -102,6 +102,22 @@ TRUTHS = {
     "equipment_scans": of("scans", by="site"),
     "scan_exception_rate": Truth((Part("scan_exceptions"),), (Part("scans"), Part("scan_exceptions"))),
     "equipment_hours_out": of("equipment_hours_out"),
+    "transport_departures": of("departures", by="origin"),
+    "on_time_departure_rate": of("departures_on_time", "departures", by="origin"),
+    "transport_cancellation_rate": of("transports_cancelled", "transports_scheduled"),
+    "bookings_completed": of("bookings_completed"),
+    "no_show_rate": Truth((Part("bookings_missed"),), (Part("bookings_completed"), Part("bookings_missed"))),
+    "hours_delivered": of("hours_booked"),
+    "notifications_sent": Truth((Part("notifications", 1, ("status", "sent")),)),
+    "notification_delivery_rate": Truth(
+        (Part("notifications", 1, ("status", "delivered")),), (Part("notifications", 1, ("status", "sent")),)
+    ),
+    "notification_open_rate": Truth(
+        (Part("notifications", 1, ("status", "opened")),), (Part("notifications", 1, ("status", "delivered")),)
+    ),
+    "ad_views": of("ad_views"),
+    "ad_completion_rate": Truth((Part("ad_views", 1, ("is_completed", "true")),), (Part("ad_views"),)),
+    "ad_revenue": of("ad_revenue_amount", by="community"),
 }
 
 

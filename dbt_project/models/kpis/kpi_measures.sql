@@ -17,6 +17,10 @@
 -- depends_on: {{ ref('fact_survey_answers') }}
 -- depends_on: {{ ref('fact_ticket_updates') }}
 -- depends_on: {{ ref('fact_equipment_scans') }}
+-- depends_on: {{ ref('fact_transport_legs') }}
+-- depends_on: {{ ref('fact_booking_outcomes') }}
+-- depends_on: {{ ref('fact_notifications') }}
+-- depends_on: {{ ref('fact_ad_views') }}
 -- depends_on: {{ ref('mv_daily_balances') }}
 {% set facts = [
     "fact_sessions",
@@ -37,6 +41,10 @@
     "fact_survey_answers",
     "fact_ticket_updates",
     "fact_equipment_scans",
+    "fact_transport_legs",
+    "fact_booking_outcomes",
+    "fact_notifications",
+    "fact_ad_views",
     "mv_daily_balances",
 ] %}
 {% if execute and graph.metrics %}

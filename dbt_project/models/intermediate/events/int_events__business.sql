@@ -32,6 +32,10 @@
     "ticket_updated",
     "scan_completed",
     "scan_failed",
+    "transport_leg_updated",
+    "booking_status_changed",
+    "notification_updated",
+    "ad_viewed",
 ] %}
 
 with
@@ -81,7 +85,10 @@ select
         l.review_id,
         l.survey_id,
         l.ticket_id,
-        l.scan_id
+        l.scan_id,
+        l.leg_id,
+        l.notification_id,
+        l.ad_id
     ) as subject_id,
     l.status,
     l.provider,
@@ -103,6 +110,10 @@ select
     l.site,
     l.hours,
     l.reason,
-    l.group_id
+    l.group_id,
+    l.planned_at,
+    l.origin,
+    l.template,
+    l.is_completed
 from accepted as a
 inner join landed as l on l.file_id = a.file_id and l.ingest_row = a.ingest_row
