@@ -52,3 +52,24 @@ def input_name(field: str, value: Any, file: Path) -> str:
             f"{file}: {field}: give just the name of a measure; a filter or an offset belongs to a measure of its own"
         )
     return value
+
+
+def dimensions_of(model: dict[str, Any]) -> list[str]:
+    """The columns by which measures of a model can be split: foreign entities of the same name, without the tenant."""
+    found = []
+    for column in model.get("columns") or []:
+        entity = column.get("entity") if isinstance(column, dict) else None
+        if isinstance(entity, dict) and entity.get("type") == "foreign" and entity.get("name") == column.get("name"):
+            found.append(str(column["name"]))
+    return [name for name in found if name != "tenant"]
+
+
+def is_level(metric: dict[str, Any], model: dict[str, Any], file: Path) -> bool:
+    """Whether a measure stands at the end of each period; said as dbt says it, and only as the macros compute it."""
+    said = metric.get("non_additive_dimension")
+    wanted = {"name": model.get("agg_time_dimension"), "window_agg": "max", "group_by": ["tenant"]}
+    if said and (said != wanted or metric.get("agg") != "sum"):
+        raise AlmanacError(
+            f"{file}: measure {metric['name']}: a level is a sum with non_additive_dimension {wanted}, nothing else"
+        )
+    return bool(said)

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from almanac.errors import AlmanacError
-from almanac.kpi_yaml import entries, input_name, kpi_settings, read
+from almanac.kpi_yaml import dimensions_of, entries, input_name, is_level, kpi_settings, read
 
 AGGREGATIONS = ("sum", "count", "count_distinct")
 TERM = re.compile(r"\s*([+-]?)\s*(?:(\d+(?:\.\d+)?)\s*\*\s*)?([a-z][a-z0-9_]*)\s*")
@@ -175,36 +175,15 @@ def _measures(content: dict[str, Any], file: Path) -> Iterator[Measure]:
                     f"{file}: measure {metric['name']}: fill_nulls_with is not supported; "
                     "put the rule into a model and measure its column"
                 )
-            is_level = _is_level(metric, model, file)
-            if is_level != bool(entries(model, "metrics", file)[0].get("non_additive_dimension")):
+            level = is_level(metric, model, file)
+            if level != bool(entries(model, "metrics", file)[0].get("non_additive_dimension")):
                 raise AlmanacError(
                     f"{file}: measure {metric['name']}: levels and what adds up over time are measures of two facts"
                 )
             yield Measure(
                 metric["name"], model["name"], agg, str(metric.get("expr") or metric["name"]),
-                str(metric.get("description") or metric["name"]).rstrip("."), file, is_level,
+                str(metric.get("description") or metric["name"]).rstrip("."), file, level,
             )  # fmt: skip
-
-
-def dimensions_of(model: dict[str, Any]) -> list[str]:
-    """The columns by which measures of a model can be split: foreign entities of the same name, without the tenant."""
-    found = []
-    for column in model.get("columns") or []:
-        entity = column.get("entity") if isinstance(column, dict) else None
-        if isinstance(entity, dict) and entity.get("type") == "foreign" and entity.get("name") == column.get("name"):
-            found.append(str(column["name"]))
-    return [name for name in found if name != "tenant"]
-
-
-def _is_level(metric: dict[str, Any], model: dict[str, Any], file: Path) -> bool:
-    """Whether a measure stands at the end of each period; said as dbt says it, and only as the macros compute it."""
-    said = metric.get("non_additive_dimension")
-    wanted = {"name": model.get("agg_time_dimension"), "window_agg": "max", "group_by": ["tenant"]}
-    if said and (said != wanted or metric.get("agg") != "sum"):
-        raise AlmanacError(
-            f"{file}: measure {metric['name']}: a level is a sum with non_additive_dimension {wanted}, nothing else"
-        )
-    return bool(said)
 
 
 def _kpi(

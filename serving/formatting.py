@@ -11,7 +11,6 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 Number = Decimal | float | int
-
 NONE = "-"  # no value is never 0 and never NaN
 MINUS = "\u2212"
 SPACE = "\u00a0"  # between a number and what belongs to it, so that no line breaks there
@@ -181,19 +180,15 @@ def month(value: date) -> str:
     return f"{MONTHS[value.month - 1]}{SPACE}{value.year}"
 
 
-def quarter(value: date) -> str:
-    """`Q4 2026`."""
-    return f"Q{(value.month + 2) // 3}{SPACE}{value.year}"
-
-
 def period(start: date, time_grain: str) -> str:
     """A period by its grain: `21 Nov 2026`, `week of 9 Nov 2026`, `Nov 2026`, `Q4 2026`."""
     return f"week of {day(start)}" if time_grain == "week" else period_start(start, time_grain)
 
 
 def period_start(start: date, time_grain: str) -> str:
-    """The same where a heading names the grain: a week is its first day."""
-    return {"month": month, "quarter": quarter}.get(time_grain, day)(start)
+    """The same under a heading that names the grain: a week is its first day."""
+    quarter = f"Q{(start.month + 2) // 3}{SPACE}{start.year}"
+    return {"quarter": quarter, "month": month(start)}.get(time_grain, day(start))
 
 
 def span(first: date, last: date) -> str:
@@ -209,9 +204,7 @@ def between(first: date, last: date) -> str:
     """A range of days inside a sentence: `between 1 and 7 Nov 2026`, `on 21 Nov 2026`."""
     if first == last:
         return f"on {day(first)}"
-    if (first.year, first.month) == (last.year, last.month):
-        return f"between {first.day} and {day(last)}"
-    return f"between {day_short(first) if first.year == last.year else day(first)} and {day(last)}"
+    return f"between {span(first, last).replace(' – ', '–').replace('–', ' and ')}"
 
 
 def moment(at: datetime, time_zone: str = "UTC") -> str:
