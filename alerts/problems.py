@@ -4,13 +4,16 @@ from datetime import UTC, datetime, timedelta
 
 import duckdb
 
+from almanac.errors import AlmanacError
 from almanac.settings import Settings
 from almanac.state import Incident, Problem
 from almanac.versions import Status, Version, current, hold, read_status
+from expectations.promises_now import standings
 
 PIPELINE_FAILURE, LATE_DATA = "pipeline-failure.md", "late-data.md"
 PUBLICATION = "publication"  # the subject of whatever keeps numbers from being published
 LATE = "late data"  # the subject of nothing being judged or published any more
+PROMISE = "promise "  # what the subject of a promise whose budget burns begins with
 CHECK = "check "  # what the subject of a check that warns begins with
 _SHOWN_CHECKS = 10
 
@@ -21,7 +24,7 @@ def problems_now(settings: Settings, now: datetime) -> list[Problem]:
     version = current(settings)
     seen = readers_see(version)
     found = [p for p in (_failed(status, seen), _late(status, settings.late_after, now, seen)) if p]
-    return [*found[:1], *(_warnings(version, seen) if version else [])]
+    return [*found[:1], *(_warnings(version, seen) if version else []), *_burning(settings, now, seen)]
 
 
 def is_over(settings: Settings, incident: Incident) -> bool:
@@ -32,7 +35,7 @@ def is_over(settings: Settings, incident: Incident) -> bool:
     if incident.problem.subject == PUBLICATION:
         status = read_status(settings)
         return status.succeeded and status.attempted_at is not None and status.attempted_at >= incident.opened_at
-    return incident.problem.subject == LATE or incident.problem.subject.startswith(CHECK)
+    return incident.problem.subject == LATE or incident.problem.subject.startswith((CHECK, PROMISE))
 
 
 def readers_see(version: Version | None) -> str:
@@ -67,6 +70,27 @@ def _late(status: Status, late_after: timedelta, now: datetime, seen: str) -> Pr
     hours = late_after / timedelta(hours=1)
     cause = f"nothing was judged or published since {last:%Y-%m-%d %H:%M} UTC; expected is a run every {hours:g} hours"
     return Problem(LATE, "Numbers are late", cause, seen, LATE_DATA)
+
+
+def _burning(settings: Settings, now: datetime, seen: str) -> list[Problem]:
+    """Promises about freshness whose error budget is used up too fast; a wrong declaration is told as one, too."""
+    try:
+        found = standings(settings, now)
+    except AlmanacError as error:
+        return [Problem(f"{PROMISE}file", "Promises cannot be read", str(error), seen, LATE_DATA)]
+    return [
+        Problem(
+            subject=f"{PROMISE}{one.promise.name}",
+            title=f"A promise is being broken: {one.promise.title}",
+            # Nothing that changes from look to look: the same incident is told once.
+            cause=f"what arrived waits longer than {one.promise.max_wait_minutes} minutes for being published, and the "
+            f"error budget of {one.promise.window_days} days is used up too fast",
+            readers_see=seen,
+            runbook=one.promise.runbook,
+        )
+        for one in found
+        if one.burning
+    ]
 
 
 def _warnings(version: Version, seen: str) -> list[Problem]:

@@ -61,7 +61,8 @@ MOUNTS = {
     "quarantine": Mount("ingestion.quarantine_cli", "List, explain, export and replay events that were rejected."),
     "queues": Mount("orchestration.queues_cli", "Queues of background work: see them, pause and resume them."),
     "quality": Mount(
-        "expectations.cli", "Look back at data quality: scores, failed checks, and what they never found."
+        "expectations.cli",
+        "Look back at data quality: a review of what checks said, and how the promises about freshness stand.",
     ),
     "alerts": Mount("alerts.cli", "Tell people what failed: look now, list incidents, try the channels."),
     "lake": Mount("ingestion.lake_cli", "Verify, compact and measure the lake."),

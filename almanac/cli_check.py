@@ -41,6 +41,16 @@ def _warehouse(root: Path) -> list[Finding]:
     return check_warehouse(root)
 
 
+def _promises(root: Path) -> list[Finding]:
+    from expectations.promises import FILE, load_promises
+
+    try:
+        load_promises(root)
+    except AlmanacError as error:
+        return [Finding(FILE.as_posix(), str(error).removeprefix(f"{FILE}: "))]
+    return []
+
+
 def _dashboards(root: Path) -> list[Finding]:
     from almanac.kpis import load_catalogue
     from dashboards.check import check_dashboards
@@ -118,6 +128,7 @@ CHECKS: dict[str, Check] = {
     "kpis": Check("every KPI is complete and built from measures that exist", _kpis),
     "dictionary": Check("the KPI dictionary in docs/kpis says what the definitions say", _dictionary),
     "warehouse": Check("every model has a reader, and docs/warehouse.md says what the models say", _warehouse),
+    "promises": Check("promises about freshness are whole and name a runbook that exists", _promises),
     "dashboards": Check("dashboards name KPIs, time grains and dimensions that exist, and hold no SQL", _dashboards),
     "statements": Check("types and personal data are stated in the tracking plan alone", _statements),
     "formulas": Check("no formula of a KPI stands outside the KPI room", _formulas),
@@ -137,8 +148,8 @@ CHECKS: dict[str, Check] = {
 def check(names: tuple[str, ...], quiet: bool) -> None:
     """Check the tracking plan, KPIs, dashboards and SQL for mistakes.
 
-    Reads committed files only. Without NAME every check runs: plan, kpis, dictionary, warehouse, dashboards,
-    statements, formulas, lineage, serving, sql, pages, words.
+    Reads committed files only. Without NAME every check runs: plan, kpis, dictionary, warehouse, promises,
+    dashboards, statements, formulas, lineage, serving, sql, pages, words.
     """
     root = Settings.from_env().root
     failed, count = [], 0

@@ -21,6 +21,7 @@ from almanac.openlineage.telling import tell_publication, told
 from almanac.publication_file import Content
 from almanac.serving_store.follow import Followed, follow
 from almanac.settings import Settings
+from almanac.state import Shown, open_state, remember_shown
 from almanac.version_store import kept_versions, prune
 from almanac.versions import Version, current, read_status
 from expectations.docs import write_docs
@@ -80,10 +81,29 @@ def _publish(settings: Settings, checks: list[CheckResult]) -> tuple[Publication
         lake = Lake.open(settings)
         content = _append_history(settings, lake, content)
         version = publication_file.write(settings, content, _history_files(lake))
+        _remember(settings, content)
         durable.write_text(settings.versions / "CURRENT", version.id + "\n")
         _record_success(settings)
         prune(settings)
         return Publication(version, is_new=True), list(content.relations)
+
+
+def _remember(settings: Settings, content: Content) -> None:
+    """Keep when this version is shown, and what waited longest for it, for the promises about freshness."""
+    before, oldest = content.previous.get("data_as_of"), None
+    if before:
+        with open_warehouse(settings, read_only=True) as engine:
+            oldest = engine.execute("select min(received_at) from marts.fact_events where received_at > ?", [before])[
+                0
+            ][0]
+    shown_at, data_as_of = (moment.replace(tzinfo=UTC) for moment in (content.published_at, content.data_as_of))
+    state = open_state(settings)
+    try:
+        remember_shown(
+            state, Shown(content.publication_id, shown_at, data_as_of, oldest and oldest.replace(tzinfo=UTC))
+        )
+    finally:
+        state.close()
 
 
 def gate(settings: Settings, at: datetime | None = None) -> list[CheckResult]:

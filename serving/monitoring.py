@@ -7,9 +7,11 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from almanac import doctor
+from almanac.errors import AlmanacError
 from almanac.settings import Settings
 from almanac.state import Incident, Undelivered, has_state, incidents, open_state, undelivered
 from almanac.versions import read_status
+from expectations.promises_now import standings
 
 Condition = Literal["ok", "warn", "fail"]
 _MOST = 200  # newest incidents that are looked at
@@ -64,6 +66,7 @@ def health(settings: Settings, now: datetime) -> Health:
         for name, examine in _PARTS.items()
         for line in examine(settings)
     ]
+    parts += _promises(settings, now)
     parts.append(_incidents([i for i in known if i.closed_at is None]))
     parts += _channels(missing)
     worst = next(state for state in _WORST if state == "ok" or any(p.state == state for p in parts))
@@ -112,6 +115,23 @@ def _incidents(open_ones: list[Incident]) -> Part:
         todo=f"docs/runbooks/{oldest.problem.runbook}",
         since=oldest.opened_at,
     )
+
+
+def _promises(settings: Settings, now: datetime) -> Iterable[Part]:
+    """What readers are promised about freshness: kept, or broken since when."""
+    try:
+        found = standings(settings, now)
+    except AlmanacError as error:
+        yield Part(part="promises", state="fail", seen=str(error), todo="almanac check promises", since=None)
+        return
+    for one in found:
+        if one.share is None or one.budget_left is None:
+            continue
+        seen = f"kept {one.share:.2%} of the time, {one.budget_left:.0%} of the error budget is left"
+        broken = one.broken_since is not None
+        state: Condition = "fail" if one.burning else "warn" if broken or one.budget_left < 0 else "ok"
+        todo = f"docs/runbooks/{one.promise.runbook}" if state != "ok" else ""
+        yield Part(part=f"promise {one.promise.name}", state=state, seen=seen, todo=todo, since=one.broken_since)
 
 
 def _channels(missing: list[Undelivered]) -> Iterable[Part]:

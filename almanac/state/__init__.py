@@ -33,6 +33,7 @@ from almanac.state.keys import (
     revoke_key,
     scope_key,
 )
+from almanac.state.publications import Shown, remember_shown, shown_since
 from almanac.state.quality import (
     CheckFailure,
     KnownCheck,
@@ -69,6 +70,7 @@ __all__ = [
     "Outcome",
     "Problem",
     "QualityDay",
+    "Shown",
     "StateDB",
     "SuppressedId",
     "SuppressedIds",
@@ -99,8 +101,10 @@ __all__ = [
     "quality_extent",
     "quality_failures",
     "remember_judgement",
+    "remember_shown",
     "revoke_key",
     "scope_key",
+    "shown_since",
     "suppress",
     "suppressed_ids",
     "suppression_version",

@@ -166,3 +166,14 @@ class QualityFailureRow(Base):
     passed_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
     severity: Mapped[str] = mapped_column(String(8))
     message: Mapped[str] = mapped_column(String(1000))
+
+
+class PublicationRow(Base):
+    """A version that readers were shown, and what waited longest for it."""
+
+    __tablename__ = "publications"
+
+    publication_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    shown_at: Mapped[datetime] = mapped_column(UtcDateTime(), index=True)
+    data_as_of: Mapped[datetime] = mapped_column(UtcDateTime())
+    oldest_new_at: Mapped[datetime | None] = mapped_column(UtcDateTime())

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from almanac.serving_store import EVERY_TENANT
 from almanac.serving_store.declared import load_declared
 from almanac.serving_store.status import look
 from almanac.settings import Settings
+from almanac.state import open_state, shown_since
 from almanac.versions import Version, current, read_status
 from tests.integration.serving_place import TENANTS, assert_equal, foreign, serving_place
 from tests.postgres import execute
@@ -78,6 +80,21 @@ def test_a_rebuild_has_the_same_history(
     assert kept == rebuilt
     assert {row[0] for row in kept} == {version.id for version in versions}
     assert _rows(versions[-1].path, "select * from kpi_history order by all") == kept
+
+
+def test_each_publication_is_remembered_with_what_waited_longest_for_it(
+    published: tuple[Settings, list[Version]],
+) -> None:
+    settings, versions = published
+    state = open_state(settings)
+    shown = shown_since(state)
+    state.close()
+    assert [one.publication_id for one in shown] == [version.id for version in versions]
+    assert shown[0].oldest_new_at is None
+    for before, after in pairwise(shown):
+        if after.oldest_new_at:
+            assert before.data_as_of < after.oldest_new_at <= after.data_as_of
+    assert any(one.oldest_new_at for one in shown)
 
 
 def test_what_was_shown_as_of_a_publication_is_a_lookup(published: tuple[Settings, list[Version]]) -> None:

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from alerts.problems import is_over, problems_now
+from alerts.problems import PROMISE, is_over, problems_now
 from almanac.settings import Settings
-from almanac.state import Incident, Problem
+from almanac.state import Incident, Problem, Shown, open_state, remember_shown
 from tests.serving.published import note, publish
+from tests.small_lake import land_day
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 AT = NOW.replace(tzinfo=None)  # of the last attempt
@@ -60,6 +61,23 @@ def test_numbers_are_late_when_no_run_ended_well_for_a_day_and_two_hours(
 ) -> None:
     note(settings, succeeded=True, attempted_at=AT)
     assert ("late data" in subjects(settings, NOW + timedelta(hours=hours))) is late
+
+
+def test_a_promise_whose_budget_burns_is_one_until_what_waited_is_published(settings: Settings) -> None:
+    state = open_state(settings)
+    day = datetime(2026, 11, 20, tzinfo=UTC)
+    remember_shown(state, Shown("first", day, day, None))
+    land_day(settings, day.date())  # arrives on this day, and waits
+    found = [one for one in problems_now(settings, NOW) if one.subject.startswith(PROMISE)]
+    assert [one.subject for one in found] == ["promise fresh_numbers"]
+    assert "waits longer than 120 minutes" in found[0].cause
+    assert found[0].runbook == "late-data.md"
+    assert is_over(settings, Incident("i", found[0], NOW, None))
+
+    newest = day + timedelta(days=1)
+    remember_shown(state, Shown("second", newest, newest, day + timedelta(hours=23)))
+    state.close()
+    assert not any(subject.startswith(PROMISE) for subject in subjects(settings))
 
 
 def test_how_long_is_a_setting(settings: Settings) -> None:
