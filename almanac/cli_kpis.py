@@ -2,11 +2,15 @@
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from almanac.cli_kpi_range import kpi_range
 from almanac.settings import Settings
+
+if TYPE_CHECKING:
+    from almanac.kpis import Kpi
 
 
 @click.group()
@@ -44,7 +48,7 @@ def show_kpi(name: str) -> None:
         "numerator": kpi.numerator_label,
         "denominator": kpi.denominator_label or "-",
         "measures": ", ".join(f"{m.name} ({m.agg} of {m.expr} in {m.fact})" for m in kpi.measures),
-        "adds up": "yes" if kpi.is_additive else "no: a longer period is counted anew",
+        "adds up": _adding_up(kpi),
         "unit": kpi.settings.unit,
         "better": kpi.settings.direction.replace("_is_good", ""),
         "time grains": ", ".join(kpi.settings.time_grains),
@@ -85,6 +89,12 @@ def write_docs(is_published: bool, output: Path | None) -> None:
         pages, folder = committed_pages(settings.root), output or settings.root / FOLDER
     write_pages(folder, pages)
     click.echo(f"wrote {folder}: {len(pages) - 1} KPIs{known}")
+
+
+def _adding_up(kpi: "Kpi") -> str:
+    if any(measure.is_level for measure in kpi.measures):
+        return "no: a longer period has the value of its last day"
+    return "yes" if kpi.is_additive else "no: a longer period is counted anew"
 
 
 def _latest(settings: Settings, name: str, unit: str, form: str) -> str:

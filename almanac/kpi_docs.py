@@ -169,6 +169,8 @@ def _aggregate(measure: Measure) -> str:
 
 
 def _longer(kpi: Kpi) -> str:
+    if any(measure.is_level for measure in kpi.measures):
+        return "the value at the end of their last day with data"
     if not kpi.is_additive:
         return "each has a value of its own, because days do not add up to a week"
     return "both sides are added up, then divided" if kpi.denominator else "the sum of the days"

@@ -58,6 +58,7 @@ def test_a_ratio_names_both_sides_and_what_becomes_of_longer_periods(catalogue: 
     assert "both sides are added up, then divided" in page
     assert "| Example | 12.5 % = 10.00 / 80.00; rentals, 25 Nov 2026, published |" in page
     assert "days do not add up" in pages(catalogue)["active_users.md"]
+    assert "at the end of their last day" in pages(catalogue)["mrr.md"]
 
 
 def test_a_combination_of_measures_and_a_target_are_written_as_in_the_file(catalogue: Catalogue) -> None:
