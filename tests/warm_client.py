@@ -10,7 +10,8 @@ import sys
 
 def main() -> None:
     """Run what the arguments say: the server's address, then those of the command."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # our end is the command's
+    for number in (signal.SIGINT, signal.SIGTERM):  # our end is the command's, whatever our parent ignores
+        signal.signal(number, signal.SIG_DFL)
     server = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)  # a request is one message
     server.connect(sys.argv[1])
     request = {"arguments": sys.argv[2:], "folder": os.getcwd(), "environment": dict(os.environ)}
