@@ -71,21 +71,13 @@ def _measure(name: str, *, agg: str | None = None, expr: str | None = None) -> C
 
 
 MUTATIONS = (
-    Mutation("sessions", "only those with a search", _expr("sessions", "search_session_count")),
     Mutation("sessions", "persons instead", _measure("session_count", agg="count_distinct", expr="person_id")),
     Mutation("active_users", "days of persons instead of persons", _measure("active_person_count", agg="count")),
-    Mutation("active_users", "sessions instead", _expr("active_users", "session_count")),
     Mutation("searches", "sessions with a search", _measure("search_count", agg="count_distinct", expr="session_id")),
-    Mutation("searches", "counted twice", _expr("searches", "search_count + search_count")),
     Mutation(
         "search_to_book_conversion",
         "a booking before the search counts",
         _measure("search_booking_session_count", expr="case when has_search and has_booking then 1 else 0 end"),
-    ),
-    Mutation(
-        "search_to_book_conversion",
-        "of all sessions",
-        _ratio("search_to_book_conversion", denominator="session_count"),
     ),
     Mutation(
         "bookings",
@@ -93,17 +85,13 @@ MUTATIONS = (
         _measure("booking_count", expr="case when movement = 'booked' then 1 else 0 end"),
     ),
     Mutation("bookings", "cancellations count", _measure("booking_count", expr="case when is_first then 1 else 0 end")),
-    Mutation("gmv", "before cancellations", _expr("gmv", "booked_value")),
     Mutation("gmv", "the wrong sign", _expr("gmv", "- gmv_value")),
-    Mutation("revenue", "GMV instead", _expr("revenue", "gmv_value")),
     Mutation(
         "revenue",
         "no commission is given back",
         _measure("commission_value", expr="case when movement = 'booked' then commission_amount else 0 end"),
     ),
-    Mutation("take_rate", "of the amount booked", _ratio("take_rate", denominator="booked_value")),
     Mutation("take_rate", "upside down", _ratio("take_rate", numerator="gmv_value", denominator="commission_value")),
-    Mutation("average_booking_value", "after cancellations", _ratio("average_booking_value", numerator="gmv_value")),
     Mutation(
         "average_booking_value",
         "per line instead of per booking",
@@ -112,8 +100,20 @@ MUTATIONS = (
 )
 
 
-# What a slip could make of the KPIs of business events: another measure, the other side, the other sign.
+# What a slip could make of a KPI whose measures are right: another measure, the other side, the other sign.
 TOGETHER = (
+    Mutation("sessions", "only those with a search", _expr("sessions", "search_session_count")),
+    Mutation("active_users", "sessions instead", _expr("active_users", "session_count")),
+    Mutation("searches", "counted twice", _expr("searches", "search_count + search_count")),
+    Mutation(
+        "search_to_book_conversion",
+        "of all sessions",
+        _ratio("search_to_book_conversion", denominator="session_count"),
+    ),
+    Mutation("gmv", "before cancellations", _expr("gmv", "booked_value")),
+    Mutation("revenue", "GMV instead", _expr("revenue", "gmv_value")),
+    Mutation("take_rate", "of the amount booked", _ratio("take_rate", denominator="booked_value")),
+    Mutation("average_booking_value", "after cancellations", _ratio("average_booking_value", numerator="gmv_value")),
     Mutation("payments_received", "fees instead", _expr("payments_received", "payment_fee_value")),
     Mutation("payment_failure_rate", "upside down", _upside_down("payment_failure_rate")),
     Mutation("payment_fees", "the wrong sign", _expr("payment_fees", "- payment_fee_value")),
