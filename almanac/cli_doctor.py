@@ -6,6 +6,7 @@ from functools import partial
 import click
 
 from almanac.doctor import EXAMINATIONS, Examination, Line
+from almanac.doctor_services import daemon, serving
 from almanac.errors import AlmanacError
 from almanac.settings import Settings
 
@@ -15,12 +16,12 @@ from almanac.settings import Settings
 def doctor(deep: bool) -> None:
     """Look at this installation and say what to do about it.
 
-    Python, packages, disk, ports, the lake, the application state, the published version, Dagster's settings, the
-    serving database, locks and alerts; each line is ok, warn or fail. Changes nothing (a lake in an object store is
-    tried with one small object, which is removed again); exit 1 if a line says fail.
+    Python, packages, disk, ports, the lake, the application state, the published version, Dagster's settings and
+    daemon, the serving database, locks and alerts; each line is ok, warn or fail. Changes nothing (a lake in an object
+    store is tried with one small object, which is removed again); exit 1 if a line says fail.
     """
     settings = Settings.from_env()
-    examinations: tuple[Examination, ...] = (*EXAMINATIONS, _dagster, _serving, partial(_lake, deep=deep))
+    examinations: tuple[Examination, ...] = (*EXAMINATIONS, _dagster, daemon, serving, partial(_lake, deep=deep))
     failed = 0
     for examine in examinations:
         for line in examine(settings):
@@ -55,26 +56,6 @@ def _dagster(settings: Settings) -> Iterator[Line]:
         )
     else:
         yield Line("ok", "dagster", f"{path} is as this Almanac writes it")
-
-
-def _serving(settings: Settings) -> Iterator[Line]:
-    """Whether PostgreSQL serves what the portal shows, and keeps tenants apart; nothing where none is configured."""
-    if not settings.serving_dsn:
-        return
-    from almanac.serving_store.status import look
-    from almanac.versions import current
-
-    try:
-        seen, shown = look(settings), current(settings)
-    except AlmanacError as error:
-        yield Line("fail", "serving", str(error), "start it, or mend ALMANAC_SERVING_POSTGRES_DSN")
-        return
-    for problem in seen.problems:
-        yield Line("fail", "serving", problem, "almanac serving revoke, or publish anew")
-    if shown and seen.served != shown.id:
-        yield Line("fail", "serving", f"{seen.database} serves {seen.served or 'nothing'}", "almanac serving publish")
-    elif not seen.problems:
-        yield Line("ok", "serving", f"{seen.database} serves {seen.served or 'nothing yet'}")
 
 
 def _lake(settings: Settings, deep: bool) -> Iterator[Line]:

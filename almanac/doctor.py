@@ -25,12 +25,13 @@ DISK_FAIL_GIB, DISK_WARN_GIB = 1, 5
 
 @dataclass(frozen=True)
 class Line:
-    """One line of the report. `todo` says what to do where the verdict is not ok."""
+    """One line of the report. `todo` says what to do where the verdict is not ok; `since` is aware, None if unknown."""
 
     verdict: Verdict
     subject: str
     seen: str
     todo: str = ""
+    since: datetime | None = None
 
     def __str__(self) -> str:
         return f"{self.verdict:<5} {self.subject:<10} {self.seen}" + (f" -> {self.todo}" if self.todo else "")

@@ -13,6 +13,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Sequence
 
+from almanac.daemon import SILENT_AFTER
 from almanac.errors import AlmanacError
 from almanac.settings import Settings
 from orchestration.instance import environment
@@ -23,7 +24,7 @@ LOCATIONS = """{ workspaceOrError { ... on Workspace {
 STOP_SIGNAL = signal.SIGINT  # what `dagster dev` answers by stopping its own children
 PARTS = ("webserver", "daemon")
 # Dagster takes a daemon for alive half an hour after its last word, which comes twice a minute.
-TOLERANCE = {"DAGSTER_DAEMON_HEARTBEAT_TOLERANCE": "300"}
+TOLERANCE = {"DAGSTER_DAEMON_HEARTBEAT_TOLERANCE": f"{SILENT_AFTER.total_seconds():.0f}"}
 
 
 def command(settings: Settings, port: int, only: str | None = None) -> list[str]:

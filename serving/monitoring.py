@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from almanac import doctor
+from almanac import doctor, doctor_services
 from almanac.errors import AlmanacError
 from almanac.settings import Settings
 from almanac.state import Incident, Undelivered, has_state, incidents, open_state, undelivered
@@ -22,6 +22,8 @@ _PARTS = {
     "state": doctor.state,
     "locks": doctor.locks,
     "alerts": doctor.channels,
+    "daemon": doctor_services.daemon,
+    "serving": doctor_services.serving,
 }
 
 
@@ -62,7 +64,7 @@ def health(settings: Settings, now: datetime) -> Health:
     """Look at every part; nothing is changed. `now` is aware."""
     known, missing = _told(settings)
     parts = [
-        Part(part=name, state=line.verdict, seen=line.seen, todo=line.todo, since=_since(settings, name, line.verdict))
+        Part(part=name, state=line.verdict, seen=line.seen, todo=line.todo, since=_since(settings, name, line))
         for name, examine in _PARTS.items()
         for line in examine(settings)
     ]
@@ -94,12 +96,12 @@ def _told(settings: Settings) -> tuple[list[Incident], list[Undelivered]]:
         state.close()
 
 
-def _since(settings: Settings, part: str, verdict: Condition) -> datetime | None:
-    """When readers' numbers were published, or when publishing failed; for other parts nobody knows."""
+def _since(settings: Settings, part: str, line: doctor.Line) -> datetime | None:
+    """When readers' numbers were published, or when publishing failed; for other parts what the line knows."""
     if part != "published":
-        return None
+        return line.since
     status = read_status(settings)
-    moment = status.published_at if verdict == "ok" or status.succeeded else status.attempted_at
+    moment = status.published_at if line.verdict == "ok" or status.succeeded else status.attempted_at
     return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=UTC)
 
 

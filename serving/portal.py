@@ -21,6 +21,7 @@ from serving.problems import Problem
 from serving.reading import Reading, Versions
 from serving.staleness import banner
 from serving.tracing import Arrived
+from serving.watching import DaemonWatch
 
 NAVIGATION = (("kpis", "KPIs", "/kpis"), ("events", "Events", "/events"), ("quality", "Data quality", "/quality"))
 THEMES = ("light", "dark")
@@ -33,6 +34,11 @@ class Portal:
     settings: Settings
     versions: Versions
     templates: Environment
+
+    @cached_property
+    def daemon(self) -> DaemonWatch:
+        """Whether what builds and publishes is there."""
+        return DaemonWatch(self.settings)
 
     @cached_property
     def lake(self) -> Lake:
@@ -118,7 +124,7 @@ def render(
     frame = {
         "navigation": [(address(path, carried or {}), title, request.url.path == key) for key, title, path in items],
         "theme": theme if theme in THEMES else "",
-        "banner": banner(read_status(portal.settings), now, time_zone),
+        "banner": banner(read_status(portal.settings), now, time_zone, portal.daemon.silent_since()),
         "data_as_of": formatting.moment(now.data_as_of, time_zone) if now else "",
         "library": _asset_address(assets.CHART_LIBRARY),
     }

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from almanac.cli import cli
-from almanac.cli_doctor import _serving
+from almanac.doctor_services import serving
 from almanac.errors import AlmanacError
 from almanac.serving_store import EVERY_TENANT, walls
 from almanac.serving_store.declared import load_declared
@@ -99,7 +99,7 @@ def test_the_look_for_holes_finds_every_relation_that_shows_foreign_rows(
         with connection, connection.cursor() as cursor:
             found = walls.holes(cursor, "published")
         assert [line.split()[0] for line in found] == (["daily"] if is_leak else [])
-        assert ("daily" in "".join(str(line) for line in _serving(place.settings))) == is_leak
+        assert ("daily" in "".join(str(line) for line in serving(place.settings))) == is_leak
     finally:
         with connection, connection.cursor() as cursor:
             cursor.execute("select relkind::text from pg_class where oid = 'published.daily'::regclass")
@@ -220,7 +220,7 @@ def test_the_commands_move_both_and_say_when_postgresql_is_behind(place: Place) 
     behind = command(place, "status")
     assert behind.exit_code == 1
     assert "PostgreSQL is behind the portal: `almanac serving publish` brings it up" in behind.output
-    (line,) = _serving(place.settings)
+    (line,) = serving(place.settings)
     assert (line.verdict, line.todo) == ("fail", "almanac serving publish")
     assert command(place, "publish").output == f"PostgreSQL now serves version {newer}\n"
     assert command(place, "publish").output == f"PostgreSQL serves version {newer}\n"
@@ -257,8 +257,8 @@ def test_what_models_declare_fits_them(tmp_path: Path) -> None:
 
 
 def test_the_doctor_says_what_is_served(place: Place) -> None:
-    (line,) = _serving(place.settings)
+    (line,) = serving(place.settings)
     assert (line.verdict, line.subject) == ("ok", "serving")
-    (line,) = _serving(replace(place.settings, serving_dsn="postgresql://somebody:s3cret@127.0.0.1:1/almanac"))
+    (line,) = serving(replace(place.settings, serving_dsn="postgresql://somebody:s3cret@127.0.0.1:1/almanac"))
     assert line.verdict == "fail"
     assert "s3cret" not in str(line)

@@ -88,6 +88,7 @@ def test_the_command_reports_and_says_so_when_something_fails(
     assert whole.exit_code == 0, whole.output
     assert {line.split()[1] for line in whole.stdout.splitlines()} == {
         "python", "packages", "disk", "ports", "state", "published", "locks", "alerts", "lake",
+            "daemon",
     }  # fmt: skip
     publication(settings, succeeded=False, reason="a check failed")
     broken = CliRunner().invoke(cli, ["doctor"])

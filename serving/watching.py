@@ -1,0 +1,43 @@
+"""The portal watches over Dagster's daemon, which cannot tell of its own end."""
+
+import threading
+import time
+from datetime import UTC, datetime
+
+from almanac.daemon import look
+from almanac.errors import AlmanacError
+from almanac.settings import Settings
+
+LOOK_AGAIN_SECONDS = 30.0
+
+
+class DaemonWatch:
+    """Since when the daemon is silent. Pages take what was seen last: a database that is gone must not hold them up."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._seen: datetime | None = None
+        self._due = 0.0
+        self._lock = threading.Lock()
+
+    def silent_since(self) -> datetime | None:
+        """The last sign of life (aware, UTC) of a daemon that is silent, as seen last; None outside of production.
+
+        Where that was seen too long ago, another look is begun, and not waited for.
+        """
+        if self._settings.environment != "production":
+            return None
+        with self._lock:
+            is_due = time.monotonic() >= self._due
+            if is_due:
+                self._due = time.monotonic() + LOOK_AGAIN_SECONDS
+        if is_due:
+            threading.Thread(target=self.look_now, name="look at the daemon", daemon=True).start()
+        return self._seen
+
+    def look_now(self) -> None:
+        """Look, and remember what is seen; a database that cannot be read is no sign of a silent daemon."""
+        try:
+            self._seen = look(self._settings, datetime.now(UTC)).silent_since
+        except AlmanacError:
+            self._seen = None
