@@ -2,13 +2,17 @@
 
 import importlib.util
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from urllib.parse import urlparse
 
 import dagster as dg
 import pytest
 import yaml
 from dagster._core.instance.ref import InstanceRef
+from dagster._daemon.types import DaemonHeartbeat
 
+from almanac import daemon
 from almanac.cli_doctor import _dagster
 from almanac.errors import AlmanacError
 from almanac.settings import DAGSTER_DSN, Settings
@@ -171,6 +175,21 @@ def test_a_run_is_recorded_in_postgresql_and_read_back(settings: Settings, postg
             assert steps_that_succeeded(again, run.run_id) == 1
         assert execute(dsn, "select run_id, status from runs") == [(result.run_id, "SUCCESS")]
         assert not list(settings.dagster_home.rglob("*.db"))
+
+
+@has_package
+def test_signs_of_the_daemon_in_postgresql_are_read_whatever_time_zone_their_writer_had(
+    settings: Settings, postgres_dsn: str
+) -> None:
+    at = datetime(2026, 11, 20, 9, 15, tzinfo=UTC)
+    with database(postgres_dsn) as dsn:
+        settings = replace(settings, dagster_dsn=dsn)
+        assert daemon.look(settings, at).signs == {}, "Dagster has made no table yet"
+        execute(dsn, f"alter database {urlparse(dsn).path[1:]} set timezone = 'Asia/Kolkata'")
+        with open_instance(settings) as instance:
+            instance.add_daemon_heartbeat(DaemonHeartbeat(at.timestamp(), "SENSOR", "one", []))
+        assert daemon.look(settings, at).signs == {"sensors": at}
+        assert daemon.look(settings, at + timedelta(hours=1)).silent_since == at
 
 
 @has_package
