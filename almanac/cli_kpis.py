@@ -92,7 +92,7 @@ def write_docs(is_published: bool, output: Path | None) -> None:
 
 
 def _adding_up(kpi: "Kpi") -> str:
-    if any(measure.is_level for measure in kpi.measures):
+    if kpi.is_level:
         return "no: a longer period has the value of its last day"
     return "yes" if kpi.is_additive else "no: a longer period is counted anew"
 

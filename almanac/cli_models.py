@@ -35,8 +35,9 @@ def write_docs() -> None:
     from almanac import warehouse_docs
 
     root = Settings.from_env().root
-    (root / warehouse_docs.PAGE).write_text(warehouse_docs.warehouse_page(root), encoding="utf-8")
-    click.echo(f"wrote {root / warehouse_docs.PAGE}: {len(warehouse_docs.models(root))} models")
+    found = warehouse_docs.models(root)
+    (root / warehouse_docs.PAGE).write_text(warehouse_docs.warehouse_page(root, found), encoding="utf-8")
+    click.echo(f"wrote {root / warehouse_docs.PAGE}: {len(found)} models")
 
 
 def _row_of(description: str) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 from almanac.exposures import Reader
 from almanac.kpis import Catalogue, Kpi, Measure, Term
 from almanac.model_lineage import ModelGraph
+from almanac.tables import markdown_head, markdown_row
 
 INDEX = "README.md"  # what hosts of repositories show of a folder
 FOLDER = Path("docs") / "kpis"
@@ -77,11 +78,11 @@ def _index(catalogue: Catalogue, around: Surroundings) -> Iterator[str]:
     kpis = sorted(catalogue.kpis.values(), key=lambda kpi: (kpi.file.parent.name, kpi.name))
     for area, members in groupby(kpis, key=lambda kpi: kpi.file.parent.name):
         yield from ("", f"## {_capital(area)}", "")
-        yield from _table_head("KPI", "title", "formula in words", "unit", "owner", "shown on")
+        yield from markdown_head("KPI", "title", "formula in words", "unit", "owner", "shown on")
         for kpi in members:
             own = kpi.settings
             shown = ", ".join(reader.title for reader in around.readers.get(kpi.name, ())) or "-"
-            yield _row(f"[`{kpi.name}`]({kpi.name}.md)", own.title, own.formula, own.unit, own.owner, shown)
+            yield markdown_row(f"[`{kpi.name}`]({kpi.name}.md)", own.title, own.formula, own.unit, own.owner, shown)
     yield from (
         "",
         "## Measures",
@@ -89,11 +90,11 @@ def _index(catalogue: Catalogue, around: Surroundings) -> Iterator[str]:
         "What KPIs are made of. Each lies beside its fact, and is stated there alone.",
         "",
     )
-    yield from _table_head("measure", "is", "of", "what it counts", "used by")
+    yield from markdown_head("measure", "is", "of", "what it counts", "used by")
     for name, measure in sorted(catalogue.measures.items()):
         users = [kpi.name for kpi in catalogue.kpis.values() if measure in kpi.measures]
         links = ", ".join(f"[`{user}`]({user}.md)" for user in sorted(users)) or "-"
-        yield _row(
+        yield markdown_row(
             f"`{name}`", _aggregate(measure), _file(measure.fact, measure.file, around), measure.description, links
         )
 
@@ -101,20 +102,20 @@ def _index(catalogue: Catalogue, around: Surroundings) -> Iterator[str]:
 def _page(kpi: Kpi, around: Surroundings) -> Iterator[str]:
     own = kpi.settings
     yield from (f"# {own.title}", "", _flat(kpi.description), "", BACK, "")
-    yield from _table_head(f"`{kpi.name}`", "")
+    yield from markdown_head(f"`{kpi.name}`", "")
     for label, words in _facts_of(kpi, around):
-        yield _row(label, words)
+        yield markdown_row(label, words)
     yield from ("", "## Measures", "")
-    yield from _table_head("measure", "is", "of", "what it counts")
+    yield from markdown_head("measure", "is", "of", "what it counts")
     for measure in kpi.measures:
         fact = _file(measure.fact, measure.file, around)
-        yield _row(f"`{measure.name}`", _aggregate(measure), fact, measure.description)
+        yield markdown_row(f"`{measure.name}`", _aggregate(measure), fact, measure.description)
     yield from ("", "## Lineage", "", "From the events to the value, in the order in which data flows.", "")
-    yield from _table_head("layer", "")
-    yield _row("events", _events(kpi, around))
+    yield from markdown_head("layer", "")
+    yield markdown_row("events", _events(kpi, around))
     upstream = frozenset(kpi.facts).union(*(around.models.upstream(fact) for fact in kpi.facts))
     for layer, models in around.models.by_layer(upstream | set(_VALUES)).items():
-        yield _row(layer, ", ".join(_file(model, around.models.files[model], around) for model in models))
+        yield markdown_row(layer, ", ".join(_file(model, around.models.files[model], around) for model in models))
 
 
 def _facts_of(kpi: Kpi, around: Surroundings) -> Iterator[tuple[str, str]]:
@@ -169,7 +170,7 @@ def _aggregate(measure: Measure) -> str:
 
 
 def _longer(kpi: Kpi) -> str:
-    if any(measure.is_level for measure in kpi.measures):
+    if kpi.is_level:
         return "the value at the end of their last day with data"
     if not kpi.is_additive:
         return "each has a value of its own, because days do not add up to a week"
@@ -183,14 +184,6 @@ def _file(name: str, path: Path, around: Surroundings) -> str:
 def _up(path: str) -> str:
     """A path of the repository as a link from a page of the dictionary."""
     return "../" * len(FOLDER.parts) + path
-
-
-def _table_head(*titles: str) -> tuple[str, str]:
-    return _row(*titles), "|" + "---|" * len(titles)
-
-
-def _row(*cells: str) -> str:
-    return "| " + " | ".join(_flat(cell).replace("|", "\\|") for cell in cells) + " |"
 
 
 def _plain(value: Any) -> str:

@@ -89,6 +89,11 @@ class Kpi:
         return all(m.is_additive for m in self.measures)
 
     @property
+    def is_level(self) -> bool:
+        """Whether a longer period has the value of its last day."""
+        return any(m.is_level for m in self.measures)
+
+    @property
     def facts(self) -> tuple[str, ...]:
         """The facts it reads, each once."""
         return tuple(dict.fromkeys(m.fact for m in self.measures))

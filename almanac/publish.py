@@ -81,27 +81,30 @@ def _publish(settings: Settings, checks: list[CheckResult]) -> tuple[Publication
         lake = Lake.open(settings)
         content = _append_history(settings, lake, content)
         version = publication_file.write(settings, content, _history_files(lake))
-        _remember(settings, content)
+        _remember(settings, lake, content)
         durable.write_text(settings.versions / "CURRENT", version.id + "\n")
         _record_success(settings)
         prune(settings)
         return Publication(version, is_new=True), list(content.relations)
 
 
-def _remember(settings: Settings, content: Content) -> None:
-    """Keep when this version is shown, and what waited longest for it, for the promises about freshness."""
-    before, oldest = content.previous.get("data_as_of"), None
-    if before:
-        with open_warehouse(settings, read_only=True) as engine:
-            oldest = engine.execute("select min(received_at) from marts.fact_events where received_at > ?", [before])[
-                0
-            ][0]
-    shown_at, data_as_of = (moment.replace(tzinfo=UTC) for moment in (content.published_at, content.data_as_of))
+def _remember(settings: Settings, lake: Lake, content: Content) -> None:
+    """Keep when this version is shown, up to which arrival, and what waited longest, for promises about freshness.
+
+    A landing of nothing but repeated events is in the version too, although none of its rows counts.
+    """
+    with open_warehouse(settings, read_only=True) as engine:
+        built = {file_id for (file_id,) in engine.execute("select cast(file_id as varchar) from ctl.file")}
+        query = "select min(received_at) from marts.fact_events where received_at > ?"
+        before = content.previous.get("data_as_of")
+        oldest = engine.execute(query, [before])[0][0] if before else None
+    arrived = [e.received_max for e in lake.entries("events") if e.received_max and e.parts.keys() <= built]
+    covered = max([content.data_as_of, *map(datetime.fromisoformat, arrived)])
+    shown_at, until = (moment.replace(tzinfo=UTC) for moment in (content.published_at, covered))
+    shown = Shown(content.publication_id, shown_at, until, oldest and oldest.replace(tzinfo=UTC))
     state = open_state(settings)
     try:
-        remember_shown(
-            state, Shown(content.publication_id, shown_at, data_as_of, oldest and oldest.replace(tzinfo=UTC))
-        )
+        remember_shown(state, shown)
     finally:
         state.close()
 

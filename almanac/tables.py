@@ -1,4 +1,4 @@
-"""A plain text table for the terminal."""
+"""Tables as text: for the terminal, and for pages in Markdown."""
 
 from collections.abc import Sequence
 
@@ -15,3 +15,13 @@ def text_table(headers: Sequence[str], rows: Sequence[Sequence[object]], *, righ
         ]
         lines.append("  ".join(aligned).rstrip())
     return "\n".join(lines)
+
+
+def markdown_row(*cells: str) -> str:
+    """One row of a table in Markdown; a cell is one line, whatever it holds."""
+    return "| " + " | ".join(" ".join(cell.split()).replace("|", "\\|") for cell in cells) + " |"
+
+
+def markdown_head(*titles: str) -> tuple[str, str]:
+    """The two lines with which a table in Markdown begins."""
+    return markdown_row(*titles), "|" + "---|" * len(titles)

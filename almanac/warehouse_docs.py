@@ -16,6 +16,7 @@ from almanac.house.findings import Finding
 from almanac.kpi_yaml import entries, read
 from almanac.kpis import load_catalogue
 from almanac.model_lineage import ModelGraph, model_graph, sql_without_comments
+from almanac.tables import markdown_head, markdown_row
 
 PAGE = Path("docs") / "warehouse.md"
 COMMAND = "almanac models docs"
@@ -25,7 +26,7 @@ _PACKAGES = ("alerts", "almanac", "expectations", "ingestion", "orchestration", 
 _QUESTIONS = Path("docs") / "questions.md"
 _CONTRACTS = Path("ingestion") / "tracking_plan"  # a file for each event, with its name
 _ASKED = re.compile(r"\b(?:from|join)\s+(?:\w+\.)?(\w+)", re.IGNORECASE)
-_STRING = re.compile(r"'(\w+)'")
+_STRING = re.compile(r"""['"](\w+)['"]""")  # of SQL, or of a list from which it is written
 _LAYERS = {
     "staging": "Rows of the lake as they are, with their types. Nothing is filtered or counted here.",
     "intermediate": "Steps that several models share. Not published: what they hold may change its form.",
@@ -81,25 +82,33 @@ def models(root: Path) -> list[Model]:
     return found
 
 
-def warehouse_page(root: Path) -> str:
-    """What `docs/warehouse.md` of a repository has to hold. Raises AlmanacError for a broken definition."""
-    return "\n".join(_lines(root, models(root))).rstrip() + "\n"
+def warehouse_page(root: Path, found: list[Model]) -> str:
+    """What `docs/warehouse.md` of a repository has to hold for its models."""
+    return "\n".join(_lines(root, found)).rstrip() + "\n"
 
 
 def check_warehouse(root: Path) -> list[Finding]:
-    """A page that says something else than the models, and models that nobody reads or that name no grain."""
+    """A page that says something else than the models, models that nobody reads, and events that cannot reach one."""
     try:
-        found, path = models(root), root / PAGE
-        text = path.read_text(encoding="utf-8") if path.is_file() else ""
-        wanted = "\n".join(_lines(root, found)).rstrip() + "\n"
+        found = models(root)
     except AlmanacError:
         return []  # the checks of the KPIs and of lineage say it
-    problems = []
+    path, problems, graph = root / PAGE, [], model_graph(root)
+    text = path.read_text(encoding="utf-8") if path.is_file() else ""
+    events = {model.name: model.events for model in found}
     for model in found:
         file = model.file.relative_to(root).as_posix()
         if not model.readers:
             problems.append(Finding(file, "nothing reads it: leave it out, or name who does in config.meta.read_by"))
-    if text != wanted:
+        sources = [events[parent] for parent in graph.parents[model.name]]
+        if sources and model.events and None not in sources:
+            reaching = {event for source in sources for event in source or ()}
+            problems += [
+                Finding(file, f"asks for the event {event}, which nothing that it reads lets through")
+                for event in model.events
+                if event not in reaching
+            ]
+    if text != warehouse_page(root, found):
         said = "is not what the models say" if text else "is missing"
         problems.append(Finding(PAGE.as_posix(), f"{said}: run `{COMMAND}`"))
     return problems
@@ -114,18 +123,18 @@ def _lines(root: Path, found: list[Model]) -> Iterator[str]:
     )
     for layer, words in _LAYERS.items():
         yield from ("", f"## {layer.capitalize() if layer != 'kpis' else 'KPIs'}", "", words, "")
-        yield from ("| model | holds | grain | made from | read by |", "|---|---|---|---|---|")
+        yield from markdown_head("model", "holds", "grain", "made from", "read by")
         for model in found:
             if model.layer == layer:
                 link = f"[`{model.name}`](../{model.file.relative_to(root).as_posix()})"
                 grain = ", ".join(f"`{column}`" for column in model.grain) or "as described"
-                yield _row(link, model.description, grain, _made_from(model), ", ".join(model.readers))
+                yield markdown_row(link, model.description, grain, _made_from(model), ", ".join(model.readers))
     yield from ("", "## Common table names and the model that answers each", "")
     yield "What other platforms and texts call a table, and where the same answer is here."
-    yield from ("", "| name elsewhere | model |", "|---|---|")
+    yield from ("", *markdown_head("name elsewhere", "model"))
     pairs = ((name, model.name) for model in found for name in model.names_elsewhere)
     for name, model_name in sorted(pairs, key=lambda pair: (pair[0].lower(), pair)):
-        yield _row(f"`{name}`", f"`{model_name}`")
+        yield markdown_row(f"`{name}`", f"`{model_name}`")
 
 
 def _made_from(model: Model) -> str:
@@ -133,10 +142,6 @@ def _made_from(model: Model) -> str:
         return EVERY
     named = model.events or model.staging
     return ", ".join(f"`{one}`" for one in named) or ("the lake" if model.layer == "staging" else "no event")
-
-
-def _row(*cells: str) -> str:
-    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
 def _declared(root: Path) -> dict[str, dict[str, Any]]:

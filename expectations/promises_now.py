@@ -30,7 +30,7 @@ def waiting_since(entries: Iterable[Entry], newest: Shown) -> datetime | None:
     A file that holds both what is published and what is not counts from the newest published arrival on.
     """
     spans = ((_time(e.received_min), _time(e.received_max)) for e in entries if e.received_min and e.received_max)
-    return min((max(first, newest.data_as_of) for first, last in spans if last > newest.data_as_of), default=None)
+    return min((max(first, newest.arrived_until) for first, last in spans if last > newest.arrived_until), default=None)
 
 
 def _time(text: str) -> datetime:

@@ -175,5 +175,5 @@ class PublicationRow(Base):
 
     publication_id: Mapped[str] = mapped_column(String(64), primary_key=True)
     shown_at: Mapped[datetime] = mapped_column(UtcDateTime(), index=True)
-    data_as_of: Mapped[datetime] = mapped_column(UtcDateTime())
+    arrived_until: Mapped[datetime] = mapped_column(UtcDateTime())
     oldest_new_at: Mapped[datetime | None] = mapped_column(UtcDateTime())

@@ -16,13 +16,14 @@ from almanac.state.models import PublicationRow
 class Shown:
     """A version and when it was published; all times aware, UTC.
 
-    `data_as_of` is the newest arrival in it, `oldest_new_at` the oldest arrival that no version before it had: what
-    waited longest. None for the first version, and where nothing new had arrived.
+    `arrived_until` is the newest arrival among its landings, also of an event that came twice; `oldest_new_at` the
+    oldest arrival that no version before it had: what waited longest. None for the first version, and where nothing
+    new had arrived.
     """
 
     publication_id: str
     shown_at: datetime
-    data_as_of: datetime
+    arrived_until: datetime
     oldest_new_at: datetime | None
 
 
@@ -34,7 +35,7 @@ def remember_shown(state: StateDB, shown: Shown) -> None:
                 PublicationRow(
                     publication_id=shown.publication_id,
                     shown_at=shown.shown_at,
-                    data_as_of=shown.data_as_of,
+                    arrived_until=shown.arrived_until,
                     oldest_new_at=shown.oldest_new_at,
                 )
             )
@@ -47,4 +48,4 @@ def shown_since(state: StateDB, since: datetime | None = None) -> list[Shown]:
         query = query.where(PublicationRow.shown_at >= since)
     with state.read() as session:
         rows = session.scalars(query).all()
-        return [Shown(r.publication_id, r.shown_at, r.data_as_of, r.oldest_new_at) for r in rows]
+        return [Shown(r.publication_id, r.shown_at, r.arrived_until, r.oldest_new_at) for r in rows]

@@ -1,7 +1,8 @@
 """KPI history: each publication appends what it changed to the lake, so that a rebuild has the same history."""
 
+from collections import Counter
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,9 @@ from almanac.serving_store.status import look
 from almanac.settings import Settings
 from almanac.state import open_state, shown_since
 from almanac.versions import Version, current, read_status
+from expectations.promises_now import waiting_since
+from ingestion.envelope import Arrival
+from ingestion.lake import Lake
 from tests.integration.serving_place import TENANTS, assert_equal, foreign, serving_place
 from tests.postgres import execute
 from tests.small_lake import FIRST_DAY, PASSED, land_day, land_days
@@ -93,8 +97,34 @@ def test_each_publication_is_remembered_with_what_waited_longest_for_it(
     assert shown[0].oldest_new_at is None
     for before, after in pairwise(shown):
         if after.oldest_new_at:
-            assert before.data_as_of < after.oldest_new_at <= after.data_as_of
+            assert before.arrived_until < after.oldest_new_at <= after.arrived_until
     assert any(one.oldest_new_at for one in shown)
+    assert waiting_since(Lake.open(settings).entries("events"), shown[-1]) is None
+
+
+def test_events_that_came_twice_do_not_wait_for_ever(tmp_path: Path, dbt: WarmDbt) -> None:
+    settings, lake = Settings.for_home(tmp_path), Lake.open(Settings.for_home(tmp_path))
+    message = {
+        "type": "page",
+        "name": "Home",
+        "messageId": "m",
+        "anonymousId": "v",
+        "timestamp": "2026-03-02T10:00:00Z",
+    }
+    for hour in (11, 15):
+        at = datetime(2026, 3, 2, hour, tzinfo=UTC)
+        lake.land("rentals", "web", [Arrival(at, message)], content_hash=f"at {hour}", received=Counter([at.date()]))
+    assert run_build(settings, runner=dbt).succeeded
+    version = publish(settings, PASSED).version
+    state = open_state(settings)
+    [shown] = shown_since(state)
+    state.close()
+    assert shown.publication_id == version.id
+    assert shown.arrived_until == datetime(2026, 3, 2, 15, tzinfo=UTC)
+    assert waiting_since(lake.entries("events"), shown) is None
+    later = datetime(2026, 3, 2, 16, tzinfo=UTC)
+    lake.land("rentals", "web", [Arrival(later, message)], content_hash="later", received=Counter([later.date()]))
+    assert waiting_since(lake.entries("events"), shown) == later
 
 
 def test_what_was_shown_as_of_a_publication_is_a_lookup(published: tuple[Settings, list[Version]]) -> None:

@@ -1,20 +1,24 @@
 """Promises about freshness: what counts as broken, what is left of the budget, when it burns, wrong declarations."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
 from almanac.errors import AlmanacError
 from almanac.settings import ROOT, Settings
 from almanac.state import Shown, open_state, remember_shown, shown_since
+from expectations.cli import quality
 from expectations.promises import FILE, Promise, load_promises, standing
 from expectations.promises_now import waiting_since
 from ingestion.lake_entries import Entry
+from serving.monitoring import health
 
 NOW = datetime(2026, 3, 29, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -98,7 +102,7 @@ def test_what_waits_is_what_arrived_after_the_newest_version() -> None:
     new = entry("2026-03-29T10:30:00.5", "2026-03-29T11:30:00")
     assert waiting_since([old], newest) is None
     assert waiting_since([old, new], newest) == datetime(2026, 3, 29, 10, 30, 0, 500_000, tzinfo=UTC)
-    assert waiting_since([new, across], newest) == newest.data_as_of
+    assert waiting_since([new, across], newest) == newest.arrived_until
 
 
 def test_a_publication_that_is_tried_again_keeps_its_first_time(tmp_path: Path) -> None:
@@ -109,6 +113,22 @@ def test_a_publication_that_is_tried_again_keeps_its_first_time(tmp_path: Path) 
     assert shown_since(state) == [first, later]
     assert shown_since(state, NOW + timedelta(minutes=1)) == [later]
     state.close()
+
+
+def test_the_command_and_the_health_say_how_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings, now = Settings.for_home(tmp_path), datetime.now(UTC)
+    monkeypatch.setenv("ALMANAC_HOME", str(tmp_path))
+    assert "not measured" in CliRunner().invoke(quality, ["promises"], catch_exceptions=False).output
+    state = open_state(settings)
+    remember_shown(state, shown("a", now - 24 * HOUR))
+    remember_shown(state, shown("b", now - HOUR, 8 * HOUR))  # of which two were promised: six of 24 hours were bad
+    state.close()
+    assert "75.00%" in CliRunner().invoke(quality, ["promises"], catch_exceptions=False).output
+    told = CliRunner().invoke(quality, ["promises", "--json"], catch_exceptions=False).output
+    assert json.loads(told)[0]["share"] == pytest.approx(0.75, abs=0.001)
+    [part] = [part for part in health(settings, now).parts if part.part == "promise fresh_numbers"]
+    assert part.state == "fail"  # over three days, and over six hours still: the short window ends it later
+    assert "kept 75.00% of the time" in part.seen
 
 
 def test_the_repository_declares_promises() -> None:

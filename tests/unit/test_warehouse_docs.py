@@ -67,9 +67,18 @@ def test_a_page_behind_its_models_and_a_model_that_nobody_reads_are_findings(cop
     said = [str(finding) for finding in check_warehouse(copy)]
     assert any("fact_nothing.sql" in one and "nothing reads it" in one for one in said)
     assert any(PAGE.as_posix() in one and "is not what the models say" in one for one in said)
-    assert "| [`fact_nothing`](../dbt_project/models/marts/core/fact_nothing.sql) |" in warehouse_page(copy)
+    assert "| [`fact_nothing`](../dbt_project/models/marts/core/fact_nothing.sql) |" in warehouse_page(
+        copy, models(copy)
+    )
     (copy / PAGE).unlink()
     assert any("is missing" in str(finding) for finding in check_warehouse(copy))
+
+
+def test_an_event_that_cannot_reach_a_model_is_a_finding(copy: Path) -> None:
+    between = copy / "dbt_project" / "models" / "intermediate" / "events" / "int_events__business.sql"
+    between.write_text(between.read_text().replace('    "scan_failed",\n', ""))
+    said = [str(finding) for finding in check_warehouse(copy)]
+    assert any("fact_equipment_scans.sql" in one and "asks for the event scan_failed" in one for one in said)
 
 
 def test_the_command_lists_them(found: dict[str, Model]) -> None:

@@ -13,6 +13,6 @@ def upgrade() -> None:
         "publications",
         sa.Column("publication_id", sa.String(64), primary_key=True),
         sa.Column("shown_at", sa.DateTime(), nullable=False, index=True),
-        sa.Column("data_as_of", sa.DateTime(), nullable=False),
+        sa.Column("arrived_until", sa.DateTime(), nullable=False),
         sa.Column("oldest_new_at", sa.DateTime(), nullable=True),
     )
