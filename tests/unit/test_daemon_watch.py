@@ -19,8 +19,7 @@ from orchestration.instance import open_instance
 from serving.app import create_app
 from tests.serving.published import note, publish
 
-NOW = datetime.now(UTC).replace(microsecond=0)
-LONG_AGO = NOW - timedelta(hours=3)
+LONG_AGO = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=3)  # or longer: tests begin minutes after import
 
 
 @pytest.fixture
@@ -76,7 +75,7 @@ def test_one_part_that_has_ended_is_named_among_others_that_go_on(
     settings: Settings, instance: dg.DagsterInstance
 ) -> None:
     beat(instance, LONG_AGO, "SENSOR", "AN_OLD_KIND")
-    beat(instance, NOW, "SCHEDULER", "QUEUED_RUN_COORDINATOR", "MONITORING")
+    beat(instance, datetime.now(UTC), "SCHEDULER", "QUEUED_RUN_COORDINATOR", "MONITORING")
     [line] = doctor_services.daemon(settings)
     assert line.verdict == "fail"
     assert line.seen == f"silent since {LONG_AGO:%Y-%m-%d %H:%M} UTC: sensors"
@@ -88,7 +87,7 @@ def test_the_portal_says_it_on_every_page_and_stops_when_the_daemon_is_back(
     settings: Settings, instance: dg.DagsterInstance
 ) -> None:
     publish(settings)
-    note(settings, succeeded=True, attempted_at=NOW)
+    note(settings, succeeded=True, attempted_at=datetime.now(UTC))
     beat(instance, LONG_AGO)
     app = create_app(settings)
     with TestClient(app) as client:
@@ -121,7 +120,7 @@ def test_storage_that_cannot_be_read_is_named_without_a_secret(new: Settings) ->
     path.parent.mkdir(parents=True)
     path.write_bytes(b"no database" * 100)
     with pytest.raises(AlmanacError, match=r"runs\.db cannot be read"):
-        daemon.look(new, NOW)
+        daemon.look(new, LONG_AGO)
     gone = replace(new, dagster_dsn="postgresql://dagster:s3cret@127.0.0.1:1/dagster")
     [line] = doctor_services.daemon(gone)
     assert line.verdict == "fail"
@@ -134,4 +133,4 @@ def test_storage_of_a_dagster_that_has_just_been_made_holds_no_sign(new: Setting
     path.parent.mkdir(parents=True)
     with closing(sqlite3.connect(path)) as con:
         con.execute("create table runs (id integer)")
-    assert daemon.look(new, NOW).signs == {}
+    assert daemon.look(new, LONG_AGO).signs == {}
