@@ -33,11 +33,11 @@
     {{ return("(" ~ metric.type_params.expr ~ ")") }}
 {% endmacro %}
 
-{#- The time grains and dimensions by which some KPI asks for a measure of this fact: what its rows are grouped by. -#}
-{% macro shape_of(fact) %}
+{#- The time grains and dimensions by which one of `kpis` asks for one of `measures`: what a fact's rows are grouped by. -#}
+{% macro shape_of(measures, kpis) %}
     {% set grains, dimensions = [], [] %}
-    {% set own = measures_of(fact) | map(attribute="name") | list %}
-    {% for kpi in kpis() %}
+    {% set own = measures | map(attribute="name") | list %}
+    {% for kpi in kpis %}
         {% set named = modules.re.findall("\\w+", kpi.numerator ~ " " ~ kpi.denominator) %}
         {% if named | select("in", own) | list %}
             {% do grains.extend(kpi.time_grains) %} {% do dimensions.extend(kpi.dimensions) %}

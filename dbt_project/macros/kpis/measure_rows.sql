@@ -5,8 +5,8 @@
     distinct count costs several times as much. A level stands at the end of a period, so only the rows of its last day
     count. Readers add rows up.
 -#}
-{% macro measure_rows(fact, relation) %}
-    {% set measures, shape = measures_of(fact), shape_of(fact) %}
+{% macro measure_rows(fact, relation, kpis) %}
+    {% set measures = measures_of(fact) %} {% set shape = shape_of(measures, kpis) %}
     {% set distinct = measures | selectattr("agg", "equalto", "count_distinct") | list %}
     {% set plain = measures | rejectattr("agg", "equalto", "count_distinct") | list %}
     {% set blocks = [] %}
@@ -85,12 +85,10 @@
 
 {#- A column for every measure that is computed here; the others are null where a union asks for the same columns. -#}
 {% macro measure_columns(computed) %}
-    {% set columns = [] %}
-    {% for name in measure_names() %}
-        {% set own = computed | selectattr("name", "equalto", name) | list %}
-        {% if own %} {% do columns.append(", " ~ aggregate(own[0]) ~ " as " ~ name) %}
-        {% elif not union_by_name() %} {% do columns.append(", cast(null as decimal(28, 4)) as " ~ name) %}
-        {% endif %}
+    {% set own, columns = {}, [] %}
+    {% for measure in computed %} {% do own.update({measure.name: aggregate(measure)}) %} {% endfor %}
+    {% for name in (own if union_by_name() else measure_names()) %}
+        {% do columns.append(", " ~ own.get(name, "cast(null as decimal(28, 4))") ~ " as " ~ name) %}
     {% endfor %}
     {{ return(columns | join) }}
 {% endmacro %}

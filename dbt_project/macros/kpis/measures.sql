@@ -1,20 +1,19 @@
 {#- The measures (simple metrics) of one fact: a list of {name, agg, expr, filter, ...}, from the definitions. -#}
 {% macro measures_of(fact) %}
-    {% set found = [] %}
-    {% for metric in graph.metrics.values() | selectattr("type", "equalto", "simple") | sort(attribute="name") %}
+    {% set found, of_fact = [], "type_params.metric_aggregation_params.semantic_model" %}
+    {% set simple = graph.metrics.values() | selectattr("type", "equalto", "simple") %}
+    {% for metric in simple | selectattr(of_fact, "equalto", fact) | sort(attribute="name") %}
         {% set params = metric.type_params.metric_aggregation_params %}
-        {% if params.semantic_model == fact %}
-            {% do found.append(
-                {
-                    "name": metric.name,
-                    "agg": params.agg,
-                    "expr": params.expr or metric.type_params.expr or metric.name,
-                    "filter": measure_filter(metric),
-                    "time": params.agg_time_dimension,
-                    "is_level": params.non_additive_dimension | default({}, true) | length > 0,
-                }
-            ) %}
-        {% endif %}
+        {% do found.append(
+            {
+                "name": metric.name,
+                "agg": params.agg,
+                "expr": params.expr or metric.type_params.expr or metric.name,
+                "filter": measure_filter(metric),
+                "time": params.agg_time_dimension,
+                "is_level": params.non_additive_dimension | default({}, true) | length > 0,
+            }
+        ) %}
     {% endfor %}
     {{ return(found) }}
 {% endmacro %}

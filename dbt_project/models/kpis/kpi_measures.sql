@@ -48,8 +48,9 @@
     "mv_daily_balances",
 ] %}
 {% if execute and graph.metrics %}
+    {% set catalogue = kpis() %}
     with
-        {% for fact in facts %} {{ fact }}_measures as ({{ measure_rows(fact, ref(fact)) }}), {% endfor %}
+        {% for fact in facts %} {{ fact }}_measures as ({{ measure_rows(fact, ref(fact), catalogue) }}), {% endfor %}
 
         united as (
             {% for fact in facts %}
