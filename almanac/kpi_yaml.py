@@ -1,5 +1,6 @@
 """Reading the YAML of KPIs and measures: shapes that dbt would accept or crash on are refused by file and field."""
 
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +11,19 @@ from almanac.yaml_files import load
 
 
 def read(file: Path) -> dict[str, Any]:
-    """The mapping that a YAML file holds; empty for an empty file."""
+    """The mapping that a YAML file holds; empty for an empty file. Equal texts give the same object: do not change it."""
     try:
-        content = load(file.read_text(encoding="utf-8")) or {}
+        content = _parsed(file.read_text(encoding="utf-8"))
     except yaml.YAMLError as e:
         raise AlmanacError(f"{file}: not valid YAML: {' '.join(str(e).split())}") from e
     if not isinstance(content, dict):
         raise AlmanacError(f"{file}: the file must hold `models:` or `metrics:`, not a {type(content).__name__}")
     return content
+
+
+@lru_cache(maxsize=1024)  # a publication reads them all, a portal at every start
+def _parsed(text: str) -> Any:
+    return load(text) or {}
 
 
 def entries(owner: dict[str, Any], key: str, file: Path) -> list[dict[str, Any]]:

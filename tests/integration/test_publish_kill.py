@@ -72,7 +72,7 @@ def _points(publisher: Server, prepared: tuple[Settings, str, str], tmp_path: Pa
 def _kill_at(points: list[Point], publisher: Server, prepared: tuple[Settings, str, str], tmp_path: Path) -> None:
     settings, old, new = prepared
     assert points
-    spared = 0
+    history, spared = _history(Settings.for_home(settings.home.with_name("undisturbed"))), 0
     for call, n in points:
         home = _fresh(settings, tmp_path / f"{call}-{n}")
         own = Settings.for_home(home)
@@ -83,7 +83,7 @@ def _kill_at(points: list[Point], publisher: Server, prepared: tuple[Settings, s
         assert _readable(own) in ((old, new) if status else (new,)), f"{call} {n}"
         assert publish(own, PASSED).version.id == new, f"{call} {n}: the next publication differs"
         assert _readable(own) == new
-        assert _history(own) == _history(Settings.for_home(settings.home.with_name("undisturbed"))), f"{call} {n}"
+        assert _history(own) == history, f"{call} {n}"
         left = [f.name for f in own.versions.iterdir() if f.suffix in (".tmp", ".wal")]
         assert not left, f"{call} {n}: leftovers {left}"
         shutil.rmtree(home)

@@ -66,6 +66,7 @@ class History:
     def replay(self) -> dict[str, tuple[int, int]]:
         """Build a second warehouse from the same lake and return the relations that differ from the first."""
         other = settings_for(self.settings.root, self.home / "replay", self.settings.lake)
+        self.dbt.data_tests = False  # they have passed over the same rows, or the rows differ
         result = run_build(other, runner=self.dbt, full_refresh=True)
         assert result.succeeded, result.failed
         return compare(self.settings.warehouse, other.warehouse).differing
