@@ -8,7 +8,7 @@ import duckdb
 from almanac.errors import AlmanacError
 from ingestion.sources.column_types import identifier
 from ingestion.sources.file_rows import ROW, Rows, key_columns
-from ingestion.sources.mapping import Mapping
+from ingestion.sources.mapping import Also, Mapping
 from ingestion.tracking_plan import Plan
 
 _LOCKED: dict[str, str | bool | int | float | list[str]] = {
@@ -33,14 +33,20 @@ class ExpressionFailed(Exception):
 
 
 class Expressions:
-    """The expressions of one mapping. Holds a locked-down database in memory; close it."""
+    """The expressions of one event of a mapping's rows. Holds a locked-down database in memory; close it."""
 
-    def __init__(self, mapping: Mapping, plan: Plan) -> None:
-        """Raises AlmanacError, naming the field, for an expression that cannot be evaluated over the columns."""
+    def __init__(self, mapping: Mapping, plan: Plan, more: Also | None = None, prefix: str = "") -> None:
+        """Of every row's event, or of one `more`, whose fields are called by `prefix` and their name.
+
+        Raises AlmanacError, naming the field, for an expression that cannot be evaluated over the columns.
+        """
         self._sql = {
             field: f"cast((\n{text}\n) as varchar)" if field in _TEXTS else f"(\n{text}\n)"
-            for field, text in mapping.expressions().items()
+            for field, text in mapping.expressions(more).items()
         }
+        self._prefix = prefix
+        self._when = f"(\n{more.when}\n)" if more else None
+        self._rows = "rows" if more is None else f"(from rows where {self._when})"
         self._first = ", ".join(identifier(name) for name in (ROW, *key_columns(mapping)))
         self.fields = tuple(self._sql)
         self._db = duckdb.connect(":memory:", config=_LOCKED)
@@ -52,28 +58,34 @@ class Expressions:
         """Give the memory back."""
         self._db.close()
 
-    def evaluate(self, rows: Rows, size: int) -> Iterator[list[tuple[Any, ...]]]:
-        """For each row its number, its key texts and the value of every expression in the order of `fields`.
+    def evaluate(self, rows: Rows, size: int) -> tuple[int, Iterator[list[tuple[Any, ...]]]]:
+        """How many events the rows have; for each its row's number, its key texts and the values in order of `fields`.
 
-        Gives lists of `size` rows, the last one shorter, and none before every row has been evaluated. Raises
-        ExpressionFailed for the first row on which an expression fails.
+        Gives lists of `size` rows, the last one shorter. Every row has been evaluated before. Raises ExpressionFailed
+        for the first row on which an expression fails.
         """
+        self._db.execute("drop table if exists evaluated")
         self._db.register("rows", rows.table)
         try:
             columns = [f"{expression} as {identifier(field)}" for field, expression in self._sql.items()]
             try:
                 self._db.execute(
-                    f"create temp table evaluated as select {', '.join((self._first, *columns))} from rows"
+                    f"create temp table evaluated as select {', '.join((self._first, *columns))} from {self._rows}"
                 )
+                ((count,),) = self._db.execute(f"select count(*) from {self._rows}").fetchall()
             except duckdb.Error as error:
                 raise self._failure(rows.count, error) from error
             self._refuse_far_times()
-            result = self._db.execute(f"select * from evaluated order by {identifier(ROW)}")
-            while part := result.fetchmany(size):
-                yield part
+            return count, self._parts(size)
         finally:
-            self._db.execute("drop table if exists evaluated")
             self._db.unregister("rows")
+
+    def _parts(self, size: int) -> Iterator[list[tuple[Any, ...]]]:
+        """The evaluated rows in lists of `size`, in the file's order; then they are given up."""
+        result = self._db.execute(f"select * from evaluated order by {identifier(ROW)}")
+        while part := result.fetchmany(size):
+            yield part
+        self._db.execute("drop table if exists evaluated")
 
     def _refuse_far_times(self) -> None:
         """Times that have no place in Python's calendar, or none after a change of zone."""
@@ -82,27 +94,28 @@ class Expressions:
             far = f"{name} < {_EARLIEST} or {name} >= {_LATEST}"
             ((row,),) = self._db.execute(f"select min({identifier(ROW)}) from evaluated where {far}").fetchall()
             if row is not None:
-                raise ExpressionFailed(field, row, "the time lies outside of the years 2 to 9998")
+                raise ExpressionFailed(self._prefix + field, row, "the time lies outside of the years 2 to 9998")
 
     def _failure(self, count: int, error: duckdb.Error) -> ExpressionFailed:
         """Find the expression and the first row that fails, by halving."""
-        for field, expression in self._sql.items():
-            why = self._fails(expression, count)
+        whether = {} if self._when is None else {"when": (self._when, "rows")}
+        for field, (expression, rows) in (whether | {f: (e, self._rows) for f, e in self._sql.items()}).items():
+            why = self._fails(expression, rows, count)
             if why is not None:
                 low, high = 1, count
                 while low < high:
                     middle = (low + high) // 2
-                    if self._fails(expression, middle) is None:
+                    if self._fails(expression, rows, middle) is None:
                         low = middle + 1
                     else:
                         high = middle
-                return ExpressionFailed(field, low, why)
+                return ExpressionFailed(self._prefix + field, low, why)
         return ExpressionFailed("expressions together", 1, _first_line(error))
 
-    def _fails(self, expression: str, up_to: int) -> str | None:
+    def _fails(self, expression: str, rows: str, up_to: int) -> str | None:
         """Why an expression fails on one of the rows up to a number, or None."""
         try:
-            self._db.execute(f"select {expression} from rows where {identifier(ROW)} <= {up_to}").fetchall()
+            self._db.execute(f"select {expression} from {rows} where {identifier(ROW)} <= {up_to}").fetchall()
         except duckdb.Error as error:
             return _first_line(error)
         return None
@@ -113,8 +126,9 @@ class Expressions:
         columns = [f"{identifier(n)} {t.sql}" for n, t in mapping.types().items() if not t.ignored]
         self._db.execute(f"create table rows ({', '.join([*columns, f'{identifier(ROW)} bigint'])})")
         declared = {column.name: column.type for column in plan.columns if column.kind == "property"}
-        for field, expression in self._sql.items():
-            where = f"file source {mapping.source}: {field}"
+        whether = {} if self._when is None else {"when": self._when}
+        for field, expression in (whether | self._sql).items():
+            where = f"file source {mapping.source}: {self._prefix}{field}"
             try:
                 # Beside the row's number, so that an aggregate over all rows is refused.
                 described = self._db.execute(f"describe select {identifier(ROW)}, {expression} from rows").fetchall()
@@ -123,6 +137,8 @@ class Expressions:
             kind = str(described[1][1])
             if field == "event_at" and kind not in _TIMES:
                 raise AlmanacError(f"{where} gives {kind}: it must give a timestamp, an instant or a date")
+            if field == "when" and kind != "BOOLEAN":
+                raise AlmanacError(f"{where} gives {kind}: it must give true or false")
             if kind.endswith("]") or kind.split("(")[0] in _COMPOSED:
                 raise AlmanacError(f"{where} gives {kind}: it must give one plain value")
             if declared.get(field.removeprefix("properties.")) == "money" and kind in _INEXACT:

@@ -2,11 +2,11 @@
 
 Redelivery: a landing is known by the SHA-256 of the file's uncompressed content, so the same content under another
 name, compressed otherwise or on another day lands nothing. An event is known by its natural key where the mapping
-declares one, else by that hash and its row number; two equal rows of one file are two events.
+declares one, else by that hash and its row number; two equal rows of one file are two events. The further events of a
+row (`also`) are known by their place in the mapping as well.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from collections.abc import Mapping as Map
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import partial
@@ -39,6 +39,9 @@ from ingestion.tracking_plan.contracts import Reason
 # Rows of one landing: a larger file is several landings, so that memory does not grow with it. All its rows have been
 # read and evaluated before the first one lands. Another number here would land such files a second time.
 PART_ROWS = 100_000
+# An event of a row: the row's number, the event's place in the mapping (0 its own, 1 the first of `also`), its values.
+Value = tuple[int, int, tuple[Any, ...]]
+UNREADABLE = -1  # place of a row that could not be read; its value is its text
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,8 @@ class FileSource:
         self._suppressed_now = suppression
         self._suppression = suppression()
         self._clock = Clock(mapping.time_zone)
-        self._expressions = Expressions(mapping, plan)
+        self._expressions = [Expressions(mapping, plan)]
+        self._expressions += [Expressions(mapping, plan, more, f"also.{n}.") for n, more in enumerate(mapping.also)]
         self._reader = reader_of(mapping)
         self._landed = self._landings()
 
@@ -95,7 +99,8 @@ class FileSource:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._expressions.close()
+        for expressions in self._expressions:
+            expressions.close()
         self._reader.close()
 
     def ingest(self, paths: Iterable[Path]) -> Ingested:
@@ -121,7 +126,7 @@ class FileSource:
     def preview(self, path: Path, count: int) -> list[dict[str, Any]]:
         """The messages of a file's first `count` readable rows; nothing lands. Raises FileProblem, as landing would."""
         with delivered(path, self._mapping.text_encoding) as file:
-            values = [value for part in self._values(file, self._reader.read(file)) for value in part[:count]]
+            values = [value for part in self._values(file, self._reader.read(file))[1] for value in part[:count]]
             arrivals = self._arrivals(file, values, datetime.now(UTC))
             return [arrival.message for arrival in arrivals if isinstance(arrival.message, dict)][:count]
 
@@ -131,11 +136,11 @@ class FileSource:
         with delivered(path, self._mapping.text_encoding) as file:
             if self._has_landed(file.content_hash):
                 return FileResult(path, 0, 0, 0, is_new=False)
-            rows = self._reader.read(file)
-            for place, values in enumerate(self._values(file, rows)):
+            total, parts = self._values(file, self._reader.read(file))
+            for place, values in enumerate(parts):
                 # From the reader's count, not from what the mapping made of the rows.
-                count = min(PART_ROWS, rows.count - place * PART_ROWS)
-                content_hash = file.content_hash if rows.count <= PART_ROWS else f"{file.content_hash}/{place}"
+                count = min(PART_ROWS, total - place * PART_ROWS)
+                content_hash = file.content_hash if total <= PART_ROWS else f"{file.content_hash}/{place}"
                 if self._has_landed(content_hash):
                     continue
                 result = self._land(content_hash, self._arrivals(file, values, received_at), received_at, count)
@@ -173,44 +178,48 @@ class FileSource:
         ids = (file_id(self._mapping.tenant, self._mapping.source, content_hash, day) for day in days)
         return any(str(landing) in landings for landing in ids)
 
-    def _values(self, file: Delivered, rows: Rows) -> Iterator[list[tuple[Any, ...]]]:
-        """The evaluated rows part by part, and the unreadable ones (number and text) among them.
+    def _values(self, file: Delivered, rows: Rows) -> tuple[int, Iterator[list[Value]]]:
+        """How many events the rows and the unreadable ones among them are, and what they are made of, part by part.
 
         A file without rows is one empty part.
         """
         try:
-            parts = self._expressions.evaluate(rows, PART_ROWS)
-            yield from _in_order(parts, rows.unreadable) if rows.unreadable else parts
+            evaluated = [expressions.evaluate(rows, PART_ROWS) for expressions in self._expressions]
         except ExpressionFailed as failed:
             what = f"the mapping's {failed.field} has no value ({failed.why}): correct the row, or the expression"
             line = self._reader.line_of(file, failed.row)
             raise FileProblem(file.origin, what, line=line, row=failed.row) from failed
-        if not rows.count:
-            yield []
+        events = [_placed(parts, place) for place, (_, parts) in enumerate(evaluated)]
+        unreadable = ((row, UNREADABLE, (text,)) for row, text in rows.unreadable.items())
+        total = rows.count + sum(count for count, _ in evaluated[1:])
+        return total, _in_order([*events, unreadable]) if total else iter([[]])
 
-    def _arrivals(self, file: Delivered, values: list[tuple[Any, ...]], received_at: datetime) -> list[Arrival]:
+    def _arrivals(self, file: Delivered, values: list[Value], received_at: datetime) -> list[Arrival]:
         mapping = self._mapping
         keys = len(mapping.natural_key)
-        messages = Messages(mapping, self._plan, self._clock, self._expressions)
+        messages = [Messages(mapping, self._plan, self._clock, expressions) for expressions in self._expressions]
         arrivals = []
-        for value in values:
-            if len(value) == 2:
-                arrivals.append(_unreadable(received_at, *value))
+        for row, place, value in values:
+            if place == UNREADABLE:
+                arrivals.append(_unreadable(received_at, row, value[0]))
                 continue
             # Lengths stand before a key's texts, so that no two keys can look alike.
-            key = (
-                [f"{len(text)}:{text}" for text in value[1 : 1 + keys]] if keys else [file.content_hash, str(value[0])]
-            )
-            message_id = uuid_of("\n".join((mapping.source, *key)))
-            message = messages.of(value, message_id)
+            key = [f"{len(text)}:{text}" for text in value[1 : 1 + keys]] if keys else [file.content_hash, str(row)]
+            further = [f"also {place}"] if place else []
+            message_id = uuid_of("\n".join((mapping.source, *key, *further)))
+            message = messages[place].of(value, message_id)
             too_large = oversize(len(json_bytes(message)))
             arrivals.append(Arrival(received_at, message, () if too_large is None else (too_large,), False))
         return arrivals
 
 
-def _in_order(parts: Iterable[list[tuple[Any, ...]]], unreadable: Map[int, str]) -> Iterator[list[tuple[Any, ...]]]:
-    """Evaluated and unreadable rows by their number, in parts of `PART_ROWS`."""
-    merged = merge((value for part in parts for value in part), unreadable.items(), key=itemgetter(0))
+def _placed(parts: Iterable[list[tuple[Any, ...]]], place: int) -> Iterator[Value]:
+    return ((value[0], place, value) for part in parts for value in part)
+
+
+def _in_order(events: list[Iterable[Value]]) -> Iterator[list[Value]]:
+    """All events by their row and their place in the mapping, in parts of `PART_ROWS`."""
+    merged = merge(*events, key=itemgetter(0))
     while part := list(islice(merged, PART_ROWS)):
         yield part
 

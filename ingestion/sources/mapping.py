@@ -45,6 +45,17 @@ class ColumnFormat(BaseModel):
     decimal: Literal[".", ","] | None = None  # the other one may group thousands, and a currency sign may stand beside
 
 
+class Also(BaseModel):
+    """One more event of the rows for which `when` is true, about the same person."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    when: Expression
+    event: Expression
+    event_at: Expression
+    properties: dict[str, Expression] = Field(default_factory=dict)
+
+
 class Mapping(BaseModel):
     """One file source. Expressions are SQL over the declared columns, evaluated row by row by DuckDB."""
 
@@ -68,6 +79,7 @@ class Mapping(BaseModel):
     user_id: Expression | None = None
     anonymous_id: Expression | None = None
     properties: dict[str, Expression] = Field(default_factory=dict)
+    also: tuple[Also, ...] = ()
 
     @field_validator("time_zone")
     @classmethod
@@ -124,16 +136,22 @@ class Mapping(BaseModel):
         """How the files are encoded; None where they are not text."""
         return None if self.format == "parquet" else self.encoding
 
-    def expressions(self) -> dict[str, str]:
-        """Every expression by the field of the mapping that holds it, properties as `properties.<name>`."""
+    def expressions(self, more: Also | None = None) -> dict[str, str]:
+        """Every expression of the row's event, or of one `more`, by its field; properties as `properties.<name>`."""
+        of = more or self
         given = {
-            "event": self.event,
-            "event_at": self.event_at,
+            "event": of.event,
+            "event_at": of.event_at,
             "user_id": self.user_id,
             "anonymous_id": self.anonymous_id,
         }
         found = {name: text for name, text in given.items() if text is not None}
-        return found | {f"properties.{name}": text for name, text in self.properties.items()}
+        return found | {f"properties.{name}": text for name, text in of.properties.items()}
+
+    def named_properties(self) -> list[str]:
+        """Every property that an event of a row has, as the mapping writes the place: `properties.amount`."""
+        more = [f"also.{n}.properties.{name}" for n, also in enumerate(self.also) for name in also.properties]
+        return [*(f"properties.{name}" for name in self.properties), *more]
 
 
 def mapping_names(root: Path) -> list[str]:
@@ -172,6 +190,6 @@ def _agree(where: str, name: str, mapping: Mapping, plan: Plan) -> None:
             f"{where}: currency: amounts are kept in the tenant's currency {tenant.currency}, not in {mapping.currency}"
         )
     declared = {column.name for column in plan.columns if column.kind == "property"}
-    for prop in mapping.properties:
-        if prop not in declared:
-            raise AlmanacError(f"{where}: properties.{prop}: no event of the tracking plan has a property of this name")
+    for place in mapping.named_properties():
+        if place.rpartition(".")[2] not in declared:
+            raise AlmanacError(f"{where}: {place}: no event of the tracking plan has a property of this name")
