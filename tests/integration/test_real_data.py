@@ -7,6 +7,7 @@ Where a set is large, a part of it lands: every n-th row, so that all of its tim
 import gzip
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from almanac.settings import Settings
 from ingestion.sources.file_source import FileResult, FileSource
 
 pytestmark = pytest.mark.xdist_group("real_data")  # one worker lands all, once
-HOTEL_EVERY = 12
+HOTEL_EVERY, FLIGHT_EVERY = 12, 40
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,13 @@ def every(path: Path, step: int, target: Path) -> Path:
     return target
 
 
+def every_of_parquet(path: Path, step: int, target: Path) -> Path:
+    """Each `step`-th row of a Parquet file."""
+    numbered = f"select *, row_number() over () as number from '{path}'"
+    duckdb.execute(f"copy (select * exclude (number) from ({numbered}) where number % {step} = 0) to '{target}'")
+    return target
+
+
 def parts(data: Path, folder: Path) -> dict[str, Path]:
     """The file that lands of each set, by the name of its source."""
     return {
@@ -67,6 +75,12 @@ def parts(data: Path, folder: Path) -> dict[str, Path]:
             data / "hotel_bookings" / "hotel_bookings.csv.gz", HOTEL_EVERY, folder / "hotel_bookings.csv"
         ),
         "sakila_rental": data / "sakila_rental" / "payment.csv.gz",
+        "lendingclub_loans": data / "lendingclub_loans.parquet",
+        "telco_churn": data / "telco_churn" / "Telco-Customer-Churn.csv.gz",
+        "nycflights13": every_of_parquet(
+            data / "nycflights13" / "flights.parquet", FLIGHT_EVERY, folder / "flights.parquet"
+        ),
+        "airbnb_singapore": data / "airbnb_singapore" / "listings.csv.gz",
     }
 
 
@@ -79,7 +93,9 @@ def landed(data_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Itera
     for name, path in files.items():
         with FileSource.open(settings, name) as source:
             results[name] = source.ingest_file(path)
-    built = run_build(settings, runner=WarmDbt(data_tests=False, for_models=["kpi_values", "fact_bookings"]))
+    built = run_build(
+        settings, runner=WarmDbt(data_tests=False, for_models=["kpi_values", "fact_bookings", "dim_listings"])
+    )
     assert built.succeeded, [(node.name, node.message) for node in built.failed]
     with duckdb.connect(str(settings.warehouse), read_only=True) as con:
         yield Landed(files, results, con)
@@ -166,3 +182,102 @@ def test_sakila_payments_give_the_published_sum(landed: Landed) -> None:
     assert landed.query(
         "select count(*), count(distinct user_id) from marts.fact_payments where tenant = ?", "sakila_rental"
     ) == [(16_049, 599)]
+
+
+def test_loans_give_the_published_sum(landed: Landed) -> None:
+    disbursed = [
+        (period, amount) for period, _, amount, _ in landed.kpi("lendingclub_loans", "loans_disbursed") if amount
+    ]
+    assert sum(amount for _, amount in disbursed) == 163_619_225
+    assert disbursed == landed.raw(
+        "lendingclub_loans",
+        "select strptime(issue_month, '%b-%Y')::date, sum(loan_amount) from raw group by 1 order by 1",
+    )
+
+
+def test_loans_that_are_out_are_their_balances_and_what_was_written_off(landed: Landed) -> None:
+    ((principal, interest, balance),) = landed.raw(
+        "lendingclub_loans",
+        """
+        select sum(paid_principal::decimal(18, 2)), sum(paid_interest::decimal(18, 2)),
+            sum(case when loan_status = 'Charged Off' then loan_amount - paid_principal::decimal(18, 2)
+                else balance::decimal(18, 2) end)
+        from raw
+        """,
+    )
+    tenant = "lendingclub_loans"
+    assert sum(amount for _, _, amount, _ in landed.kpi(tenant, "loan_principal_repaid")) == principal
+    assert sum(amount for _, _, amount, _ in landed.kpi(tenant, "loan_interest")) == interest
+    assert landed.kpi(tenant, "loans_outstanding")[-1][2] == balance
+    states = landed.query(
+        "select status, count(*) from marts.fact_loan_movements where tenant = ? group by 1 order by 1", tenant
+    )
+    assert states == [("disbursed", 10_000), ("paid", 9_985), ("repaid", 447), ("written_off", 7)]
+
+
+def test_subscriptions_give_the_published_revenue_and_churn(landed: Landed) -> None:
+    tenant = "telco_churn"
+    ((stayed, lost),) = landed.raw(
+        tenant,
+        """
+        select sum("MonthlyCharges"::decimal(18, 4)) filter (where "Churn" = 'No'),
+            sum("MonthlyCharges"::decimal(18, 4)) filter (where "Churn" = 'Yes')
+        from raw
+        """,
+    )
+    assert stayed + lost == Decimal("456116.60")
+    assert sum(amount for _, _, amount, _ in landed.kpi(tenant, "lost_mrr")) == lost
+    assert sum(amount for _, _, amount, _ in landed.kpi(tenant, "net_new_mrr")) == stayed
+    mrr = {period: amount for period, _, amount, _ in landed.kpi(tenant, "mrr")}
+    assert mrr[date(2018, 10, 1)] == stayed
+    # The month before had all of them but those whose contract begins on the day of the file.
+    ((began_later,),) = landed.raw(
+        tenant, """select sum("MonthlyCharges"::decimal(18, 4)) from raw where tenure::integer = 0"""
+    )
+    assert mrr[date(2018, 9, 1)] == Decimal("456116.60") - began_later
+    ((new, churned),) = landed.query(
+        "select count(*) filter (where movement = 'new'), count(*) filter (where movement = 'churn') "
+        "from marts.fact_subscription_movements where tenant = ?",
+        tenant,
+    )
+    assert (new, churned, round(100 * churned / new, 3)) == (7_043, 1_869, 26.537)
+
+
+def test_flights_in_time_are_those_that_the_file_calls_at_most_15_minutes_late(landed: Landed) -> None:
+    tenant = "nycflights13"
+    expected = landed.raw(
+        tenant,
+        """
+        select origin, count(*) filter (where dep_delay <= 15), count(dep_time)
+        from raw group by 1 order by 1
+        """,
+    )
+    found: dict[str, list[int]] = {}
+    for _, origin, in_time, departed in landed.kpi(tenant, "on_time_departure_rate", dimension="origin"):
+        both = found.setdefault(origin, [0, 0])
+        both[0], both[1] = both[0] + in_time, both[1] + departed
+    assert [(origin, *found[origin]) for origin in sorted(found)] == expected
+    assert [origin for origin, *_ in expected] == ["EWR", "JFK", "LGA"]
+
+
+def test_flights_that_were_called_off_count_on_the_day_of_their_plan(landed: Landed) -> None:
+    expected = landed.raw(
+        "nycflights13",
+        "select make_date(year, month, 1), count(*) - count(dep_time), count(*) from raw group by 1 order by 1",
+    )
+    found = landed.kpi("nycflights13", "transport_cancellation_rate")
+    assert len(expected) == 12
+    assert [(period, cancelled, planned) for period, _, cancelled, planned in found if planned] == expected
+
+
+def test_listings_have_their_kind_and_their_place(landed: Landed) -> None:
+    expected = landed.raw(
+        "airbnb_singapore",
+        "select room_type, neighbourhood_cleansed, count(*) from raw group by all order by all",
+    )
+    found = landed.query(
+        "select category, city, count(*) from marts.dim_listings where tenant = ? group by all order by all",
+        "airbnb_singapore",
+    )
+    assert found == expected
+    assert sum(count for _, _, count in found) == 3_483
