@@ -29,9 +29,9 @@ def readers(root: Path) -> "list[Reader]":
 
 
 def readers_by_kpi(root: Path) -> "dict[str, list[Reader]]":
-    """The readers of each KPI that has one, sorted by name."""
+    """The readers of each KPI that has one, as they are listed."""
     found: dict[str, list[Reader]] = {}
-    for reader in sorted(readers(root), key=lambda one: one.name):
+    for reader in readers(root):
         for kpi in reader.kpis:
             found.setdefault(kpi, []).append(reader)
     return found
@@ -59,15 +59,17 @@ def write_exposures(settings: Settings) -> None:
 
 def _dashboards(root: Path) -> "Iterator[Reader]":
     from almanac.exposures import Reader
-    from dashboards.specs import dashboard_files, kpis_of, load_dashboard
+    from dashboards.specs import FOLDER, dashboard_files, in_order, kpis_of, load_dashboard
 
+    found = []
     for path in dashboard_files(root):
         try:
-            one = load_dashboard(path, root)
+            found.append(load_dashboard(path, root))
         except AlmanacError:
             continue
+    for one in in_order(found):
         kpis = tuple(dict.fromkeys(kpi for card in one.ordered_cards for kpi in kpis_of(card)))
-        file = path.relative_to(root).as_posix()
+        file = f"{FOLDER.as_posix()}/{one.name}.yml"
         yield Reader(one.name, one.title, one.description, "dashboard", kpis, file, f"dashboards/{one.name}")
 
 

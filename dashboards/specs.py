@@ -3,9 +3,10 @@
 A file holds only what a BI tool's dashboard can express too: cards on a grid of 24 columns and filters.
 """
 
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -19,6 +20,8 @@ TAGS = {"tile", "time_series", "table", "tenant", "date_range"}  # pydantic puts
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=63)]
 Text = Annotated[str, Field(min_length=1, max_length=500)]
 Grain = Literal["day", "week", "month", "quarter"]
+Section = Literal["leadership", "revenue", "growth", "operations", "customer", "other"]
+SECTIONS: tuple[Section, ...] = get_args(Section)  # in the order in which they are listed
 
 
 class _Model(BaseModel):
@@ -121,6 +124,7 @@ class Dashboard(_Model):
     name: Name
     title: Text
     description: Text
+    section: Section = "other"
     filters: tuple[Filter, ...] = (TenantFilter(type="tenant"), DateRangeFilter(type="date_range"))
     cards: Annotated[tuple[Card, ...], Field(min_length=1, max_length=60)]
 
@@ -159,6 +163,11 @@ class Dashboard(_Model):
 def kpis_of(card: Tile | TimeSeries | Table) -> tuple[str, ...]:
     """The KPIs that a card names."""
     return (card.kpi,) if isinstance(card, Tile) else card.kpis
+
+
+def in_order(dashboards: Iterable[Dashboard]) -> list[Dashboard]:
+    """Dashboards as they are listed: by section, then by name."""
+    return sorted(dashboards, key=lambda one: (SECTIONS.index(one.section), one.name))
 
 
 def dashboard_files(root: Path) -> list[Path]:

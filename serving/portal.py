@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from almanac.errors import AlmanacError
 from almanac.settings import ROOT, Settings
 from almanac.versions import read_status
-from dashboards.specs import Dashboard, dashboard_files, load_dashboard
+from dashboards.specs import Dashboard, dashboard_files, in_order, load_dashboard
 from ingestion.lake import Lake
 from serving import assets, formatting
 from serving.catalogue import publication
@@ -23,7 +23,8 @@ from serving.staleness import banner
 from serving.tracing import Arrived
 from serving.watching import DaemonWatch
 
-NAVIGATION = (("kpis", "KPIs", "/kpis"), ("events", "Events", "/events"), ("quality", "Data quality", "/quality"))
+LIST = "/dashboards"
+NAVIGATION = (("/kpis", "KPIs"), ("/events", "Events"), ("/quality", "Data quality"))
 THEMES = ("light", "dark")
 
 
@@ -78,14 +79,14 @@ ReadingNow = Annotated[Reading, Depends(_reading)]
 
 
 def dashboards(portal: Portal) -> dict[str, Dashboard]:
-    """Every dashboard that can be read, by name; `dashboard` says what is wrong with the others."""
-    found: dict[str, Dashboard] = {}
+    """Every dashboard that can be read, by name, as they are listed; `dashboard` says what is wrong with the others."""
+    found: list[Dashboard] = []
     for path in dashboard_files(portal.settings.root):
         try:
-            found[path.stem] = load_dashboard(path, portal.settings.root)
+            found.append(load_dashboard(path, portal.settings.root))
         except AlmanacError:
             continue
-    return found
+    return {one.name: one for one in in_order(found)}
 
 
 def dashboard(portal: Portal, name: str) -> Dashboard:
@@ -119,10 +120,9 @@ def render(
     portal = the_portal(request)
     now = publication(reading) if reading else None
     theme = request.cookies.get("theme")
-    items = [(f"/dashboards/{name}", d.title, f"/dashboards/{name}") for name, d in dashboards(portal).items()]
-    items += [(path, title, path) for _, title, path in NAVIGATION]
+    items = _navigation(portal)
     frame = {
-        "navigation": [(address(path, carried or {}), title, request.url.path == key) for key, title, path in items],
+        "navigation": [(address(path, carried or {}), title, request.url.path == path) for path, title in items],
         "theme": theme if theme in THEMES else "",
         "banner": banner(read_status(portal.settings), now, time_zone, portal.daemon.silent_since()),
         "data_as_of": formatting.moment(now.data_as_of, time_zone) if now else "",
@@ -130,6 +130,15 @@ def render(
     }
     html = portal.templates.get_template(template).render(frame | context)
     return HTMLResponse(html, status_code=status, headers={"Cache-Control": "private, no-cache"})
+
+
+def _navigation(portal: Portal) -> list[tuple[str, str]]:
+    """Addresses and titles in the header: the first dashboard, the list of all if there are more, and the pages."""
+    found = list(dashboards(portal).values())
+    items = [(f"{LIST}/{d.name}", d.title) for d in found[:1]]
+    if len(found) > 1:
+        items.append((LIST, "All dashboards"))
+    return [*items, *NAVIGATION]
 
 
 def address(path: str, parameters: dict[str, str]) -> str:

@@ -9,7 +9,7 @@ import yaml
 
 from almanac.errors import AlmanacError
 from dashboards.check import check_dashboards
-from dashboards.specs import Tile, dashboard_files, kpis_of, load_dashboard, load_dashboards
+from dashboards.specs import Tile, dashboard_files, in_order, kpis_of, load_dashboard, load_dashboards
 
 SHAPES = {"gmv": (["day", "week"], ["channel"]), "take_rate": (["day"], []), "sessions": (["day"], ["channel"])}
 UNITS = {"gmv": "money", "take_rate": "ratio", "sessions": "count"}
@@ -55,6 +55,27 @@ def test_the_overview_shows_every_way_to_look_at_the_main_kpis(root: Path) -> No
     assert tiles[:3] == ["gmv", "revenue", "take_rate"]
     assert len(tiles) >= 9
     assert {card.type for card in overview.cards} == {"tile", "time_series", "table"}
+
+
+def test_every_kpi_is_on_a_dashboard_whose_title_is_a_question(root: Path) -> None:
+    from almanac.kpis import load_catalogue
+
+    found = load_dashboards(root)
+    assert {kpi for one in found.values() for card in one.cards for kpi in kpis_of(card)} == set(
+        load_catalogue(root).kpis
+    )
+    questions = {name: one for name, one in found.items() if name != "overview"}
+    assert {name for name, one in questions.items() if not one.title.endswith("?") or one.section == "other"} == set()
+    assert {name: len(one.cards) for name, one in questions.items() if not 6 <= len(one.cards) <= 10} == {}
+    assert in_order(found.values())[0].name == "overview"
+
+
+def test_dashboards_are_listed_by_section_then_by_name(tmp_path: Path) -> None:
+    for name, section in (("a", "customer"), ("b", "revenue"), ("c", "leadership"), ("d", "revenue")):
+        write(tmp_path, name=name, section=section)
+    write(tmp_path, name="e")
+    assert [one.name for one in in_order(load_dashboards(tmp_path).values())] == ["c", "b", "d", "a", "e"]
+    assert "section: " in fault(tmp_path, write(tmp_path, name="f", section="sales"))
 
 
 def test_cards_come_in_reading_order(tmp_path: Path) -> None:
