@@ -11,7 +11,7 @@ from almanac.yaml_files import load
 
 
 def read(file: Path) -> dict[str, Any]:
-    """The mapping that a YAML file holds; empty for an empty file. Equal texts give the same object: do not change it."""
+    """The mapping that a YAML file holds; empty for an empty file. Equal texts give one object: do not change it."""
     try:
         content = _parsed(file.read_text(encoding="utf-8"))
     except yaml.YAMLError as e:

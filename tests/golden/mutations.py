@@ -170,6 +170,9 @@ TOGETHER = (
     ),
     Mutation("bookings_completed", "missed ones too", _expr("bookings_completed", "booking_outcome_count")),
     Mutation("no_show_rate", "of completed ones", _ratio("no_show_rate", denominator="completed_booking_count")),
+    Mutation(
+        "hours_to_completion", "of all completed", _ratio("hours_to_completion", denominator="completed_booking_count")
+    ),
     Mutation("hours_delivered", "bookings", _expr("hours_delivered", "completed_booking_count")),
     Mutation("notifications_sent", "opened ones", _expr("notifications_sent", "notification_opened_count")),
     Mutation("notification_delivery_rate", "upside down", _upside_down("notification_delivery_rate")),

@@ -108,6 +108,7 @@ TRUTHS = {
     "bookings_completed": of("bookings_completed"),
     "no_show_rate": Truth((Part("bookings_missed"),), (Part("bookings_completed"), Part("bookings_missed"))),
     "hours_delivered": of("hours_booked"),
+    "hours_to_completion": of("booking_completion_hours", "bookings_completed"),
     "notifications_sent": Truth((Part("notifications", 1, ("status", "sent")),)),
     "notification_delivery_rate": Truth(
         (Part("notifications", 1, ("status", "delivered")),), (Part("notifications", 1, ("status", "sent")),)

@@ -47,6 +47,7 @@ PLAN = load_plan()
 PLANNED = {
     *("payment_faults", "exposed_users_new", "rage_bursts", "departures_on_time", "ticket_first_response_seconds"),
     *("ticket_resolution_seconds", "inquiry_answer_seconds", "repayments_caught_up_amount", "projects_funding_days"),
+    "booking_completion_hours",
 }
 
 

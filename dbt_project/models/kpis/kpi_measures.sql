@@ -19,6 +19,7 @@
 -- depends_on: {{ ref('fact_equipment_scans') }}
 -- depends_on: {{ ref('fact_transport_legs') }}
 -- depends_on: {{ ref('fact_booking_outcomes') }}
+-- depends_on: {{ ref('fact_booking_status_changes') }}
 -- depends_on: {{ ref('fact_notifications') }}
 -- depends_on: {{ ref('fact_ad_views') }}
 -- depends_on: {{ ref('mv_daily_balances') }}
@@ -43,6 +44,7 @@
     "fact_equipment_scans",
     "fact_transport_legs",
     "fact_booking_outcomes",
+    "fact_booking_status_changes",
     "fact_notifications",
     "fact_ad_views",
     "mv_daily_balances",

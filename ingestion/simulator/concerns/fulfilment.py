@@ -13,6 +13,7 @@ from ingestion.simulator.concerns.rates import Currency
 
 FAULTS = ("paid_twice", "short_by_a_cent", "not_paid")
 TWICE, SHORT, NOT_PAID = range(3)
+FINE_HOUR = 10_000  # parts of an hour that the truth tells
 FAILURES = ("insufficient_funds", "card_expired", "provider_error")
 
 
@@ -108,11 +109,13 @@ class Fulfilment:
         n = len(b)
         missed = rng.random(n) < self.no_show
         hours = b.count * self.hours_of_unit
+        done_at = b.at + np.maximum(b.count * self.unit_days, 1) * DAY + rng.integers(0, 4 * HOUR, n)
+        took = np.rint((done_at - b.at) // SECOND * (FINE_HOUR * SECOND / HOUR)).astype(np.int64)
         market = today.market
         table: Table = {"hours": np.where(missed, 0, hours).astype(np.float64)} if self.hours_of_unit else {}
         return Batch(
             "booking_status_changed",
-            b.at + np.maximum(b.count * self.unit_days, 1) * DAY + rng.integers(0, 4 * HOUR, n),
+            done_at,
             table
             | {
                 "booking_id": _bookings(b.booking),
@@ -125,6 +128,7 @@ class Fulfilment:
             facts=(
                 Fact("bookings_completed", ones(n) * ~missed, {"supplier": market.supplier[b.listing]}),
                 Fact("bookings_missed", ones(n) * missed),
+                Fact("booking_completion_hours", took * ~missed, scale=FINE_HOUR),
                 Fact("hours_booked", np.where(missed, 0, hours), {"supplier": market.supplier[b.listing]}),
             ),
         )
