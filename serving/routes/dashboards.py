@@ -20,6 +20,7 @@ from serving.reading import Reading
 from serving.selection import Asked, Selection, choose_tenant, select
 from serving.values import read_values
 
+OF_OTHERS, OF_NOBODY = "Of other tenants only", "Without any number so far"
 router = APIRouter(include_in_schema=False)
 
 LEAD = timedelta(days=62)  # before the compared range, so that the periods before its first one are there too
@@ -38,19 +39,20 @@ def home(request: Request, asked: Asked, reading: ReadingNow) -> Response:
 
 @router.get(LIST)
 def listed(request: Request, asked: Asked, reading: ReadingNow) -> HTMLResponse:
-    """Every dashboard that has numbers of the tenant, by section; the others are named once."""
+    """Every dashboard that has numbers of the tenant, by section; those of others, and of nobody, are named once."""
     portal = the_portal(request)
     known = tenants(reading)
     chosen = choose_tenant(asked.tenant, known, default_tenant(portal))
     sections: dict[str, list[tuple[str, str, str]]] = {}
-    others = []
+    others: list[tuple[str, str]] = []
+    empty: list[tuple[str, str]] = []
     for name, spec in dashboards(portal).items():
         if has_values(spec, reading, chosen.tenant):
             where = address(f"{LIST}/{name}", _asked(request) | {"tenant": chosen.tenant})
             entry = (where, spec.title, spec.description)
             sections.setdefault(spec.section.capitalize(), []).append(entry)
         else:
-            others.append((f"{LIST}/{name}", spec.title))
+            (others if tenants_with(spec, reading) else empty).append((f"{LIST}/{name}", spec.title))
     context = {
         "title": "Dashboards",
         "tenant": chosen,
@@ -58,7 +60,7 @@ def listed(request: Request, asked: Asked, reading: ReadingNow) -> HTMLResponse:
             (address(LIST, _asked(request) | {"tenant": t.tenant}), t.title, t == chosen) for t in known.values()
         ],
         "sections": sections,
-        "others": others,
+        "named": [(title, found) for title, found in ((OF_OTHERS, others), (OF_NOBODY, empty)) if found],
     }
     carried = _asked(request) | {"tenant": chosen.tenant}
     zone = chosen.time_zone

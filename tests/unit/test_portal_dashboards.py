@@ -19,6 +19,7 @@ def card(name: str, kind: str, row: int, column: int, width: int, **more: object
 
 
 SEARCHING = [card("searches", "tile", 0, 0, 24, kpi="searches")]
+LENDING = [card("loans", "tile", 0, 0, 24, kpi="loans_disbursed")]
 MIXED = [
     card("gmv", "tile", 0, 0, 8, kpi="gmv"),
     card("searches", "tile", 0, 8, 8, kpi="searches"),
@@ -32,11 +33,12 @@ MIXED = [
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    """Two dashboards, and a version in which one of two tenants has never had a search."""
+    """Three dashboards, and a version in which one of two tenants has never had a search, and nobody a loan."""
     root = tmp_path_factory.mktemp("root")
     folder = root / "dashboards" / "specs"
     folder.mkdir(parents=True)
-    for name, section, cards in (("mixed", "revenue", MIXED), ("searching", "leadership", SEARCHING)):
+    made = (("mixed", "revenue", MIXED), ("searching", "leadership", SEARCHING), ("lending", "revenue", LENDING))
+    for name, section, cards in made:
         spec = {"title": name.capitalize(), "description": "x", "section": section, "cards": cards}
         (folder / f"{name}.yml").write_text(yaml.safe_dump(spec), encoding="utf-8")
     settings = Settings.for_home(root / "home", root=root)
@@ -57,8 +59,10 @@ def test_a_tenant_is_offered_what_it_has_numbers_of(client: TestClient) -> None:
     assert page.index("Leadership") < page.index("Searching") < page.index("Revenue") < page.index("Mixed")
     assert 'href="/dashboards/mixed?tenant=rentals&amp;range=7d"' in page
     assert "Of other tenants only" not in page
+    assert page.index("Without any number so far") < page.index("Lending")
     other = client.get("/dashboards?tenant=advisory").text.partition("<main")[2]
     assert other.index("Mixed") < other.index("Of other tenants only") < other.index('href="/dashboards/searching"')
+    assert other.index('href="/dashboards/searching"') < other.index("Without any number so far")
     assert "Leadership" not in other
     assert client.get("/dashboards?tenant=nobody").status_code == 404
 
