@@ -3,9 +3,8 @@
     that carries `config.meta.kpi`. `almanac check` refuses a side that does not add up measures.
 -#}
 {% macro kpis() %}
-    {% set by_name = {} %}
+    {% set by_name, found = {}, [] %}
     {% for metric in graph.metrics.values() %} {% do by_name.update({metric.name: metric}) %} {% endfor %}
-    {% set found = [] %}
     {% for name in by_name | sort %}
         {% set metric = by_name[name] %}
         {% set settings = metric.config.meta.get("kpi") %}
@@ -18,7 +17,7 @@
                     "numerator": side(metric.type_params.numerator.name if is_ratio else name, by_name),
                     "denominator": side(metric.type_params.denominator.name, by_name) if is_ratio else "1",
                     "time_grains": settings.time_grains,
-                    "dimensions": settings.dimensions,
+                    "dimensions": settings.dimensions or [],
                 }
             ) %}
         {% endif %}
@@ -29,8 +28,7 @@
 {#- One side of a KPI as an expression over measure columns: a measure's own name, or a sum of them in brackets. -#}
 {% macro side(name, by_name) %}
     {% set metric = by_name[name] %}
-    {% if metric.type == "simple" %} {{ return(name) }}{% endif %}
-    {{ return("(" ~ metric.type_params.expr ~ ")") }}
+    {{ return(name if metric.type == "simple" else "(" ~ metric.type_params.expr ~ ")") }}
 {% endmacro %}
 
 {#- The time grains and dimensions by which one of `kpis` asks for one of `measures`: what a fact's rows are grouped by. -#}

@@ -1,25 +1,17 @@
 {#-
-    All measures of one fact per tenant, time grain, period and dimension: one pass with grouping sets.
-
-    `count_distinct` measures go in two levels (distinct ids per group first, then a count): inside grouping sets a
-    distinct count costs several times as much. A level stands at the end of a period, so only the rows of its last day
-    count. Readers add rows up.
+    The measures of a fact per tenant, time grain, period, dimension and its value, a column each: a list of selects.
+    What adds up (a sum, a count) is computed by day alone, not yet rounded: `kpi_measures` makes longer periods of days.
+    `count_distinct` goes in two levels (distinct ids per group, then a count): inside grouping sets a distinct count
+    costs several times as much. A level stands at the end of a period: only the rows of its last day count.
 -#}
-{% macro measure_rows(fact, relation, kpis) %}
-    {% set measures = measures_of(fact) %} {% set shape = shape_of(measures, kpis) %}
-    {% set distinct = measures | selectattr("agg", "equalto", "count_distinct") | list %}
-    {% set plain = measures | rejectattr("agg", "equalto", "count_distinct") | list %}
-    {% set blocks = [] %}
-    {% if plain %}
-        {% set sql %}
-            select {{ group_columns(shape) }}{{ measure_columns(plain) }}
-            from ({{ dated(relation, plain[0], shape) }}) as f
-            group by {{ grouping_sets(shape, []) }}
-            {% if plain[0].is_level %} having coalesce({{ shape.periods | join(", ") }}) is not null{% endif %}
-        {% endset %}
-        {% do blocks.append(sql) %}
-    {% endif %}
-    {% for measure in distinct %}
+{% macro day_rows(relation, measures, shape) %}
+    {% set by_day = {"grains": ["day"], "periods": ["f.period_day"], "dimensions": shape.dimensions} %}
+    {{ return(grouped(relation, measures | selectattr("is_additive") | list, by_day)) }}
+{% endmacro %}
+
+{% macro period_rows(relation, measures, shape) %}
+    {% set blocks = grouped(relation, measures | selectattr("is_level") | list, shape) %}
+    {% for measure in measures | selectattr("agg", "equalto", "count_distinct") %}
         {% set sql %}
             select tenant, time_grain, period_start, dimension, dimension_value{{ measure_columns([measure]) }}
             from (
@@ -32,7 +24,18 @@
         {% endset %}
         {% do blocks.append(sql) %}
     {% endfor %}
-    {{ return(blocks | join("\nunion all " ~ union_by_name() ~ "\n")) }}
+    {{ return(blocks) }}
+{% endmacro %}
+
+{% macro grouped(relation, measures, shape) %}
+    {% if not measures %} {{ return([]) }}{% endif %}
+    {% set sql %}
+        select {{ group_columns(shape) }}{{ measure_columns(measures) }}
+        from ({{ dated(relation, measures[0], shape) }}) as f
+        group by {{ grouping_sets(shape, []) }}
+        {% if measures[0].is_level %} having coalesce({{ shape.periods | join(", ") }}) is not null{% endif %}
+    {% endset %}
+    {{ return([sql]) }}
 {% endmacro %}
 
 {#- The fact's rows with the period columns that its time grains group by; of a level only a period's last day has one. -#}

@@ -1,21 +1,22 @@
-{#- The measures (simple metrics) of one fact: a list of {name, agg, expr, filter, ...}, from the definitions. -#}
-{% macro measures_of(fact) %}
-    {% set found, of_fact = [], "type_params.metric_aggregation_params.semantic_model" %}
-    {% set simple = graph.metrics.values() | selectattr("type", "equalto", "simple") %}
-    {% for metric in simple | selectattr(of_fact, "equalto", fact) | sort(attribute="name") %}
+{#- The measures (simple metrics) by the fact they are of: lists of {name, agg, expr, filter, ...}, from the definitions. -#}
+{% macro measures() %}
+    {% set by_fact = {} %}
+    {% for metric in graph.metrics.values() | selectattr("type", "equalto", "simple") | sort(attribute="name") %}
         {% set params = metric.type_params.metric_aggregation_params %}
-        {% do found.append(
+        {% set is_level = params.non_additive_dimension | default({}, true) | length > 0 %}
+        {% do by_fact.setdefault(params.semantic_model, []).append(
             {
                 "name": metric.name,
                 "agg": params.agg,
                 "expr": params.expr or metric.type_params.expr or metric.name,
                 "filter": measure_filter(metric),
                 "time": params.agg_time_dimension,
-                "is_level": params.non_additive_dimension | default({}, true) | length > 0,
+                "is_level": is_level,
+                "is_additive": params.agg != "count_distinct" and not is_level,
             }
         ) %}
     {% endfor %}
-    {{ return(found) }}
+    {{ return(by_fact) }}
 {% endmacro %}
 
 {#- A measure's filter as SQL over its fact: `{{ Dimension('session__channel') }}` names a column of the fact. -#}
@@ -45,9 +46,9 @@
     `count_distinct` counts stands in a row each by then.
 -#}
 {% macro aggregate(measure) %}
-    {% if measure.agg == "count_distinct" %} {{ return("cast(count(*) as decimal(28, 4))") }}{% endif %}
-    {% set value = "case when " ~ measure.expr ~ " is not null then 1 else 0 end" %}
-    {% if measure.agg == "sum" %} {% set value = measure.expr %} {% endif %}
+    {% if measure.agg == "count_distinct" %} {{ return("count(*)") }}{% endif %}
+    {% set counted = "case when " ~ measure.expr ~ " is not null then 1 else 0 end" %}
+    {% set value = measure.expr if measure.agg == "sum" else counted %}
     {% if measure.filter %} {% set value = "case when " ~ measure.filter ~ " then " ~ value ~ " end" %} {% endif %}
-    {{ return("cast(sum(" ~ value ~ ") as decimal(28, 4))") }}
+    {{ return("sum(" ~ value ~ ")") }}
 {% endmacro %}

@@ -50,22 +50,39 @@
     "mv_daily_balances",
 ] %}
 {% if execute and graph.metrics %}
-    {% set catalogue = kpis() %}
+    {% set catalogue, by_fact, days, periods, additive = kpis(), measures(), [], [], [] %}
+    {% set key = ["tenant", "time_grain", "period_start", "dimension", "dimension_value"] | join(", ") %}
+    {% for fact in facts %}
+        {% set shape = shape_of(by_fact[fact], catalogue) %}
+        {% do days.extend(day_rows(ref(fact), by_fact[fact], shape)) %}
+        {% do periods.extend(period_rows(ref(fact), by_fact[fact], shape)) %}
+        {% do additive.extend(by_fact[fact] | selectattr("is_additive") | map(attribute="name")) %}
+    {% endfor %}
     with
-        {% for fact in facts %} {{ fact }}_measures as ({{ measure_rows(fact, ref(fact), catalogue) }}), {% endfor %}
+        days as ({{ days | join("\nunion all " ~ union_by_name() ~ "\n") }}),
 
+        -- A week, month and quarter are made from the days: as grouping sets of every fact they cost several times
+        -- more.
         united as (
-            {% for fact in facts %}
-                select *
-                from {{ fact }}_measures
-                {% if not loop.last %}
-                    union all
-                    {{ union_by_name() }}
-                {% endif %}
+            select
+                d.tenant,
+                g.time_grain,
+                cast(date_trunc(g.time_grain, d.period_start) as date) as period_start,
+                d.dimension,
+                d.dimension_value
+                {% for name in (additive if union_by_name() else measure_names()) %}
+                    , sum(d.{{ name }}) as {{ name }}
+                {% endfor %}
+            from days as d
+            cross join (values ('day'), ('week'), ('month'), ('quarter')) as g(time_grain)
+            group by 1, 2, 3, 4, 5
+            {% for rows in periods %}
+                union all
+                {{ union_by_name() }} {{ rows }}
             {% endfor %}
         )
 
-    select tenant, time_grain, period_start, dimension, dimension_value, {{ measure_names() | join(", ") }}
+    select {{ key }} {% for name in measure_names() %}, cast({{ name }} as decimal(28, 4)) as {{ name }}{% endfor %}
     from united
 {% else %} select 1 as parsing
 {% endif %}

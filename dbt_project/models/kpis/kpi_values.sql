@@ -1,44 +1,35 @@
 {% if execute and graph.metrics %}
+    {% set columns, entries = ["tenant", "time_grain", "period_start", "dimension", "dimension_value"], [] %}
+    {% for kpi in kpis() %}
+        {% set sides = [kpi.numerator] + ([kpi.denominator] if kpi.is_ratio else []) %}
+        {% set wanted %}
+            ({{ sides | join(" is not null or ") }} is not null)
+            and time_grain in ('{{ kpi.time_grains | join("', '") }}')
+            and dimension in ('{{ (["all"] + kpi.dimensions) | join("', '") }}')
+        {% endset %}
+        {% do entries.append(
+            {
+                "wanted": wanted,
+                "values": {
+                    "kpi": "'" ~ kpi.name ~ "'",
+                    "numerator": "cast(" ~ kpi.numerator ~ " as decimal(28, 4))",
+                    "denominator": "cast(" ~ kpi.denominator ~ " as decimal(28, 4))",
+                },
+            }
+        ) %}
+    {% endfor %}
     with
         measures as (
             select
-                tenant,
-                time_grain,
-                period_start,
-                dimension,
-                dimension_value
-                {% for name in measure_names() %}, sum({{ name }}) as {{ name }}{% endfor %}
+                {{ columns | join(", ") }} {% for name in measure_names() %}, sum({{ name }}) as {{ name }}{% endfor %}
             from {{ ref("kpi_measures") }}
-            group by tenant, time_grain, period_start, dimension, dimension_value
+            group by {{ columns | join(", ") }}
         ),
 
         as_of as (select tenant, local_date from {{ ref("int_events__as_of") }}),
 
-        parts as (
-            {% for kpi in kpis() %}
-                select
-                    tenant,
-                    '{{ kpi.name }}' as kpi,
-                    time_grain,
-                    period_start,
-                    dimension,
-                    dimension_value,
-                    cast({{ kpi.numerator }} as decimal(28, 4)) as numerator,
-                    cast({{ kpi.denominator }} as decimal(28, 4)) as denominator
-                from measures
-                where
-                    (
-                        {{ kpi.numerator }} is not null
-                        {% if kpi.is_ratio %} or {{ kpi.denominator }} is not null{% endif %}
-                    )
-                    and time_grain
-                    in ({% for grain in kpi.time_grains %}'{{ grain }}'{% if not loop.last %}, {% endif %} {% endfor %})
-                    and dimension in ('all'{% for dimension in kpi.dimensions %}, '{{ dimension }}'{% endfor %})
-                {% if not loop.last %}
-                    union all
-                {% endif %}
-            {% endfor %}
-        )
+        -- In one pass over the measures: the engine takes longer to plan a branch a KPI than to run it.
+        parts as ({{ unpivoted("measures", columns, entries) }})
 
     select
         p.tenant,
