@@ -1,4 +1,4 @@
-"""The demo as a person runs it: stopped in the middle, done once, done again."""
+"""The demo as a person runs it: stopped in the middle, done once, done again, then broken on purpose and healed."""
 
 import os
 import re
@@ -10,16 +10,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import dagster as dg
 import duckdb
 import pytest
 
+from almanac.dbt_worker import WarmDbt
+from almanac.errors import AlmanacError
 from almanac.settings import Settings
 from almanac.state import open_state, revoke_key
-from almanac.versions import current
+from almanac.versions import current, read_status
+from ingestion.lake import Lake
 from ingestion.simulator.tenants import DEMO
 from orchestration.demo import ASK
+from orchestration.demo_trouble import break_it, fix_it, replay
 from orchestration.demo_world import key_file, size_of, write_key
+from orchestration.instance import open_instance
 
+pytestmark = pytest.mark.xdist_group("demo")  # one home, which each test leaves to the next
 SMALL = ["--days", "12", "--users", "120"]
 LIMIT = 600  # seconds; what a busy machine may take
 FIGURES = re.compile(r"^     [A-Z].*", re.MULTILINE)
@@ -30,7 +37,8 @@ def command(*arguments: str) -> list[str]:
 
 
 def environment(home: Path) -> dict[str, str]:
-    return {**os.environ, "ALMANAC_HOME": str(home)}
+    # One core each: the tests beside it need the others.
+    return {**os.environ, "ALMANAC_HOME": str(home), "ALMANAC_THREADS": "1"}
 
 
 @contextmanager
@@ -137,6 +145,42 @@ def test_done_once_it_prints_the_numbers_and_goes_on_from_where_it_was_stopped(h
     assert events == distinct == counted
 
 
+def test_without_a_demo_it_says_what_to_do_first(tmp_path: Path) -> None:
+    for action in (break_it, replay):
+        with pytest.raises(AlmanacError, match="run `make demo` first"):
+            action(Settings.for_home(tmp_path))
+
+
+def test_a_day_delivered_twice_is_refused_and_healed_and_a_replay_differs_in_no_row(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings, dbt = Settings.for_home(home), WarmDbt()
+    before = current(settings)
+    assert before is not None, "the demo has not published"
+    numbers = values(settings)
+
+    break_it(settings, dbt)
+    said = capsys.readouterr().out
+    assert "repeat another one under a new id" in said
+    assert current(settings) == before
+    status = read_status(settings)
+    assert (status.succeeded, status.failed_checks) == (False, ("repeated_share_is_usual",))
+    (shown,) = failed_checks(settings)
+    assert shown.check_name == "rentals__web__repeated_share_is_usual"
+    assert str(shown.metadata["sample rows"].value).startswith("| event | happened at (UTC) | times |")
+
+    fix_it(settings, dbt)
+    assert read_status(settings).succeeded
+    assert values(settings) == numbers
+    assert Lake.open(settings).verify() == []
+
+    replay(settings, dbt)
+    *_, last = capsys.readouterr().out.splitlines()
+    assert last.startswith("0 rows differ in ")
+    assert int(last.split()[-2]) > 20
+    assert [path.name for path in settings.warehouse.parent.glob("*.duckdb")] == [settings.warehouse.name]
+
+
 def test_the_write_key_is_kept_for_its_owner_until_it_is_lost_or_revoked(tmp_path: Path) -> None:
     settings = Settings.for_home(tmp_path)
     key, is_new = write_key(settings)
@@ -162,3 +206,24 @@ def test_the_default_is_large_enough_to_be_worth_a_look() -> None:
     size = size_of(90, None)
     assert size.events >= 300_000
     assert set(size.users) == set(DEMO)
+
+
+def values(settings: Settings) -> list[tuple[object, ...]]:
+    """Every number that readers see."""
+    version = current(settings)
+    assert version is not None
+    with duckdb.connect(str(version.path), read_only=True) as con:
+        return con.execute("select * from kpi_values order by all").fetchall()
+
+
+def failed_checks(settings: Settings) -> list[dg.AssetCheckEvaluation]:
+    """The checks that failed in Dagster's last run."""
+    with open_instance(settings) as instance:
+        (run,) = instance.get_runs(limit=1)
+        events = [event for event in instance.all_logs(run.run_id) if event.dagster_event]
+    found = [
+        event.dagster_event.asset_check_evaluation_data
+        for event in events
+        if event.dagster_event and event.dagster_event.event_type_value == "ASSET_CHECK_EVALUATION"
+    ]
+    return [one for one in found if not one.passed and one.severity == dg.AssetCheckSeverity.ERROR]

@@ -232,7 +232,7 @@ def _changed(folder: Path) -> list[str]:
 
 def _environment(folder: Path) -> dict[str, str]:
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(("ALMANAC_", "DBT_"))}
-    return inherited | {"ALMANAC_ROOT": str(folder)}
+    return inherited | {"ALMANAC_ROOT": str(folder), "ALMANAC_THREADS": "1"}
 
 
 def _almanac(folder: Path, *arguments: str) -> None:
