@@ -84,7 +84,7 @@ class World:
         anonymous, user = f"a{rng.randrange(4)}", f"u{rng.randrange(3)}"
         known = event == "user_identified" or rng.random() < 0.3
         money = event.startswith("booking")
-        return {
+        copy = {
             "tenant": tenant,
             "message_id": str(uuid.UUID(int=rng.getrandbits(128), version=4)),
             "type": {"page_viewed": "page", "user_identified": "identify"}.get(event, "track"),
@@ -98,12 +98,14 @@ class World:
             "medium": (medium := rng.choice(list(MEDIUMS))),
             "channel": MEDIUMS[medium],
         }
+        return copy | _profile(copy)
 
     def _retry(self, tenant: str, own: list[Copy]) -> Copy:
         older = [c for c in self.sent if c["tenant"] == tenant]
         copy = dict(self.random.choice(older if older and self.random.random() < 0.7 else own))
         if self.random.random() < 0.3:
             copy["event_at"] += timedelta(minutes=7)  # a retried copy whose content differs
+            copy |= _profile(copy)
         return copy
 
     def _receive(self, own: list[Copy], latest: datetime) -> None:
@@ -145,6 +147,12 @@ class World:
             self.seen["a person renamed"] += 1
 
 
+def _profile(copy: Copy) -> Copy:
+    """What an identify tells of its user, from its id and time, so that the rest of a history is as without it."""
+    number = int(copy["message_id"][-4:], 16) + copy["event_at"].minute if copy["type"] == "identify" else 0
+    return {"plan": (None, "free", "plus")[number % 3], "role": (None, "guest", "host")[number // 3 % 3]}
+
+
 def message(copy: Copy) -> dict[str, Any]:
     """The copy as a client would send it."""
     sent: dict[str, Any] = {
@@ -161,6 +169,8 @@ def message(copy: Copy) -> dict[str, Any]:
         # What the plan does not declare, or only after a conversion: what drifts.
         odd = ({}, {"sort": "price"}, {"sort": 2}, {"results_count": "7"})[int(copy["message_id"][-1], 16) % 4]
         sent["properties"] = {"query": "flat", **odd}
+    if copy["type"] == "identify":
+        sent["traits"] = {name: copy[name] for name in ("plan", "role") if copy[name]}
     if copy["booking_id"]:
         sent["properties"] = {
             "booking_id": copy["booking_id"],

@@ -1,7 +1,8 @@
 """What the warehouse must say, in plain Python: reads the generator's list of copies and nothing of the project.
 
 A copy is a mapping with tenant, message_id (str), type, event, user_id, anonymous_id, event_at and received_at (naive
-UTC), file_id (str), ingest_row, booking_id, amount, commission, channel. Zones map a tenant to its IANA time zone.
+UTC), file_id (str), ingest_row, booking_id, amount, commission, channel, plan, role. Zones map a tenant to its
+IANA time zone.
 """
 
 from collections import defaultdict
@@ -54,13 +55,28 @@ def sessions(events, users):
     return found
 
 
+def profiles(events):
+    """A tuple per user and period in which plan and role were the same: since when, until when, and these two."""
+    by_user = defaultdict(dict)
+    for e in sorted(events, key=lambda e: (e["event_at"], e["message_id"])):
+        if e["type"] == "identify" and e["user_id"]:
+            states = by_user[(e["tenant"], e["user_id"])]
+            plan, role = list(states.values())[-1] if states else (None, None)
+            states[e["event_at"]] = (e["plan"] or plan, e["role"] or role)
+    periods = set()
+    for user, states in by_user.items():
+        starts = [at for n, at in enumerate(states) if n == 0 or states[at] != list(states.values())[n - 1]]
+        periods |= {(*user, at, until, *states[at]) for at, until in zip(starts, [*starts[1:], None], strict=True)}
+    return periods
+
+
 def local_date(moment, zone):
     """The local date of a naive UTC moment."""
     return moment.replace(tzinfo=UTC).astimezone(ZoneInfo(zone)).date()
 
 
 def report(copies, zones):
-    """Accepted events, sessions, active users per day and bookings, as sets of plain tuples."""
+    """Accepted events, sessions, active users per day, bookings and profiles, as sets of plain tuples."""
     events = accepted(copies)
     users = identities(events)
     session_rows, active = set(), defaultdict(set)
@@ -87,4 +103,5 @@ def report(copies, zones):
         "sessions": session_rows,
         "active users": {(tenant, day, len(who)) for (tenant, day), who in active.items()},
         "bookings": {(*key, *amounts) for key, amounts in money.items()},
+        "profiles": profiles(events),
     }

@@ -9,6 +9,13 @@
                 "key_type": "uuid",
                 "lake": true,
                 "changed": [{"producer": "fact_events", "kind": "file"}],
+                "propagates": [
+                    {
+                        "kind": "profile",
+                        "entity": "user_id",
+                        "where": "d.event in ('user_identified', 'signup_completed')",
+                    }
+                ],
             }
         },
     )
@@ -36,6 +43,8 @@
     "booking_status_changed",
     "notification_updated",
     "ad_viewed",
+    "user_identified",
+    "signup_completed",
 ] %}
 
 with
@@ -114,6 +123,9 @@ select
     l.planned_at,
     l.origin,
     l.template,
-    l.is_completed
+    l.is_completed,
+    l.country,
+    l.city,
+    l.role
 from accepted as a
 inner join landed as l on l.file_id = a.file_id and l.ingest_row = a.ingest_row

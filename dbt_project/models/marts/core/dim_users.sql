@@ -8,6 +8,8 @@ with
         group by tenant, person_id
     ),
 
+    profiles as (select * from {{ ref("dim_users_history") }} where is_current),
+
     persons as (
         select
             tenant,
@@ -32,6 +34,11 @@ select
     p.first_channel,
     cast(p.session_count as bigint) as session_count,
     cast(coalesce(b.booking_count, 0) as bigint) as booking_count,
-    cast(coalesce(b.net_amount, 0) as decimal(18, 4)) as net_amount
+    cast(coalesce(b.net_amount, 0) as decimal(18, 4)) as net_amount,
+    u.country,
+    u.city,
+    u.role,
+    u.plan
 from persons as p
 left join bookings as b on b.tenant = p.tenant and b.person_id = p.person_id
+left join profiles as u on u.tenant = p.tenant and u.user_id = p.person_id
