@@ -118,7 +118,7 @@ def _golden(root: Path, catalogue: Catalogue) -> dict[str, list[Value]]:
             for row in csv.DictReader(file):
                 if row["dimension"] == "all" and row["is_complete"] == "yes" and row["kpi"] in found:
                     start, currency = date.fromisoformat(row["period_start"]), tenants[row["tenant"]].currency
-                    parts = Decimal(row["numerator"] or 0), Decimal(row["denominator"])
+                    parts = Decimal(row["numerator"] or 0), Decimal(row["denominator"] or 0)
                     value = float(row["value"]) if row["value"] else None
                     found[row["kpi"]].append(Value(row["tenant"], currency, row["time_grain"], start, *parts, value))
     return {name: _newest(values) for name, values in found.items()}

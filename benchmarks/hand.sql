@@ -26,7 +26,7 @@ select
         else case when coalesce(nullif(l.context_campaign_source, ''), nullif(l.context_page_referrer, '')) is not null
             then 'referral' end
     end as channel,
-    l.project_id, l.listing_id, l.category, l.city, l.booking_id, l.amount, l.commission, l.currency, l.properties,
+    l.project_id, l.listing_id, l.category, l.city, l.results_count, l.booking_id, l.amount, l.commission, l.currency, l.properties,
     l.warnings,
     l.file_id, l.ingest_row
 from lake_events as l
@@ -99,13 +99,25 @@ select tenant, person_id, active_date, channel, count(*) as session_count from d
 create table fact_searches as
 select
     e.tenant, e.message_id as search_id, coalesce(e.user_id, m.user_id, e.anonymous_id) as person_id, s.session_id,
-    coalesce(s.channel, 'direct') as channel, e.event_at as searched_at, e.event_date as search_date, e.category, e.city
+    coalesce(s.channel, 'direct') as channel, e.event_at as searched_at, e.event_date as search_date, e.category, e.city,
+    e.results_count
 from fact_events as e
 left join identities as m on m.tenant = e.tenant and m.anonymous_id = if(e.user_id is null, e.anonymous_id, null)
 left join fact_sessions as s
     on s.tenant = e.tenant and s.person_id = coalesce(e.user_id, m.user_id, e.anonymous_id) and s.has_search
     and e.event_at between s.started_at and s.ended_at
 where e.event = 'search_performed';
+
+create table fact_listing_views as
+select
+    e.tenant, e.message_id as view_id, coalesce(e.user_id, m.user_id, e.anonymous_id) as person_id, s.session_id,
+    coalesce(s.channel, 'direct') as channel, e.event_at as viewed_at, e.event_date as view_date, e.listing_id
+from fact_events as e
+left join identities as m on m.tenant = e.tenant and m.anonymous_id = if(e.user_id is null, e.anonymous_id, null)
+left join fact_sessions as s
+    on s.tenant = e.tenant and s.person_id = coalesce(e.user_id, m.user_id, e.anonymous_id)
+    and s.listing_view_count > 0 and e.event_at between s.started_at and s.ended_at
+where e.event = 'listing_viewed';
 
 -- What each booking gained or lost per local date.
 create temp table movements as
@@ -130,6 +142,12 @@ group by tenant, booking_id, movement, event_date;
 create table fact_revenue as
 select
     v.tenant, v.booking_id, v.movement, v.movement_date as revenue_date, v.moved_at as revenue_at, v.is_first,
+    v.movement = 'booked' and v.is_first as is_booking,
+    coalesce(v.user_id, m.user_id, v.anonymous_id) is not null and v.movement = 'booked' and v.is_first
+        and coalesce(count_if(v.movement = 'booked' and v.is_first) over (
+            partition by v.tenant, coalesce(v.user_id, m.user_id, v.anonymous_id) order by v.moved_at, v.booking_id
+            rows between unbounded preceding and 1 preceding
+        ) > 0, false) as is_repeat,
     coalesce(v.user_id, m.user_id, v.anonymous_id) as person_id, s.session_id, coalesce(s.channel, 'direct') as channel,
     v.listing_id, v.currency, v.line_count,
     cast(if(v.movement = 'booked', v.amount, 0) as decimal(18, 4)) as booked_amount,
@@ -315,6 +333,8 @@ select
     cast(sum(received - accepted - duplicate - quarantined - suppressed - erased) as bigint) as difference
 from terms group by all;
 
+create temp macro alone(kpi, n) as {'kpi': kpi, 'n': n, 'd': if(n is null, null, 1)};
+
 create table kpi_values as
 with
     per_session as (
@@ -322,17 +342,24 @@ with
             count_if(has_booking_after_search) as converted
         from fact_sessions group by all
     ),
-    per_search as (select tenant, search_date as day, channel, count(*) as searches from fact_searches group by all),
+    per_search as (select tenant, search_date as day, channel, count(*) as searches,
+            count_if(results_count = 0) as found_nothing, count(results_count) as answered
+        from fact_searches group by all),
+    per_view as (select tenant, view_date as day, channel, count(*) as views from fact_listing_views group by all),
     per_movement as (
         select tenant, revenue_date as day, channel, count_if(movement = 'booked' and is_first) as bookings,
-            sum(booked_amount) as booked, sum(gmv_amount) as gmv, sum(commission_amount) as commission
+            sum(booked_amount) as booked, sum(gmv_amount) as gmv, sum(commission_amount) as commission,
+            sum(booked_amount - gmv_amount) as cancelled, count_if(is_repeat) as repeats,
+            count_if(is_booking and person_id is not null) as of_known
         from fact_revenue group by all
     ),
     additive as (
         select tenant, day, channel, sum(sessions) as sessions, sum(searching) as searching, sum(converted) as converted,
             sum(searches) as searches, sum(bookings) as bookings, sum(booked) as booked, sum(gmv) as gmv,
-            sum(commission) as commission
-        from (from per_session union all by name from per_search union all by name from per_movement)
+            sum(commission) as commission, sum(found_nothing) as found_nothing, sum(answered) as answered,
+            sum(views) as views, sum(cancelled) as cancelled, sum(repeats) as repeats, sum(of_known) as of_known
+        from (from per_session union all by name from per_search union all by name from per_movement
+            union all by name from per_view)
         group by all
     ),
     periods as (
@@ -345,37 +372,59 @@ with
         select tenant, time_grain, period_start, if(grouping(channel) = 1, 'all', 'channel') as dimension,
             coalesce(channel, 'all') as dimension_value, sum(sessions) as sessions, sum(searching) as searching,
             sum(converted) as converted, sum(searches) as searches, sum(bookings) as bookings, sum(booked) as booked,
-            sum(gmv) as gmv, sum(commission) as commission
+            sum(gmv) as gmv, sum(commission) as commission, sum(found_nothing) as found_nothing,
+            sum(answered) as answered, sum(views) as views, sum(cancelled) as cancelled, sum(repeats) as repeats,
+            sum(of_known) as of_known
         from periods
         group by grouping sets ((tenant, time_grain, period_start), (tenant, time_grain, period_start, channel))
     ),
-    active_periods as (
-        select tenant, person_id, channel, 'day' as time_grain, active_date as period_start from fact_user_days
-        union select tenant, person_id, channel, 'week', cast(date_trunc('week', active_date) as date) from fact_user_days
-        union select tenant, person_id, channel, 'month', cast(date_trunc('month', active_date) as date) from fact_user_days
-        union
-        select tenant, person_id, channel, 'quarter', cast(date_trunc('quarter', active_date) as date) from fact_user_days
-    ),
-    active as (
-        select tenant, time_grain, period_start, 'channel' as dimension, channel as dimension_value, count(*) as persons
-        from active_periods group by all
+    met as (
+        select tenant, channel, active_date as day, 'active' as kind, person_id as id from fact_user_days
         union all
-        select tenant, time_grain, period_start, 'all', 'all', count(distinct person_id) from active_periods group by all
+        select tenant, channel, view_date, 'viewed', listing_id from fact_listing_views
+        union all
+        select tenant, channel, revenue_date, 'buyer', person_id from fact_revenue where is_booking
+        union all
+        select tenant, channel, revenue_date, 'booked', listing_id from fact_revenue
+        where is_booking
+    ),
+    met_periods as (
+        select tenant, kind, id, channel, 'day' as time_grain, day as period_start from met
+        union select tenant, kind, id, channel, 'week', cast(date_trunc('week', day) as date) from met
+        union select tenant, kind, id, channel, 'month', cast(date_trunc('month', day) as date) from met
+        union select tenant, kind, id, channel, 'quarter', cast(date_trunc('quarter', day) as date) from met
+    ),
+    counted as (
+        select tenant, time_grain, period_start, 'channel' as dimension, channel as dimension_value, kind, count(id) as n
+        from met_periods group by all
+        union all
+        select tenant, time_grain, period_start, 'all', 'all', kind, count(distinct id) from met_periods group by all
+    ),
+    distinct_counts as (
+        select tenant, time_grain, period_start, dimension, dimension_value, sum(n) filter (where kind = 'active') as persons,
+            sum(n) filter (where kind = 'viewed') as viewed, sum(n) filter (where kind = 'buyer') as buyers,
+            sum(n) filter (where kind = 'booked') as booked_listings
+        from counted group by all
+    ),
+    joined as (
+        from summed full join distinct_counts using (tenant, time_grain, period_start, dimension, dimension_value)
     ),
     parts as (
         select columns(['tenant', 'time_grain', 'period_start', 'dimension', 'dimension_value']),
             unnest([
-                {'kpi': 'sessions', 'n': sessions, 'd': 1}, {'kpi': 'searches', 'n': searches, 'd': 1},
+                alone('sessions', sessions), alone('searches', searches), alone('bookings', bookings), alone('gmv', gmv),
+                alone('revenue', commission), alone('active_users', persons), alone('gross_gmv', booked),
+                alone('buyers', buyers), alone('booked_listings', booked_listings), alone('listing_views', views),
                 {'kpi': 'search_to_book_conversion', 'n': converted, 'd': searching},
-                {'kpi': 'bookings', 'n': bookings, 'd': 1}, {'kpi': 'gmv', 'n': gmv, 'd': 1},
-                {'kpi': 'revenue', 'n': commission, 'd': 1}, {'kpi': 'take_rate', 'n': commission, 'd': gmv},
-                {'kpi': 'average_booking_value', 'n': booked, 'd': bookings}
+                {'kpi': 'take_rate', 'n': commission, 'd': gmv},
+                {'kpi': 'average_booking_value', 'n': booked, 'd': bookings},
+                {'kpi': 'cancelled_gmv_rate', 'n': cancelled, 'd': booked},
+                {'kpi': 'spend_per_buyer', 'n': booked, 'd': buyers},
+                {'kpi': 'repeat_booking_rate', 'n': repeats, 'd': of_known},
+                {'kpi': 'supply_liquidity', 'n': booked_listings, 'd': viewed},
+                {'kpi': 'zero_result_rate', 'n': found_nothing, 'd': answered}
             ], recursive := true)
-        from summed
-        union all by name
-        select columns(['tenant', 'time_grain', 'period_start', 'dimension', 'dimension_value']),
-            'active_users' as kpi, persons as n, 1 as d
-        from active
+        from joined
     ),
     as_of as (
         select t.tenant, cast(e.newest + to_seconds(case when d.changes_at <= e.newest then d.offset_after_seconds
@@ -392,4 +441,4 @@ select
         when 'month' then interval 1 month else interval 3 month end <= a.local_date as is_complete
 from parts as p
 left join as_of as a on a.tenant = p.tenant
-where p.n is not null;
+where p.n is not null or p.d is not null;

@@ -127,6 +127,7 @@ def _kpis(
         return _sum(_period(world.calendar.days(events.at[mask]), grain), channel[mask], values[mask])
 
     one = np.ones(len(events), dtype=np.int64)
+    searches = total(Kind.SEARCH, one)
     searched = count(s.has_search)
     converted = dict.fromkeys(searched, 0) | count(s.has_search & s.has_conversion)
     bookings = total(Kind.BOOKING, one)
@@ -134,16 +135,33 @@ def _kpis(
     gmv = _minus(confirmed, total(Kind.CANCEL, events.amount))
     revenue = _minus(total(Kind.BOOKING, events.commission), total(Kind.CANCEL, events.commission))
     counts, amounts = (1, 1), (MINOR_UNITS, 1)
+
+    def distinct(kind: Kind, values: Ints) -> Cells:
+        mask = events.kind == kind
+        return _distinct(_period(world.calendar.days(events.at[mask]), grain), channel[mask], values[mask])
+
+    buyers = distinct(Kind.BOOKING, s.person[s.of_event])
+    booked, viewed = distinct(Kind.BOOKING, events.listing), distinct(Kind.LISTING, events.listing)
+    cancelled = dict.fromkeys(confirmed, 0) | total(Kind.CANCEL, events.amount)
     return [
         ("sessions", count(np.ones(len(s.day), dtype=np.bool_)), None, counts),
         ("active_users", _active(s, grain), None, counts),
-        ("searches", total(Kind.SEARCH, one), None, counts),
+        ("searches", searches, None, counts),
         ("search_to_book_conversion", converted, searched, counts),
         ("bookings", bookings, None, counts),
         ("gmv", gmv, None, amounts),
         ("revenue", revenue, None, amounts),
         ("take_rate", revenue, gmv, (MINOR_UNITS, MINOR_UNITS)),
         ("average_booking_value", confirmed, bookings, amounts),
+        ("gross_gmv", confirmed, None, amounts),
+        ("cancelled_gmv_rate", cancelled, dict.fromkeys(cancelled, 0) | confirmed, (MINOR_UNITS, MINOR_UNITS)),
+        ("buyers", buyers, None, counts),
+        ("spend_per_buyer", confirmed, buyers, amounts),
+        ("repeat_booking_rate", total(Kind.BOOKING, _repeated(events, s)), bookings, counts),
+        ("booked_listings", booked, None, counts),
+        ("listing_views", total(Kind.LISTING, one), None, counts),
+        ("supply_liquidity", dict.fromkeys(viewed, 0) | booked, dict.fromkeys(booked, 0) | viewed, counts),
+        ("zero_result_rate", total(Kind.SEARCH, (events.count == 0).astype(np.int64)), searches, counts),
     ]
 
 
@@ -152,10 +170,25 @@ def _active(s: Sessions, grain: str) -> Cells:
     over = s.last_day > s.day
     period = np.concatenate((_period(s.day, grain), _period(s.last_day[over], grain)))
     channel = np.concatenate((s.channel, s.channel[over]))
-    person = np.concatenate((s.person, s.person[over]))
+    return _distinct(period, channel, np.concatenate((s.person, s.person[over])))
+
+
+def _repeated(events: Events, s: Sessions) -> Ints:
+    """1 for each booking whose person had booked before."""
+    rows = np.flatnonzero(events.kind == Kind.BOOKING)
+    rows = rows[np.argsort(events.at[rows], kind="stable")]
+    first_of_person = np.unique(s.person[s.of_event[rows]], return_index=True)[1]
+    repeated = np.zeros(len(events), dtype=np.int64)
+    repeated[rows] = 1
+    repeated[rows[first_of_person]] = 0
+    return repeated
+
+
+def _distinct(period: Ints, channel: Ints, values: Ints) -> Cells:
+    """How many different values there are in each cell."""
     cells: Cells = {}
     for channels in (channel, np.full(len(channel), ALL)):
-        distinct = np.unique(np.stack((period, channels, person)), axis=1)
+        distinct = np.unique(np.stack((period, channels, values)), axis=1)
         cells |= _group(distinct[0], distinct[1], np.ones(distinct.shape[1], dtype=np.int64))
     return cells
 

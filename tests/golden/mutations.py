@@ -70,6 +70,15 @@ def _measure(name: str, *, agg: str | None = None, expr: str | None = None) -> C
     return change
 
 
+def _unfiltered(name: str) -> Change:
+    """A measure that counts every row."""
+
+    def change(manifest: Any) -> None:
+        manifest.metrics[f"metric.almanac.{name}"].filter = None
+
+    return change
+
+
 MUTATIONS = (
     Mutation("sessions", "persons instead", _measure("session_count", agg="count_distinct", expr="person_id")),
     Mutation("active_users", "days of persons instead of persons", _measure("active_person_count", agg="count")),
@@ -97,6 +106,17 @@ MUTATIONS = (
         "per line instead of per booking",
         _measure("booking_count", expr="case when movement = 'booked' then line_count else 0 end"),
     ),
+    Mutation("buyers", "those who cancel too", _unfiltered("buying_person_count")),
+    Mutation("booked_listings", "cancelled ones too", _unfiltered("booked_listing_count")),
+    Mutation(
+        "repeat_booking_rate", "every booking", _measure("repeat_booking_count", expr="case when is_booking then 1 end")
+    ),
+    Mutation("supply_liquidity", "of all looks", _measure("viewed_listing_count", agg="count")),
+    Mutation(
+        "zero_result_rate",
+        "unknown results are none",
+        _measure("zero_result_search_count", expr="case when coalesce(results_count, 0) = 0 then 1 else 0 end"),
+    ),
 )
 
 
@@ -112,6 +132,15 @@ TOGETHER = (
     ),
     Mutation("gmv", "before cancellations", _expr("gmv", "booked_value")),
     Mutation("revenue", "GMV instead", _expr("revenue", "gmv_value")),
+    Mutation("gross_gmv", "after cancellations", _expr("gross_gmv", "gmv_value")),
+    Mutation("cancelled_gmv_rate", "of what is left", _ratio("cancelled_gmv_rate", denominator="gmv_value")),
+    Mutation("buyers", "their bookings", _expr("buyers", "booking_count")),
+    Mutation("spend_per_buyer", "per booking", _ratio("spend_per_buyer", denominator="booking_count")),
+    Mutation("repeat_booking_rate", "upside down", _upside_down("repeat_booking_rate")),
+    Mutation("booked_listings", "bookings", _expr("booked_listings", "booking_count")),
+    Mutation("listing_views", "distinct listings", _expr("listing_views", "viewed_listing_count")),
+    Mutation("supply_liquidity", "upside down", _upside_down("supply_liquidity")),
+    Mutation("zero_result_rate", "of all searches", _ratio("zero_result_rate", denominator="search_count")),
     Mutation("take_rate", "of the amount booked", _ratio("take_rate", denominator="booked_value")),
     Mutation("average_booking_value", "after cancellations", _ratio("average_booking_value", numerator="gmv_value")),
     Mutation("payments_received", "fees instead", _expr("payments_received", "payment_fee_value")),

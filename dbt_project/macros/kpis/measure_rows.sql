@@ -17,7 +17,7 @@
             from (
                 select {{ group_columns(shape) }}, f.{{ measure.expr }} as counted
                 from ({{ dated(relation, measure, shape) }}) as f
-                where f.{{ measure.expr }} is not null{% if measure.filter %} and {{ measure.filter }}{% endif %}
+                {% if measure.filter %} where {{ measure.filter }}{% endif %}
                 group by {{ grouping_sets(shape, ["f." ~ measure.expr]) }}
             ) as g
             group by tenant, time_grain, period_start, dimension, dimension_value

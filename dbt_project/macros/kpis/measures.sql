@@ -43,10 +43,10 @@
 
 {#-
     One measure's aggregate; a measure with a filter is null where no row passes, counts too (as MetricFlow). What a
-    `count_distinct` counts stands in a row each by then.
+    `count_distinct` counts stands in a row each by then, nobody in a row too.
 -#}
 {% macro aggregate(measure) %}
-    {% if measure.agg == "count_distinct" %} {{ return("count(*)") }}{% endif %}
+    {% if measure.agg == "count_distinct" %} {{ return("count(g.counted)") }}{% endif %}
     {% set counted = "case when " ~ measure.expr ~ " is not null then 1 else 0 end" %}
     {% set value = measure.expr if measure.agg == "sum" else counted %}
     {% if measure.filter %} {% set value = "case when " ~ measure.filter ~ " then " ~ value ~ " end" %} {% endif %}

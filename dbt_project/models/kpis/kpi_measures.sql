@@ -2,6 +2,7 @@
 -- depends_on: {{ ref('fact_sessions') }}
 -- depends_on: {{ ref('fact_user_days') }}
 -- depends_on: {{ ref('fact_searches') }}
+-- depends_on: {{ ref('fact_listing_views') }}
 -- depends_on: {{ ref('fact_revenue') }}
 -- depends_on: {{ ref('fact_payments') }}
 -- depends_on: {{ ref('fact_refunds') }}
@@ -27,6 +28,7 @@
     "fact_sessions",
     "fact_user_days",
     "fact_searches",
+    "fact_listing_views",
     "fact_revenue",
     "fact_payments",
     "fact_refunds",

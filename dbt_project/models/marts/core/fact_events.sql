@@ -61,6 +61,7 @@ select
     l.listing_id,
     l.category,
     l.city,
+    l.results_count,
     l.booking_id,
     l.amount,
     l.commission,

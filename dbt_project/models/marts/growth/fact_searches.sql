@@ -1,6 +1,15 @@
 with
     searches as (
-        select e.tenant, e.message_id, e.user_id, e.anonymous_id, e.event_at, e.event_date, e.category, e.city
+        select
+            e.tenant,
+            e.message_id,
+            e.user_id,
+            e.anonymous_id,
+            e.event_at,
+            e.event_date,
+            e.category,
+            e.city,
+            e.results_count
         from {{ ref("fact_events") }} as e
         where e.event = 'search_performed'
     ),
@@ -24,7 +33,8 @@ select
     p.event_at as searched_at,
     p.event_date as search_date,
     p.category,
-    p.city
+    p.city,
+    p.results_count
 from persons as p
 left join
     sessions as s

@@ -18,6 +18,13 @@ select
     p.movement_date as revenue_date,
     p.moved_at as revenue_at,
     p.is_first,
+    p.movement = 'booked' and p.is_first as is_booking,
+    -- Whether the same person had booked before; of nobody that can be said.
+    p.movement = 'booked'
+    and p.is_first
+    and p.person_id is not null
+    and coalesce(sum(case when p.movement = 'booked' and p.is_first then 1 else 0 end) over earlier, 0)
+    > 0 as is_repeat,
     p.person_id,
     s.session_id,
     coalesce(s.channel, 'direct') as channel,
@@ -36,3 +43,9 @@ left join
     and s.person_id = p.person_id
     and s.active_date = p.movement_date
     and p.moved_at between s.started_at and s.ended_at
+window
+    earlier as (
+        partition by p.tenant, p.person_id
+        order by p.moved_at, p.booking_id
+        rows between unbounded preceding and 1 preceding
+    )
