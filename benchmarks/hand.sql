@@ -190,18 +190,48 @@ from (
     from fact_events
 );
 
+-- What is known of a user, from when until when; a profile that leaves a trait out leaves it as it was.
+create table dim_users_history as
+with
+    profiles as (
+        select e.tenant, e.user_id, e.event_at, e.message_id, l.country, l.city, l.role, l.plan
+        from fact_events as e
+        inner join lake_events as l on l.file_id = e.file_id and l.ingest_row = e.ingest_row
+        where e.event in ('user_identified', 'signup_completed') and e.user_id is not null
+    ),
+    known as (
+        select tenant, user_id, event_at, last_value(country ignore nulls) over so_far as country,
+            last_value(city ignore nulls) over so_far as city, last_value(role ignore nulls) over so_far as role,
+            last_value(plan ignore nulls) over so_far as plan
+        from profiles
+        window so_far as (partition by tenant, user_id order by event_at, message_id rows unbounded preceding)
+        qualify row_number() over (partition by tenant, user_id, event_at order by message_id desc) = 1
+    ),
+    changes as (
+        from known
+        window by_time as (partition by tenant, user_id order by event_at)
+        qualify row_number() over by_time = 1
+            or row(country, city, role, plan) is distinct from lag(row(country, city, role, plan)) over by_time
+    )
+select
+    tenant, user_id, event_at as valid_from, lead(event_at) over by_time as valid_to, valid_to is null as is_current,
+    country, city, role, plan
+from changes window by_time as (partition by tenant, user_id order by event_at);
+
 create table dim_users as
 select
     s.tenant, s.person_id, bool_or(is_identified) as is_identified, min(started_at) as first_seen_at,
     max(ended_at) as last_seen_at, min(session_date) as first_seen_date,
     arg_min(channel, (started_at, session_id)) as first_channel, count(*) as session_count,
     coalesce(any_value(b.booking_count), 0) as booking_count,
-    cast(coalesce(any_value(b.net_amount), 0) as decimal(18, 4)) as net_amount
+    cast(coalesce(any_value(b.net_amount), 0) as decimal(18, 4)) as net_amount,
+    any_value(u.country) as country, any_value(u.city) as city, any_value(u.role) as role, any_value(u.plan) as plan
 from fact_sessions as s
 left join (
     select tenant, person_id, count(*) as booking_count, sum(net_amount) as net_amount
     from fact_bookings where person_id is not null and booked_at is not null group by all
 ) as b on b.tenant = s.tenant and b.person_id = s.person_id
+left join dim_users_history as u on u.tenant = s.tenant and u.user_id = s.person_id and u.is_current
 group by s.tenant, s.person_id;
 
 create table dim_listings as
