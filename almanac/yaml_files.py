@@ -70,8 +70,11 @@ def read_yaml(path: Path, name: str = "") -> YamlFile:
 
     Raises ConfigError for what is no YAML or one of its surprises, FileNotFoundError if there is no such file.
     """
-    name = name or str(path)
-    data = path.read_bytes()
+    return parse_yaml(path.read_bytes(), name or str(path))
+
+
+def parse_yaml(data: bytes, name: str) -> YamlFile:
+    """What the bytes of a YAML file hold; `name` is what errors call it. Raises ConfigError, as `read_yaml` does."""
     if len(data) > MAX_BYTES:
         raise ConfigError(f"{name}: has {len(data):,} bytes; the limit is {MAX_BYTES:,}")
     try:

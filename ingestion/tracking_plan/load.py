@@ -1,13 +1,14 @@
 """Reading the tracking plan from its YAML files, with every problem named by file and field."""
 
 import hashlib
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from almanac.errors import AlmanacError
-from almanac.yaml_files import ConfigError, read_yaml
+from almanac.yaml_files import ConfigError, parse_yaml
 from ingestion.tracking_plan.model import Column, Common, EventContract, Plan, Tenant
 from ingestion.tracking_plan.names import CONTEXT_PREFIX
 from ingestion.tracking_plan.rules import example_problems, plan_problems
@@ -16,7 +17,8 @@ FOLDER = Path("ingestion") / "tracking_plan"
 COMMON = "common.yml"
 
 _M = TypeVar("_M", bound=BaseModel)
-_loaded: dict[Path, Plan] = {}
+_loaded: dict[str, Plan] = {}  # by version: what files say, wherever they lie
+_KEPT = 8  # plans; a process knows one, and the one before while the files change
 
 
 def load_plan(root: Path | None = None) -> Plan:
@@ -24,15 +26,16 @@ def load_plan(root: Path | None = None) -> Plan:
 
     The same files give the same object. Raises AlmanacError naming file and field of the first problem.
     """
-    folder = _folder(root)
-    plan = _loaded.get(folder)
-    if plan is not None and plan.version == _version(folder):
-        return plan
+    version = _version(_folder(root))
+    if version in _loaded:
+        return _loaded[version]
     plan, problems = read_plan(root)
     if problems or plan is None:
         more = f" (and {len(problems) - 1} more: run `almanac check`)" if len(problems) > 1 else ""
         raise AlmanacError(f"tracking plan: {problems[0]}{more}")
-    _loaded[folder] = plan
+    while len(_loaded) >= _KEPT:
+        del _loaded[next(iter(_loaded))]
+    _loaded[plan.version] = plan
     return plan
 
 
@@ -71,21 +74,26 @@ def _folder(root: Path | None) -> Path:
 def _read(folder: Path, path: Path, shape: type[_M], problems: list[str]) -> _M | None:
     name = (FOLDER / path.relative_to(folder)).as_posix()
     try:
-        file = read_yaml(path, name)
+        found, own = _understood(path.read_bytes(), name, shape)
     except FileNotFoundError:
-        problems.append(f"{name} is missing")
-        return None
-    except ConfigError as error:
-        problems.append(str(error))
-        return None
-    if not isinstance(file.content, dict):
-        problems.append(f"{name} must hold a mapping")
-        return None
+        found, own = None, (f"{name} is missing",)
+    problems += own
+    return found
+
+
+@lru_cache(maxsize=1024)  # where one file of sixty has changed, the others are not read again
+def _understood(data: bytes, name: str, shape: type[_M]) -> tuple[_M | None, tuple[str, ...]]:
+    """What a file says, or None, and what is wrong with it. Equal texts give one object: nobody changes it."""
     try:
-        return shape.model_validate(file.content)
+        file = parse_yaml(data, name)
+    except ConfigError as error:
+        return None, (str(error),)
+    if not isinstance(file.content, dict):
+        return None, (f"{name} must hold a mapping",)
+    try:
+        return shape.model_validate(file.content), ()
     except ValidationError as error:
-        problems += file.problems(error, shape)
-        return None
+        return None, tuple(file.problems(error, shape))
 
 
 def _named_like_its_file(folder: Path, path: Path, name: str, problems: list[str]) -> None:
