@@ -3,13 +3,16 @@
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 
 from almanac import postgres
 from almanac.errors import AlmanacError
 from almanac.settings import Settings
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 # A new file is written in the newest format (the default is that of DuckDB 1.0): text costs a third less to write and
 # takes less space. It holds for a file from its creation on, whoever opens it later.
@@ -42,15 +45,21 @@ class Engine:
             import pyarrow as pa
 
             columns = [pa.array([r[i] for r in rows]) for i in range(len(rows[0]))]
-            new_rows = pa.table(columns, names=[f"c{i}" for i in range(len(columns))])
-            self.connection.register("almanac_new_rows", new_rows)
-            self.connection.execute(f"insert into {table} select * from almanac_new_rows")
-            self.connection.unregister("almanac_new_rows")
+            self.insert_table(table, pa.table(columns, names=[f"c{i}" for i in range(len(columns))]))
             return
         from psycopg2.extras import execute_values
 
         with self.connection.cursor() as cursor:
             execute_values(cursor, f"insert into {table} values %s", rows, page_size=5000)
+
+    def insert_table(self, table: str, rows: "pa.Table") -> None:
+        """Append the rows of an Arrow table, whose columns have the table's order."""
+        if self.target == "duckdb":
+            self.connection.register("almanac_new_rows", rows)
+            self.connection.execute(f"insert into {table} select * from almanac_new_rows")
+            self.connection.unregister("almanac_new_rows")
+        else:
+            self.insert(table, zip(*(column.to_pylist() for column in rows.columns), strict=True))
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

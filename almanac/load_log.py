@@ -151,7 +151,7 @@ class LoadLog:
             self._replace("tenant", [(t.tenant, t.title, t.business, t.time_zone, t.currency) for t in tenants])
             known = {r[0] for r in self.engine.execute("select distinct time_zone from ctl.local_day")}
             for zone in sorted({t.time_zone for t in tenants} - known):
-                self.engine.insert("ctl.local_day", [tuple(day) for day in local_days(zone)])
+                self.engine.insert_table("ctl.local_day", local_days(zone))
 
     def replace_properties(self, properties: Iterable[tuple[str, str, str, bool]]) -> None:
         """Take over what the tracking plan declares: event, property, its type, and whether it is required."""
