@@ -42,7 +42,7 @@ def test_what_the_page_says_to_send_is_followed_to_the_published_numbers(tmp_pat
         assert run_build(settings, runner=WarmDbt()).succeeded
         publish(settings, PASSED)
         expect(counted).to_contain_text("In the published numbers:", timeout=PATIENCE)
-        expect(counted.get_by_role("link", name="GMV")).to_be_visible()
+        expect(counted.get_by_role("link", name="GMV", exact=True)).to_be_visible()
         watched.assert_calm()
 
         watched.page.get_by_role("link", name="Wrong on purpose").click()
