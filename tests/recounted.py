@@ -13,6 +13,22 @@ from ingestion.tracking_plan import judge, load_plan
 PLAN = load_plan()  # once: every call looks whether its files have changed
 Key = tuple[str, str, date, str, str]  # KPI, time grain, first day, dimension, its value
 
+ALONE = (
+    "sessions", "active_users", "searches", "bookings", "gmv", "revenue", "gross_gmv", "buyers", "booked_listings",
+    "listing_views",
+)  # fmt: skip
+# What is divided by what, and of what there must be something for the KPI to have a value or none.
+DIVIDED = {
+    "search_to_book_conversion": ("converted", "searched", ("searched",)),
+    "average_booking_value": ("gross_gmv", "bookings", ("bookings",)),
+    "take_rate": ("revenue", "gmv", ("gmv",)),
+    "cancelled_gmv_rate": ("cancelled", "gross_gmv", ("gmv",)),
+    "spend_per_buyer": ("gross_gmv", "buyers", ("buyers",)),
+    "repeat_booking_rate": ("repeated", "bookings", ("bookings",)),
+    "supply_liquidity": ("booked_listings", "viewed", ("booked_listings", "viewed")),
+    "zero_result_rate": ("found nothing", "searches", ("searches",)),
+}
+
 
 def recount(arrivals: Iterable[Arrival], tenant: str) -> dict[Key, tuple[Decimal, Decimal]]:
     """Every KPI counted from the messages as they arrived, by the rules, without what the generator knows."""
@@ -35,8 +51,9 @@ def recount(arrivals: Iterable[Arrival], tenant: str) -> dict[Key, tuple[Decimal
                 else "a " + event["device"]
             ].append(event)
     sums: dict[Key, Decimal] = defaultdict(Decimal)
-    active: dict[Key, set[str]] = defaultdict(set)
+    met: dict[Key, set[str]] = defaultdict(set)
     for person, theirs in people.items():
+        has_booked = False
         for session in cut(theirs):
             channel = next((e["channel"] for e in session if e["channel"]), "direct")
             days = [e["at"].astimezone(zone).date() for e in session]
@@ -49,29 +66,34 @@ def recount(arrivals: Iterable[Arrival], tenant: str) -> dict[Key, tuple[Decimal
                     sums["converted", *cell] += any(at >= searches[0] for at in booked)
             for touched in set(days):
                 for cell in cells(touched, channel):
-                    active["active_users", *cell].add(person)
+                    met["active_users", *cell].add(person)
             for event, day in zip(session, days, strict=True):
+                listing = event["typed"].get("listing_id")
                 for cell in cells(day, channel):
-                    sums["searches", *cell] += event["event"] == "search_performed"
+                    if event["event"] == "search_performed":
+                        sums["searches", *cell] += 1
+                        sums["found nothing", *cell] += event["typed"]["results_count"] == 0
+                    if event["event"] == "listing_viewed":
+                        sums["listing_views", *cell] += 1
+                        met["viewed", *cell].add(listing)
                     if event["event"] in ("booking_confirmed", "booking_cancelled"):
                         sign = 1 if event["event"] == "booking_confirmed" else -1
                         sums["gmv", *cell] += sign * event["amount"]
                         sums["revenue", *cell] += sign * event["commission"]
+                        sums["cancelled", *cell] += 0 if sign == 1 else event["amount"]
                         if sign == 1:
                             sums["bookings", *cell] += 1
-                            sums["confirmed", *cell] += event["amount"]
-    one, found = Decimal(1), {}
-    for (name, *rest), value in sums.items():
-        cell = tuple(rest)
-        if name in ("sessions", "bookings") or (name == "searches" and value) or name in ("gmv", "revenue"):
-            found[name, *cell] = (value, one)
-        if name == "searched":
-            found["search_to_book_conversion", *cell] = (sums["converted", *cell], value)
-        if name == "bookings":
-            found["average_booking_value", *cell] = (sums["confirmed", *cell], value)
-        if name == "gmv":
-            found["take_rate", *cell] = (sums["revenue", *cell], value)
-    return found | {key: (Decimal(len(who)), one) for key, who in active.items()}
+                            sums["gross_gmv", *cell] += event["amount"]
+                            sums["repeated", *cell] += has_booked
+                            met["buyers", *cell].add(person)
+                            met["booked_listings", *cell].add(listing)
+                has_booked = has_booked or event["event"] == "booking_confirmed"
+    counts = dict(sums) | {key: Decimal(len(who)) for key, who in met.items()}
+    found = {key: (value, Decimal(1)) for key, value in counts.items() if key[0] in ALONE}
+    for kpi, (above, below, where) in DIVIDED.items():
+        for cell in {tuple(rest) for name, *rest in counts if name in where}:
+            found[kpi, *cell] = (counts.get((above, *cell), Decimal(0)), counts.get((below, *cell), Decimal(0)))
+    return found
 
 
 def clean(arrivals: Iterable[Arrival], tenant: str) -> list[dict[str, Any]]:

@@ -84,9 +84,12 @@ class World:
         anonymous, user = f"a{rng.randrange(4)}", f"u{rng.randrange(3)}"
         known = event == "user_identified" or rng.random() < 0.3
         money = event.startswith("booking")
+        message_id = uuid.UUID(int=rng.getrandbits(128), version=4)
+        if event == "page_viewed" and message_id.int % 4 == 1:
+            event = "listing_viewed"
         copy = {
             "tenant": tenant,
-            "message_id": str(uuid.UUID(int=rng.getrandbits(128), version=4)),
+            "message_id": str(message_id),
             "type": {"page_viewed": "page", "user_identified": "identify"}.get(event, "track"),
             "event": event,
             "user_id": user if known else None,
@@ -169,6 +172,8 @@ def message(copy: Copy) -> dict[str, Any]:
         # What the plan does not declare, or only after a conversion: what drifts.
         odd = ({}, {"sort": "price"}, {"sort": 2}, {"results_count": "7"})[int(copy["message_id"][-1], 16) % 4]
         sent["properties"] = {"query": "flat", **odd}
+    if copy["event"] == "listing_viewed":
+        sent["properties"] = {"listing_id": f"listing-{copy['message_id'][0]}"}
     if copy["type"] == "identify":
         sent["traits"] = {name: copy[name] for name in ("plan", "role") if copy[name]}
     if copy["booking_id"]:
