@@ -27,14 +27,15 @@ def load_plan(root: Path | None = None) -> Plan:
     The same files give the same object. Raises AlmanacError naming file and field of the first problem.
     """
     version = _version(_folder(root))
-    if version in _loaded:
-        return _loaded[version]
+    known = _loaded.get(version)
+    if known is not None:
+        return known
     plan, problems = read_plan(root)
     if problems or plan is None:
         more = f" (and {len(problems) - 1} more: run `almanac check`)" if len(problems) > 1 else ""
         raise AlmanacError(f"tracking plan: {problems[0]}{more}")
-    while len(_loaded) >= _KEPT:
-        del _loaded[next(iter(_loaded))]
+    for oldest in list(_loaded)[: 1 - _KEPT]:
+        _loaded.pop(oldest, None)  # another thread may have been quicker
     _loaded[plan.version] = plan
     return plan
 
