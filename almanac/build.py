@@ -139,7 +139,7 @@ def _prepare(settings: Settings, lake: Lake, full_refresh: bool, again: Callable
         # A first build, changed model code and a failed full refresh all start from nothing.
         full = full_refresh or log.state("code") != remembered["code"] or log.state("full_refresh") is not None
         _verify(lake, entries, pending, full)
-        log.replace_tenants(tenants)
+        log.replace_tenants(tenants, {e.tenant for e in entries})
         log.replace_properties(properties)
         log.replace_outside_events(outside)
         log.replace_lake_files(

@@ -36,6 +36,15 @@ class Engine:
             cursor.execute(sql.replace("?", "%s"), tuple(parameters) or None)
             return list(cursor.fetchall()) if cursor.description else []
 
+    def column_types(self, schema: str, table: str) -> dict[str, str]:
+        """The columns of a table with the engine's names of their types, in lower case."""
+        if self.target == "duckdb":  # its information_schema looks at every column of the warehouse
+            return {name: kind.lower() for name, kind, *_ in self.execute(f"describe {schema}.{table}")}
+        columns = (
+            "select column_name, data_type from information_schema.columns where table_schema = ? and table_name = ?"
+        )
+        return {name: kind.lower() for name, kind in self.execute(columns, [schema, table])}
+
     def insert(self, table: str, rows: Iterable[Sequence[Any]]) -> None:
         """Append rows to a table, in column order."""
         rows = [tuple(r) for r in rows]

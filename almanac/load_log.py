@@ -6,7 +6,7 @@ built", a set difference, never a watermark in time.
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,12 +67,10 @@ class LoadLog:
 
     def _widen_versions(self) -> None:
         """A load log made when versions were small counters: the same numbers in columns that take a hash."""
-        narrow = self.engine.execute(
-            "select column_name from information_schema.columns where table_schema = 'ctl' and table_name = 'file' "
-            "and column_name in ('version', 'built_version') and lower(data_type) = 'integer'"
-        )
-        for (name,) in narrow:
-            self.engine.execute(f"alter table ctl.file alter column {name} type bigint")
+        types = self.engine.column_types("ctl", "file")
+        for name in ("version", "built_version"):
+            if types[name] == "integer":
+                self.engine.execute(f"alter table ctl.file alter column {name} type bigint")
 
     def state(self, name: str) -> str | None:
         """A remembered value, or None."""
@@ -144,13 +142,16 @@ class LoadLog:
                 self.engine.execute(f"delete from ctl.{table}")
                 self.engine.insert(f"ctl.{table}", rows)
 
-    def replace_tenants(self, tenants: Iterable[TenantRow]) -> None:
-        """Take over the tenants of the tracking plan, with the local days of their time zones."""
+    def replace_tenants(self, tenants: Iterable[TenantRow], landed: Collection[str]) -> None:
+        """Take over the tenants of the tracking plan, with the local days of the time zones of those that `landed`.
+
+        A zone has 33,000 days; what nobody has an event in would be most of a small warehouse.
+        """
         tenants = list(tenants)
         with self.engine.transaction():
             self._replace("tenant", [(t.tenant, t.title, t.business, t.time_zone, t.currency) for t in tenants])
             known = {r[0] for r in self.engine.execute("select distinct time_zone from ctl.local_day")}
-            for zone in sorted({t.time_zone for t in tenants} - known):
+            for zone in sorted({t.time_zone for t in tenants if t.tenant in landed} - known):
                 self.engine.insert_table("ctl.local_day", local_days(zone))
 
     def replace_properties(self, properties: Iterable[tuple[str, str, str, bool]]) -> None:

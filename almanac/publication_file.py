@@ -129,10 +129,12 @@ def _copy(con: duckdb.DuckDBPyConnection, relation: str, descriptions: dict[str,
 
 
 def _comment(con: duckdb.DuckDBPyConnection, name: str, descriptions: dict[str, str]) -> None:
+    statements = []
     for column, words in descriptions.items():
         target = f'column "{name}"."{column}"' if column else f'table "{name}"'
         quoted = words.replace("'", "''")
-        con.execute(f"comment on {target} is '{quoted}'")
+        statements.append(f"comment on {target} is '{quoted}'")
+    con.execute("; ".join(statements))  # one call for all: there are hundreds
 
 
 def _create(con: duckdb.DuckDBPyConnection, name: str, rows: list[dict[str, Any]]) -> None:

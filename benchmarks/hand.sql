@@ -57,6 +57,7 @@ select
     count_if(e.event = 'listing_viewed') as listing_view_count,
     count_if(e.event = 'search_performed') as search_count,
     min(e.event_at) filter (where e.event = 'search_performed') as first_search_at,
+    min(e.event_at) filter (where e.event = 'booking_confirmed') as first_booking_at,
     max(e.event_at) filter (where e.event = 'booking_confirmed') as last_booking_at
 from fact_events as e
 left join identities as m on m.tenant = e.tenant and m.anonymous_id = if(e.user_id is null, e.anonymous_id, null)
@@ -82,7 +83,11 @@ select
     cast(sum(event_count) as bigint) as event_count, cast(sum(page_view_count) as bigint) as page_view_count,
     cast(sum(listing_view_count) as bigint) as listing_view_count, cast(sum(search_count) as bigint) as search_count,
     sum(search_count) > 0 as has_search, max(last_booking_at) is not null as has_booking,
-    coalesce(max(last_booking_at) >= min(first_search_at), false) as has_booking_after_search
+    coalesce(max(last_booking_at) >= min(first_search_at), false) as has_booking_after_search,
+    session_number = 1 as is_first_session,
+    session_number = 1 and coalesce(
+        min(min(first_booking_at)) over (partition by tenant, person_id) <= min(started_at) + interval 7 day, false
+    ) as is_activated
 from numbered
 group by tenant, person_id, session_number;
 
@@ -369,7 +374,9 @@ create table kpi_values as
 with
     per_session as (
         select tenant, session_date as day, channel, count(*) as sessions, count_if(has_search) as searching,
-            count_if(has_booking_after_search) as converted
+            count_if(has_booking_after_search) as converted, sum(duration_seconds) as seconds,
+            sum(page_view_count) as pages, count_if(event_count = 1) as bounced, count_if(is_first_session) as news,
+            count_if(is_activated) as activated
         from fact_sessions group by all
     ),
     per_search as (select tenant, search_date as day, channel, count(*) as searches,
@@ -387,7 +394,9 @@ with
         select tenant, day, channel, sum(sessions) as sessions, sum(searching) as searching, sum(converted) as converted,
             sum(searches) as searches, sum(bookings) as bookings, sum(booked) as booked, sum(gmv) as gmv,
             sum(commission) as commission, sum(found_nothing) as found_nothing, sum(answered) as answered,
-            sum(views) as views, sum(cancelled) as cancelled, sum(repeats) as repeats, sum(of_known) as of_known
+            sum(views) as views, sum(cancelled) as cancelled, sum(repeats) as repeats, sum(of_known) as of_known,
+            sum(seconds) as seconds, sum(pages) as pages, sum(bounced) as bounced, sum(news) as news,
+            sum(activated) as activated
         from (from per_session union all by name from per_search union all by name from per_movement
             union all by name from per_view)
         group by all
@@ -404,7 +413,8 @@ with
             sum(converted) as converted, sum(searches) as searches, sum(bookings) as bookings, sum(booked) as booked,
             sum(gmv) as gmv, sum(commission) as commission, sum(found_nothing) as found_nothing,
             sum(answered) as answered, sum(views) as views, sum(cancelled) as cancelled, sum(repeats) as repeats,
-            sum(of_known) as of_known
+            sum(of_known) as of_known, sum(seconds) as seconds, sum(pages) as pages, sum(bounced) as bounced,
+            sum(news) as news, sum(activated) as activated
         from periods
         group by grouping sets ((tenant, time_grain, period_start), (tenant, time_grain, period_start, channel))
     ),
@@ -447,6 +457,11 @@ with
                 alone('buyers', buyers), alone('booked_listings', booked_listings), alone('listing_views', views),
                 {'kpi': 'search_to_book_conversion', 'n': converted, 'd': searching},
                 {'kpi': 'take_rate', 'n': commission, 'd': gmv},
+                {'kpi': 'average_session_seconds', 'n': seconds, 'd': sessions},
+                {'kpi': 'pages_per_session', 'n': pages, 'd': sessions},
+                {'kpi': 'bounce_rate', 'n': bounced, 'd': sessions}, alone('new_users', news),
+                {'kpi': 'activation_rate', 'n': activated, 'd': news},
+                {'kpi': 'revenue_per_active_user', 'n': commission, 'd': persons},
                 {'kpi': 'average_booking_value', 'n': booked, 'd': bookings},
                 {'kpi': 'cancelled_gmv_rate', 'n': cancelled, 'd': booked},
                 {'kpi': 'spend_per_buyer', 'n': booked, 'd': buyers},

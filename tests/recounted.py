@@ -15,7 +15,7 @@ Key = tuple[str, str, date, str, str]  # KPI, time grain, first day, dimension, 
 
 ALONE = (
     "sessions", "active_users", "searches", "bookings", "gmv", "revenue", "gross_gmv", "buyers", "booked_listings",
-    "listing_views",
+    "listing_views", "new_users",
 )  # fmt: skip
 # What is divided by what, and of what there must be something for the KPI to have a value or none.
 DIVIDED = {
@@ -27,6 +27,11 @@ DIVIDED = {
     "repeat_booking_rate": ("repeated", "bookings", ("bookings",)),
     "supply_liquidity": ("booked_listings", "viewed", ("booked_listings", "viewed")),
     "zero_result_rate": ("found nothing", "searches", ("searches",)),
+    "average_session_seconds": ("seconds", "sessions", ("sessions",)),
+    "pages_per_session": ("pages", "sessions", ("sessions",)),
+    "bounce_rate": ("bounced", "sessions", ("sessions",)),
+    "activation_rate": ("activated", "new_users", ("sessions",)),
+    "revenue_per_active_user": ("revenue", "active_users", ("revenue", "active_users")),
 }
 
 
@@ -54,13 +59,22 @@ def recount(arrivals: Iterable[Arrival], tenant: str) -> dict[Key, tuple[Decimal
     met: dict[Key, set[str]] = defaultdict(set)
     for person, theirs in people.items():
         has_booked = False
+        booked_in_time = any(
+            e["event"] == "booking_confirmed" and e["at"] <= theirs[0]["at"] + timedelta(days=7) for e in theirs
+        )
         for session in cut(theirs):
+            is_first = session[0] is theirs[0]
             channel = next((e["channel"] for e in session if e["channel"]), "direct")
             days = [e["at"].astimezone(zone).date() for e in session]
             searches = [e["at"] for e in session if e["event"] == "search_performed"]
             booked = [e["at"] for e in session if e["event"] == "booking_confirmed"]
             for cell in cells(days[0], channel):
                 sums["sessions", *cell] += 1
+                sums["seconds", *cell] += (session[-1]["at"] - session[0]["at"]) // timedelta(seconds=1)
+                sums["pages", *cell] += sum(e["event"] in ("page_viewed", "screen_viewed") for e in session)
+                sums["bounced", *cell] += len(session) == 1
+                sums["new_users", *cell] += is_first
+                sums["activated", *cell] += is_first and booked_in_time
                 if searches:
                     sums["searched", *cell] += 1
                     sums["converted", *cell] += any(at >= searches[0] for at in booked)

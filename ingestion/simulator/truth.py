@@ -16,11 +16,12 @@ from ingestion.simulator.business import CHANNELS, DIRECT
 from ingestion.simulator.columns import NONE, Bools, Deliveries, Events, Ints, Kind
 from ingestion.simulator.engine import World
 from ingestion.simulator.properties import MINOR_UNITS
+from ingestion.simulator.truth_cells import ALL, Cells, added_up, counted_once, minus, period_of
 from ingestion.simulator.visits import channel_index
 
 GRAINS = ("day", "week", "month", "quarter")
-ALL = len(CHANNELS)  # the code of "all channels" beside the channels' own
 DAY_MILLISECONDS = 86_400_000
+ACTIVATION_DAYS = 7
 
 KPI_SCHEMA = pa.schema(
     [
@@ -34,7 +35,6 @@ KPI_SCHEMA = pa.schema(
         ("denominator", pa.decimal128(28, 4)),
     ]
 )
-Cells = dict[tuple[int, int], int]  # (first day of the period as ordinal, channel or ALL) -> count or minor units
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,11 @@ class Sessions:
     person: Ints
     has_search: Bools
     has_conversion: Bools  # a booking at or after the first search
+    seconds: Ints  # whole ones, from first to last event
+    pages: Ints
+    events: Ints
+    is_first: Bools  # of its person
+    is_activated: Bools  # the same, and the person books within 7 days of its first event
     of_event: Ints
 
 
@@ -81,15 +86,22 @@ def _sessions(world: World, events: Events, person: Ints) -> Sessions:
     first = np.ones(len(events), dtype=np.bool_)
     first[1:] = events.visit[1:] != events.visit[:-1]
     starts = np.flatnonzero(first)
+    ends = np.append(starts[1:], len(events)) - 1 if len(events) else starts
     of_event = np.cumsum(first) - 1
     days = world.calendar.days(events.at)
+    is_first, is_activated = _first_ones(events, person, starts)
     return Sessions(
         day=days[starts],
-        last_day=days[np.append(starts[1:], len(events)) - 1] if len(events) else days,
+        last_day=days[ends],
         channel=_channels(world, events, of_event, len(starts)),
         person=person[starts],
         has_search=np.bincount(of_event, weights=events.kind == Kind.SEARCH, minlength=len(starts)) > 0,
         has_conversion=_converted(events, of_event, len(starts)),
+        seconds=(events.at[ends] - events.at[starts]) // 1000,
+        pages=np.bincount(of_event, weights=events.kind == Kind.PAGE, minlength=len(starts)).astype(np.int64),
+        events=ends - starts + 1,
+        is_first=is_first,
+        is_activated=is_activated,
         of_event=of_event,
     )
 
@@ -113,6 +125,18 @@ def _converted(events: Events, of_event: Ints, count: int) -> Bools:
     return converted
 
 
+def _first_ones(events: Events, person: Ints, starts: Ints) -> tuple[Bools, Bools]:
+    """Of each session: is it its person's first one, and is it that and a booking follows in time."""
+    never = np.iinfo(np.int64).max
+    came, booked = (np.full(int(person.max(initial=-1)) + 1, never, dtype=np.int64) for _ in range(2))
+    np.minimum.at(came, person, events.at)
+    bookings = events.kind == Kind.BOOKING
+    np.minimum.at(booked, person[bookings], events.at[bookings])
+    who = person[starts]
+    is_first = events.at[starts] == came[who]
+    return is_first, is_first & (booked[who] <= came[who] + ACTIVATION_DAYS * DAY_MILLISECONDS)
+
+
 def _kpis(
     world: World, events: Events, s: Sessions, grain: str
 ) -> list[tuple[str, Cells, Cells | None, tuple[int, int]]]:
@@ -120,11 +144,14 @@ def _kpis(
     channel = s.channel[s.of_event]
 
     def count(mask: Bools) -> Cells:
-        return _sum(_period(s.day[mask], grain), s.channel[mask], np.ones(int(mask.sum()), dtype=np.int64))
+        return added_up(period_of(s.day[mask], grain), s.channel[mask], np.ones(int(mask.sum()), dtype=np.int64))
+
+    def added(values: Ints) -> Cells:
+        return added_up(period_of(s.day, grain), s.channel, values)
 
     def total(kind: Kind, values: Ints) -> Cells:
         mask = events.kind == kind
-        return _sum(_period(world.calendar.days(events.at[mask]), grain), channel[mask], values[mask])
+        return added_up(period_of(world.calendar.days(events.at[mask]), grain), channel[mask], values[mask])
 
     one = np.ones(len(events), dtype=np.int64)
     searches = total(Kind.SEARCH, one)
@@ -132,25 +159,32 @@ def _kpis(
     converted = dict.fromkeys(searched, 0) | count(s.has_search & s.has_conversion)
     bookings = total(Kind.BOOKING, one)
     confirmed = total(Kind.BOOKING, events.amount)
-    gmv = _minus(confirmed, total(Kind.CANCEL, events.amount))
-    revenue = _minus(total(Kind.BOOKING, events.commission), total(Kind.CANCEL, events.commission))
+    gmv = minus(confirmed, total(Kind.CANCEL, events.amount))
+    revenue = minus(total(Kind.BOOKING, events.commission), total(Kind.CANCEL, events.commission))
+    sessions, active = added(np.ones(len(s.day), dtype=np.int64)), _active(s, grain)
     counts, amounts = (1, 1), (MINOR_UNITS, 1)
 
     def distinct(kind: Kind, values: Ints) -> Cells:
         mask = events.kind == kind
-        return _distinct(_period(world.calendar.days(events.at[mask]), grain), channel[mask], values[mask])
+        return counted_once(period_of(world.calendar.days(events.at[mask]), grain), channel[mask], values[mask])
 
     buyers = distinct(Kind.BOOKING, s.person[s.of_event])
     booked, viewed = distinct(Kind.BOOKING, events.listing), distinct(Kind.LISTING, events.listing)
     cancelled = dict.fromkeys(confirmed, 0) | total(Kind.CANCEL, events.amount)
     return [
-        ("sessions", count(np.ones(len(s.day), dtype=np.bool_)), None, counts),
-        ("active_users", _active(s, grain), None, counts),
+        ("sessions", sessions, None, counts),
+        ("active_users", active, None, counts),
+        ("average_session_seconds", added(s.seconds), sessions, counts),
+        ("pages_per_session", added(s.pages), sessions, counts),
+        ("new_users", added(s.is_first.astype(np.int64)), None, counts),
+        ("activation_rate", added(s.is_activated.astype(np.int64)), added(s.is_first.astype(np.int64)), counts),
+        ("bounce_rate", added((s.events == 1).astype(np.int64)), sessions, counts),
         ("searches", searches, None, counts),
         ("search_to_book_conversion", converted, searched, counts),
         ("bookings", bookings, None, counts),
         ("gmv", gmv, None, amounts),
         ("revenue", revenue, None, amounts),
+        ("revenue_per_active_user", dict.fromkeys(active, 0) | revenue, dict.fromkeys(revenue, 0) | active, amounts),
         ("take_rate", revenue, gmv, (MINOR_UNITS, MINOR_UNITS)),
         ("average_booking_value", confirmed, bookings, amounts),
         ("gross_gmv", confirmed, None, amounts),
@@ -168,9 +202,9 @@ def _kpis(
 def _active(s: Sessions, grain: str) -> Cells:
     """Distinct persons with a session that touches the period; a session is never longer than its slot's two days."""
     over = s.last_day > s.day
-    period = np.concatenate((_period(s.day, grain), _period(s.last_day[over], grain)))
+    period = np.concatenate((period_of(s.day, grain), period_of(s.last_day[over], grain)))
     channel = np.concatenate((s.channel, s.channel[over]))
-    return _distinct(period, channel, np.concatenate((s.person, s.person[over])))
+    return counted_once(period, channel, np.concatenate((s.person, s.person[over])))
 
 
 def _repeated(events: Events, s: Sessions) -> Ints:
@@ -182,46 +216,6 @@ def _repeated(events: Events, s: Sessions) -> Ints:
     repeated[rows] = 1
     repeated[rows[first_of_person]] = 0
     return repeated
-
-
-def _distinct(period: Ints, channel: Ints, values: Ints) -> Cells:
-    """How many different values there are in each cell."""
-    cells: Cells = {}
-    for channels in (channel, np.full(len(channel), ALL)):
-        distinct = np.unique(np.stack((period, channels, values)), axis=1)
-        cells |= _group(distinct[0], distinct[1], np.ones(distinct.shape[1], dtype=np.int64))
-    return cells
-
-
-def _period(days: Ints, grain: str) -> Ints:
-    """First day of the period that each day (ordinal) lies in; weeks begin on Monday."""
-    if grain == "day":
-        return days
-    if grain == "week":
-        return days - (days - 1) % 7
-    distinct, where = np.unique(days, return_inverse=True)
-    firsts = [_first_of_month(date.fromordinal(int(n)), grain).toordinal() for n in distinct]
-    return np.array(firsts, dtype=np.int64)[where] if firsts else days
-
-
-def _first_of_month(day: date, grain: str) -> date:
-    """First day of the month or the quarter that a day lies in."""
-    return day.replace(month=day.month if grain == "month" else (day.month - 1) // 3 * 3 + 1, day=1)
-
-
-def _sum(period: Ints, channel: Ints, values: Ints) -> Cells:
-    return _group(period, channel, values) | _group(period, np.full(len(period), ALL), values)
-
-
-def _group(period: Ints, channel: Ints, values: Ints) -> Cells:
-    keys, where = np.unique(period * (ALL + 1) + channel, return_inverse=True)
-    sums = np.zeros(len(keys), dtype=np.int64)
-    np.add.at(sums, where, values)
-    return {divmod(key, ALL + 1): value for key, value in zip(keys.tolist(), sums.tolist(), strict=True)}
-
-
-def _minus(left: Cells, right: Cells) -> Cells:
-    return {cell: left.get(cell, 0) - right.get(cell, 0) for cell in left.keys() | right.keys()}
 
 
 def _decimal(value: int, scale: int) -> Decimal:

@@ -203,6 +203,8 @@ TOGETHER = (
         "hours_to_completion", "of all completed", _ratio("hours_to_completion", denominator="completed_booking_count")
     ),
     Mutation("hours_delivered", "bookings", _expr("hours_delivered", "completed_booking_count")),
+    Mutation("hours_available", "publications", _measure("offered_hours_sum", agg="count")),
+    Mutation("utilisation_rate", "upside down", _upside_down("utilisation_rate")),
     Mutation("notifications_sent", "opened ones", _expr("notifications_sent", "notification_opened_count")),
     Mutation("notification_delivery_rate", "upside down", _upside_down("notification_delivery_rate")),
     Mutation(
@@ -213,6 +215,20 @@ TOGETHER = (
     Mutation("ad_views", "to the end", _expr("ad_views", "completed_ad_view_count")),
     Mutation("ad_completion_rate", "upside down", _upside_down("ad_completion_rate")),
     Mutation("ad_revenue", "views", _expr("ad_revenue", "ad_view_count")),
+    Mutation(
+        "average_session_seconds",
+        "those with a search",
+        _ratio("average_session_seconds", denominator="search_session_count"),
+    ),
+    Mutation("pages_per_session", "events", _measure("session_page_count", expr="event_count")),
+    Mutation(
+        "bounce_rate",
+        "no page",
+        _measure("bounced_session_count", expr="case when page_view_count = 0 then 1 else 0 end"),
+    ),
+    Mutation("new_users", "all visits", _expr("new_users", "session_count")),
+    Mutation("activation_rate", "of all visits", _ratio("activation_rate", denominator="session_count")),
+    Mutation("revenue_per_active_user", "of GMV", _ratio("revenue_per_active_user", numerator="gmv_value")),
 )
 
 

@@ -105,9 +105,11 @@ TRUTHS = {
     "transport_departures": of("departures", by="origin"),
     "on_time_departure_rate": of("departures_on_time", "departures", by="origin"),
     "transport_cancellation_rate": of("transports_cancelled", "transports_scheduled"),
-    "bookings_completed": of("bookings_completed"),
+    "bookings_completed": of("bookings_completed", by="supplier"),
     "no_show_rate": Truth((Part("bookings_missed"),), (Part("bookings_completed"), Part("bookings_missed"))),
-    "hours_delivered": of("hours_booked"),
+    "hours_delivered": of("hours_booked", by="supplier"),
+    "hours_available": of("hours_available", by="supplier"),
+    "utilisation_rate": of("hours_booked", "hours_available", by="supplier"),
     "hours_to_completion": of("booking_completion_hours", "bookings_completed"),
     "notifications_sent": Truth((Part("notifications", 1, ("status", "sent")),)),
     "notification_delivery_rate": Truth(

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,6 @@ from ingestion.tracking_plan import Plan, load_plan
 from tests.refused_events import DAY, Place, books, difference, land, new_place, rows_of, villa
 
 WAITING = Choice(replayed=False)
-TODAY = datetime.now(UTC).date()
 
 
 @dataclass(frozen=True)
@@ -48,6 +47,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     unmended = load_plan(place.root)
     place.mend()
     return World(place, unmended, load_plan(place.root))
+
+
+def today() -> date:
+    """Now, not when the tests began: midnight may lie in between."""
+    return datetime.now(UTC).date()
 
 
 def erase(lake: Lake, tenant: str, ids: Collection[str]) -> Erased:
@@ -86,12 +90,15 @@ def test_refused_rows_of_a_person_are_erased_and_counted_on_their_day(world: Wor
 
 def test_a_replayed_row_arrived_twice_and_is_erased_twice(world: World, tmp_path: Path) -> None:
     land(world.lake(tmp_path), [villa(1), villa(2)])
+    before = today()
     assert world.replay(tmp_path) == 2
     lake = world.lake(tmp_path)
+    (arrived,) = {day for _, day in books(lake)} - {DAY}
+    assert before <= arrived <= today()
     assert erase(lake, "rentals", ["user-1"]) == Erased(events=1, refused=1)
     assert books(lake) == {
         ("web", DAY): {"received": 2, "quarantined": 1, "suppressed": 0, "erased": 1},
-        ("web", TODAY): {"received": 2, "accepted": 1, "suppressed": 0, "erased": 1},
+        ("web", arrived): {"received": 2, "accepted": 1, "suppressed": 0, "erased": 1},
     }
     assert world.replay(tmp_path) == 0, "the marks still stand"
     assert people_of(lake)["user-1"] == 0
@@ -166,7 +173,7 @@ def test_what_is_compacted_while_it_erases_is_erased_where_it_lies_then(
         rows = list(real(lake, entry)) if moment == "after" else []
         if moment:
             land(world.lake(tmp_path), [search(3, messageId=moment)], source=moment)
-            world.lake(tmp_path).compact(TODAY + timedelta(days=1), keep=timedelta(0))
+            world.lake(tmp_path).compact(today() + timedelta(days=1), keep=timedelta(0))
         return iter(rows) if moment == "after" else real(lake, entry)
 
     monkeypatch.setattr(Lake, "batches", batches)
@@ -236,7 +243,7 @@ def live(world: World, home: Path, history: list[tuple[Any, ...]]) -> None:
             expected += waits
             waits.clear()
         elif action == "compact":
-            lake.compact(TODAY + timedelta(days=1), keep=timedelta(0))
+            lake.compact(today() + timedelta(days=1), keep=timedelta(0))
         else:
             lake.fold(1)
         assert +people_of(lake) == +expected

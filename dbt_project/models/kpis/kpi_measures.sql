@@ -20,6 +20,8 @@
 -- depends_on: {{ ref('fact_equipment_scans') }}
 -- depends_on: {{ ref('fact_transport_legs') }}
 -- depends_on: {{ ref('fact_booking_outcomes') }}
+-- depends_on: {{ ref('fact_availability') }}
+-- depends_on: {{ ref('mv_daily_utilisation') }}
 -- depends_on: {{ ref('fact_booking_status_changes') }}
 -- depends_on: {{ ref('fact_notifications') }}
 -- depends_on: {{ ref('fact_ad_views') }}
@@ -46,6 +48,8 @@
     "fact_equipment_scans",
     "fact_transport_legs",
     "fact_booking_outcomes",
+    "fact_availability",
+    "mv_daily_utilisation",
     "fact_booking_status_changes",
     "fact_notifications",
     "fact_ad_views",

@@ -46,6 +46,7 @@ with
             sum(case when event = 'listing_viewed' then 1 else 0 end) as listing_view_count,
             sum(case when event = 'search_performed' then 1 else 0 end) as search_count,
             min(case when event = 'search_performed' then event_at end) as first_search_at,
+            min(case when event = 'booking_confirmed' then event_at end) as first_booking_at,
             max(case when event = 'booking_confirmed' then event_at end) as last_booking_at
         from events
         group by tenant, person_id, floor(extract(epoch from event_at) / 1800)
@@ -89,6 +90,7 @@ with
             listing_view_count,
             search_count,
             first_search_at,
+            first_booking_at,
             last_booking_at
         from spaced
         where is_first and is_last
@@ -108,9 +110,19 @@ with
             sum(listing_view_count) as listing_view_count,
             sum(search_count) as search_count,
             min(first_search_at) as first_search_at,
+            min(first_booking_at) as first_booking_at,
             max(last_booking_at) as last_booking_at
         from numbered
         group by tenant, person_id, session_number
+    ),
+
+    of_person as (
+        select
+            s.*,
+            s.started_at = min(s.started_at) over person as is_first_session,
+            min(s.first_booking_at) over person as person_first_booking_at
+        from sessions as s
+        window person as (partition by s.tenant, s.person_id)
     )
 
 select
@@ -130,5 +142,7 @@ select
     cast(search_count as bigint) as search_count,
     search_count > 0 as has_search,
     last_booking_at is not null as has_booking,
-    coalesce(last_booking_at >= first_search_at, false) as has_booking_after_search
-from sessions
+    coalesce(last_booking_at >= first_search_at, false) as has_booking_after_search,
+    is_first_session,
+    is_first_session and coalesce(person_first_booking_at <= started_at + interval '7 days', false) as is_activated
+from of_person

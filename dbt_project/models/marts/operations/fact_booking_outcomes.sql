@@ -5,7 +5,7 @@ select
     e.message_id as outcome_id,
     e.booking_id,
     e.listing_id,
-    e.supplier_id,
+    coalesce(e.supplier_id, 'unknown') as supplier,
     e.status,
     e.hours as hours_delivered,
     e.event_at as ended_at,

@@ -1,0 +1,27 @@
+{{ config(materialized=view_or_table()) }}
+
+with
+    published as (select * from {{ ref("int_events__business") }} where event = 'availability_published'),
+
+    -- What is published again replaces what was: the newest of a date counts.
+    ranked as (
+        select
+            p.*,
+            row_number() over (
+                partition by p.tenant, p.listing_id, p.supplier_id, p.available_date
+                order by p.event_at desc, p.message_id desc
+            ) as recency
+        from published as p
+    )
+
+select
+    r.tenant,
+    r.message_id as availability_id,
+    r.listing_id,
+    coalesce(r.supplier_id, 'unknown') as supplier,
+    r.available_date,
+    r.hours as hours_available,
+    r.quantity as units_available,
+    r.event_at as published_at
+from ranked as r
+where r.recency = 1
