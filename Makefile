@@ -31,9 +31,11 @@ setup: $(VENV)/.ready ## Make the environment that runs Almanac (.venv)
 
 setup-dev: $(VENV)/.ready-dev ## Make the environment that also tests and checks it
 
-# The first Python of a supported version that can make an environment; PYTHON=... chooses another.
+# The first Python of a supported version that can make an environment; PYTHON=... chooses another. The distribution's own
+# comes first: it is compiled with a profile of what programs do (docs/decisions.md).
+PYTHONS := /usr/bin/python3 python3 python3.13 python3.12 python3.11 python
 $(VENV)/.made:
-	@for python in $(PYTHON) python3 python3.13 python3.12 python3.11 python; do \
+	@for python in $(PYTHON) $(PYTHONS); do \
 	  "$$python" -c 'import sys, venv, ensurepip, sqlite3, ssl; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
 	    >/dev/null 2>&1 && found="$$python" && break; \
 	done; \

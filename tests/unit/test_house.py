@@ -55,7 +55,7 @@ def test_make_says_what_is_missing_when_there_is_no_python(command: list[str], r
         (tmp_path / "bin" / tool).symlink_to(found / tool)
     make = next(folder / "make" for folder in (Path("/usr/bin"), Path("/bin")) if (folder / "make").exists())
     done = subprocess.run(
-        [make, *command, f"VENV={tmp_path / 'venv'}"],
+        [make, *command, f"VENV={tmp_path / 'venv'}", "PYTHONS=python3 python"],  # not the one that is always there
         cwd=root,
         env={"PATH": str(tmp_path / "bin")},
         capture_output=True,
