@@ -200,7 +200,16 @@ class History:
         if not own:
             return
         self._save()
-        victim = rng.choice(own)
+        before = {(c["tenant"], c["message_id"]): c["file_id"] for c in accepted(world.copies())}
+        others = {(c["tenant"], c["message_id"]) for f, cs in world.landings.items() if f != file_id for c in cs}
+
+        def counts_and_lies_elsewhere_too(copy: Copy) -> bool:
+            key = (copy["tenant"], copy["message_id"])
+            return before[key] == file_id and key in others
+
+        # By chance alone some ten histories would not erase two winners of duplicates.
+        winners = [copy for copy in own if counts_and_lies_elsewhere_too(copy)]
+        victim = rng.choice(winners if winners and rng.random() < 0.5 else own)
         kind = rng.choice(["message", "message", "anonymous", "landing"])
         if kind == "landing":
             drop, gone = "true", list(own)
@@ -210,12 +219,7 @@ class History:
         else:
             drop = f"message_id = '{victim['message_id']}'"
             gone = [c for c in own if c["message_id"] == victim["message_id"]]
-        before = {(c["tenant"], c["message_id"]): c["file_id"] for c in accepted(world.copies())}
-        others = {(c["tenant"], c["message_id"]) for f, cs in world.landings.items() if f != file_id for c in cs}
-        for copy in gone:
-            key = (copy["tenant"], copy["message_id"])
-            if before[key] == file_id and key in others:
-                world.seen["winner of a duplicate erased"] += 1
+        world.seen["winner of a duplicate erased"] += sum(map(counts_and_lies_elsewhere_too, gone))
         world.landings[file_id] = [c for c in own if not any(c is g for g in gone)]
         if not world.landings[file_id]:
             world.seen["landing emptied"] += 1
