@@ -1,14 +1,18 @@
 {{ config(materialized=view_or_table()) }}
 
 with
-    published as (select * from {{ ref("int_events__business") }} where event = 'availability_published'),
+    published as (
+        select e.*, coalesce(e.supplier_id, 'unknown') as supplier
+        from {{ ref("int_events__business") }} as e
+        where e.event = 'availability_published'
+    ),
 
     -- What is published again replaces what was: the newest of a date counts.
     ranked as (
         select
             p.*,
             row_number() over (
-                partition by p.tenant, p.listing_id, p.supplier_id, p.available_date
+                partition by p.tenant, p.listing_id, p.supplier, p.available_date
                 order by p.event_at desc, p.message_id desc
             ) as recency
         from published as p
@@ -18,7 +22,7 @@ select
     r.tenant,
     r.message_id as availability_id,
     r.listing_id,
-    coalesce(r.supplier_id, 'unknown') as supplier,
+    r.supplier,
     r.available_date,
     r.hours as hours_available,
     r.quantity as units_available,
