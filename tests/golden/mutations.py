@@ -205,6 +205,8 @@ TOGETHER = (
     Mutation("hours_delivered", "bookings", _expr("hours_delivered", "completed_booking_count")),
     Mutation("hours_available", "publications", _measure("offered_hours_sum", agg="count")),
     Mutation("utilisation_rate", "upside down", _upside_down("utilisation_rate")),
+    Mutation("active_suppliers", "publications", _measure("offering_supplier_count", agg="count")),
+    Mutation("supply_demand_ratio", "upside down", _upside_down("supply_demand_ratio")),
     Mutation("notifications_sent", "opened ones", _expr("notifications_sent", "notification_opened_count")),
     Mutation("notification_delivery_rate", "upside down", _upside_down("notification_delivery_rate")),
     Mutation(

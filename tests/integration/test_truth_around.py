@@ -32,21 +32,29 @@ Cell = tuple[str, date, str, str]  # tenant, first day of the period, dimension,
 
 @dataclass(frozen=True)
 class Part:
-    """A quantity of the truth as a summand: all of it, or what has one value of one of its dimensions."""
+    """A quantity of the truth as a summand: all of it, or what has one value of one of its dimensions.
+
+    With `met` it is how many values of that dimension had some of it in the period.
+    """
 
     quantity: str
     factor: int = 1
     where: tuple[str, str] = ("all", "all")
+    met: str = ""
 
 
 @dataclass(frozen=True)
 class Truth:
-    """How a KPI is computed from the truth. `by` are its dimensions that the truth has too."""
+    """How a KPI is computed from the truth. `by` are its dimensions that the truth has too.
+
+    `per` is a KPI of the visits, whose truth has every period: what is divided by.
+    """
 
     above: tuple[Part, ...]
     below: tuple[Part, ...] = ()
     by: tuple[str, ...] = ()
     is_level: bool = False
+    per: str = ""
 
 
 def of(quantity: str, below: str = "", *, by: str = "", is_level: bool = False, factor: int = 1) -> Truth:
@@ -110,6 +118,8 @@ TRUTHS = {
     "hours_delivered": of("hours_booked", by="supplier"),
     "hours_available": of("hours_available", by="supplier"),
     "utilisation_rate": of("hours_booked", "hours_available", by="supplier"),
+    "active_suppliers": Truth((Part("availabilities", met="supplier"),)),
+    "supply_demand_ratio": Truth((Part("availabilities", met="supplier"),), per="active_users"),
     "hours_to_completion": of("booking_completion_hours", "bookings_completed"),
     "notifications_sent": Truth((Part("notifications", 1, ("status", "sent")),)),
     "notification_delivery_rate": Truth(
@@ -161,12 +171,13 @@ def test_the_kpi_equals_the_truth(kpi: str, settings: Settings, planned: dict[st
         for grain in own.settings.time_grains:
             above = total(planned, truth.above, dimension, grain, is_level=truth.is_level)
             below = total(planned, truth.below, dimension, grain) if truth.below else {}
+            below |= of_visits(settings, truth.per, dimension, grain) if truth.per else {}
             found = {
                 cell: (numerator or 0, denominator or 0)
                 for cell, numerator, denominator in stored(settings, kpi, grain, dimension)
             }
             wanted = {
-                cell: (above.get(cell, 0), below.get(cell, 0) if truth.below else 1)
+                cell: (above.get(cell, 0), below.get(cell, 0) if truth.below or truth.per else 1)
                 for cell in above.keys() | below.keys()
             }
             wrong = {
@@ -203,6 +214,9 @@ def total(
     """The parts added up over periods, each period under the name of its first day; of a level, its last day."""
     sums: dict[Cell, Decimal] = {}
     newest: dict[tuple[str, date], date] = {}
+    for part in parts:
+        for cell, values in met(planned, part, grain).items():
+            sums[cell] = sums.get(cell, Decimal(0)) + len(values) * part.factor
     for part, (tenant, day, _, value), amount in chosen(planned, parts, dimension):
         start = start_of(day, grain)
         cell = (tenant, start, "all" if dimension == "all" else dimension, value)
@@ -216,10 +230,29 @@ def total(
     return sums
 
 
+def met(planned: dict[str, dict[Cell, Decimal]], part: Part, grain: str) -> dict[Cell, set[str]]:
+    """The values of the part's dimension that were met in a period."""
+    found: dict[Cell, set[str]] = {}
+    for (tenant, day, dimension, value), amount in planned.get(part.quantity, {}).items():
+        if part.met and dimension == part.met and amount:
+            found.setdefault((tenant, start_of(day, grain), "all", "all"), set()).add(value)
+    return found
+
+
+def of_visits(settings: Settings, kpi: str, dimension: str, grain: str) -> dict[Cell, Decimal]:
+    """What the truth of visits says of a KPI that counts."""
+    return {
+        (tenant, row["period_start"], row["dimension"], row["dimension_value"]): row["numerator"]
+        for tenant in BUSINESSES
+        for row in pq.read_table(settings.truth / f"{tenant}.parquet").to_pylist()
+        if (row["kpi"], row["dimension"], row["time_grain"]) == (kpi, dimension, grain)
+    }
+
+
 def chosen(
     planned: dict[str, dict[Cell, Decimal]], parts: tuple[Part, ...], dimension: str
 ) -> Iterator[tuple[Part, Cell, Decimal]]:
-    for part in parts:
+    for part in (p for p in parts if not p.met):
         wanted = part.where if part.where[0] != "all" else (dimension, None)
         for cell, amount in planned.get(part.quantity, {}).items():
             if cell[2] == wanted[0] and wanted[1] in (None, "all", cell[3]):

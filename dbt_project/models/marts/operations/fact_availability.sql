@@ -23,6 +23,7 @@ select
     r.message_id as availability_id,
     r.listing_id,
     r.supplier,
+    r.supplier_id,
     r.available_date,
     r.hours as hours_available,
     r.quantity as units_available,
