@@ -142,6 +142,15 @@ def test_pages_fit_every_window_and_theme(browser: Browser, portal: str, path: s
             ".filter((e) => e.clientWidth && e.scrollWidth > e.clientWidth + 1).map((e) => e.textContent)"
         )
         assert cut == []
+        covered = watched.page.evaluate(
+            "[...document.querySelectorAll('.tile-body')].filter((tile) => {"
+            " const value = tile.querySelector('.tile-value'), line = tile.querySelector('.sparkline');"
+            " value.textContent = '12,345,678.90 EUR';"
+            " const [left, right] = [value, line ?? tile].map((e) => e.getBoundingClientRect());"
+            " return left.right > (line ? right.left : right.right);"
+            "}).map((tile) => tile.closest('section, article').querySelector('h2').textContent)"
+        )
+        assert covered == [], "a long number does not fit, or its curve lies over it"
 
 
 def test_the_theme_switch_holds_on_the_next_page(watched: Watched) -> None:
