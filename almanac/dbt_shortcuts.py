@@ -16,9 +16,13 @@ from typing import Any
 import dbt.clients.jinja
 import dbt.context.macros
 import dbt.context.manifest
+import dbt.context.providers
 from dbt.adapters.base.impl import BaseAdapter
+from dbt.compilation import Linker
 from dbt.context.macros import MacroNamespace, MacroNamespaceBuilder
+from dbt.contracts.graph.manifest import Manifest
 from dbt.contracts.graph.nodes import Macro, ParsedNode
+from dbt.plugins.manager import PluginManager
 from dbt_common import behavior_flags
 from dbt_common.clients import agate_helper, jinja
 from dbt_common.events.base_types import BaseEvent, DebugLevel, EventLevel
@@ -36,7 +40,9 @@ _flattening = Lock()
 _new_macro: Callable[..., Callable[..., Any]] = dbt.clients.jinja.MacroGenerator.get_macro
 _new_setter: Callable[..., None] = BaseAdapter.set_macro_context_generator
 _new_namespace = MacroNamespaceBuilder.build_namespace
+_new_arguments: Callable[[Any], dict[str, Any]] = dbt.context.providers.args_to_dict  # type: ignore[attr-defined]
 _new_empty_table: Callable[[], Any] = agate_helper.empty_table
+_new_plugin_modules: Callable[[], dict[str, Any]] = PluginManager.get_prefixed_modules
 _new_type_tester: Callable[..., Any] = agate_helper.build_type_tester
 
 
@@ -49,6 +55,8 @@ def take_shortcuts() -> None:
     _make_a_macro_once_in_a_context()
     _name_the_source_of_a_flag_by_its_frame()
     _make_the_context_of_an_adapters_macro_once()
+    _word_the_arguments_of_an_invocation_once()
+    Linker.get_graph_summary = _graph_summary  # type: ignore[method-assign, assignment]
     agate_helper.build_type_tester = _type_tester
     agate_helper.empty_table = _empty_table
 
@@ -57,6 +65,7 @@ def build_often() -> None:
     """For a process that builds more than once (tests): compile a text once, and leave no rendered SQL behind."""
     dbt.clients.jinja.get_template = _template  # type: ignore[attr-defined]
     ParsedNode.write_node = lambda *_: None  # type: ignore[method-assign]
+    PluginManager.get_prefixed_modules = staticmethod(_plugin_modules)  # type: ignore[method-assign]
     _ask_once_for_the_types_of_a_contract()
 
 
@@ -223,6 +232,35 @@ def _make_the_context_of_an_adapters_macro_once() -> None:
         _new_setter(adapter, context_of)
 
     BaseAdapter.set_macro_context_generator = keep  # type: ignore[method-assign, assignment]
+
+
+def _word_the_arguments_of_an_invocation_once() -> None:
+    """What dbt was called with was made a dictionary anew for each context, twice for a model or test."""
+    kept: list[Any] = [None, {}]
+
+    def arguments(args: Any) -> dict[str, Any]:
+        if kept[0] is not args:
+            kept[:] = args, _new_arguments(args)
+        return dict(kept[1])
+
+    dbt.context.providers.args_to_dict = arguments  # type: ignore[attr-defined]
+
+
+def _graph_summary(linker: Linker, manifest: Manifest) -> dict[int, dict[str, Any]]:
+    """Names, types and successors of all nodes; for the type of a node all that it holds was made a dictionary."""
+    numbers = {name: number for number, name in enumerate(linker.graph)}
+    summary: dict[int, dict[str, Any]] = {}
+    for name, number in numbers.items():
+        summary[number] = {"name": name, "type": str(manifest.expect(name).resource_type.value)}
+        if successors := [numbers[n] for n in linker.graph.successors(name)]:
+            summary[number]["succ"] = successors
+    return summary
+
+
+@cache
+def _plugin_modules() -> dict[str, Any]:
+    """The modules that may extend dbt: none is installed while a process lives."""
+    return dict(_new_plugin_modules())
 
 
 def _type_tester(text_columns: Iterable[str], string_null_values: Iterable[str] | None = ("null", "")) -> Any:

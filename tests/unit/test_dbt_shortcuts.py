@@ -3,27 +3,34 @@
 import datetime
 from collections.abc import Iterator
 from decimal import Decimal
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import dbt.clients.jinja
 import dbt.context.macros
 import dbt.context.manifest
+import dbt.context.providers
 import pytest
 from dbt.adapters.base.impl import BaseAdapter
 from dbt.adapters.duckdb.impl import DuckDBAdapter
 from dbt.adapters.events.types import SQLQuery
 from dbt.artifacts.resources.types import NodeType
 from dbt.clients.jinja import MacroGenerator, MacroStack
+from dbt.compilation import Linker
 from dbt.context.macros import MacroNamespaceBuilder
 from dbt.contracts.graph.nodes import Macro, ParsedNode
 from dbt.events.types import LogModelResult
+from dbt.plugins.manager import PluginManager
 from dbt_common.behavior_flags import BehaviorFlagRendered
 from dbt_common.clients import agate_helper, jinja
 from dbt_common.events.base_types import BaseEvent, EventLevel, EventMsg
 from dbt_common.events.event_manager_client import get_event_manager
 
 from almanac import dbt_shortcuts
+from almanac.dbt_parse import parse
 from almanac.dbt_shortcuts import build_often, take_shortcuts
+from almanac.settings import Settings
 
 PLACES = [
     *((BaseEvent, name) for name in ("__init__", "__getattr__", "__setattr__")),
@@ -40,7 +47,11 @@ PLACES = [
     (BehaviorFlagRendered, "_default_source"),
     (BaseAdapter, "set_macro_context_generator"),
     (DuckDBAdapter, "get_column_schema_from_query"),
+    (dbt.context.providers, "args_to_dict"),
+    (Linker, "get_graph_summary"),
+    (PluginManager, "get_prefixed_modules"),
 ]
+SUMMARY, MODULES = Linker.get_graph_summary, PluginManager.get_prefixed_modules
 
 
 @pytest.fixture(autouse=True)
@@ -62,6 +73,31 @@ def test_dbt_still_has_what_is_replaced(place: Any, name: str) -> None:
 def test_a_behaviour_flag_names_the_module_that_declares_it() -> None:
     flag = BehaviorFlagRendered({"name": "a", "default": False, "description": "what it does"}, {})
     assert flag._behavior_change_event.flag_source == __name__
+
+
+def test_what_dbt_was_called_with_is_worded_once_an_invocation() -> None:
+    once, again = ({"vars": {"n": n}, "which": "build", "quiet": True} for n in (1, 2))
+    for given in (once, again):
+        args = SimpleNamespace(**given)
+        said = dbt.context.providers.args_to_dict(args)
+        assert said == dbt_shortcuts._new_arguments(args)
+        said["which"] = "a template wrote this"
+        assert dbt.context.providers.args_to_dict(args) == dbt_shortcuts._new_arguments(args)
+
+
+def test_the_summary_of_the_graph_is_dbts(tmp_path: Path) -> None:
+    manifest = parse(Settings.for_home(tmp_path))
+    linker = Linker()
+    linker.link_graph(manifest)
+    assert len(linker.graph) > 100
+    assert linker.get_graph_summary(manifest) == SUMMARY(linker, manifest)
+
+
+def test_modules_that_may_extend_dbt_are_sought_once() -> None:
+    found = PluginManager.get_prefixed_modules()
+    assert found == MODULES()
+    assert found
+    assert PluginManager.get_prefixed_modules() is found
 
 
 class Asked:
