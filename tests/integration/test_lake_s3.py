@@ -1,7 +1,6 @@
 """The lake in a bucket of a real S3 server: everything that holds for a folder, and what only a bucket brings.
 
-Every test of `tests/unit/test_lake.py` and of `tests/unit/test_lake_checkpoints.py` that does not look into the folder
-itself runs here again.
+Every test of a lake in `tests/unit` (`CONTRACTS`) that does not look into the folder itself runs here again.
 """
 
 import inspect
@@ -12,13 +11,16 @@ from pathlib import Path
 import pytest
 
 from ingestion import lake_checkpoints
+from ingestion.lake import Lake
 from ingestion.lake_manifest import Manifest
 from ingestion.lake_store import Store
 from ingestion.lake_store_s3 import PART_BYTES
 from tests import s3
 from tests.lake_place import Place
-from tests.unit import test_lake, test_lake_checkpoints
+from tests.lake_rows import PLAN
+from tests.unit import test_lake, test_lake_checkpoints, test_lake_crashes, test_lake_rewrite
 
+CONTRACTS = (test_lake, test_lake_rewrite, test_lake_crashes, test_lake_checkpoints)
 _OF_THE_FOLDER = {"tmp_path", "monkeypatch"}
 # Nothing of these depends on where files lie.
 _OF_NO_PLACE = {
@@ -37,6 +39,11 @@ def place(tmp_path: Path, s3_server: str) -> Place:
 
 
 @pytest.fixture
+def lake(place: Place) -> Lake:
+    return Lake.open(place.settings, PLAN)
+
+
+@pytest.fixture
 def store(place: Place) -> Store:
     """The same for what lies below a lake: its manifest and checkpoints."""
     return place.store
@@ -49,8 +56,7 @@ def _holds_for_any_place(name: str, test: object) -> bool:
     return bool(takes & {"lake", "place", "store"}) and not takes & _OF_THE_FOLDER
 
 
-lake = test_lake.lake
-for contract in (test_lake, test_lake_checkpoints):
+for contract in CONTRACTS:
     globals().update({name: test for name, test in vars(contract).items() if _holds_for_any_place(name, test)})
 
 

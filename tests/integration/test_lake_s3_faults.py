@@ -10,8 +10,8 @@ from almanac.errors import AlmanacError
 from ingestion.lake import Lake
 from tests import s3
 from tests.lake_place import Place
+from tests.lake_rows import PLAN, arrival, bad, land, sums
 from tests.tcp_fault import FaultyProxy, faulty_proxy
-from tests.unit.test_lake import PLAN, arrival, bad, land, sums
 
 PATIENCE = 2.0  # seconds that one operation may take here
 

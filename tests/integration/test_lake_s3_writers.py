@@ -15,7 +15,7 @@ from ingestion.lake_manifest import Manifest, Superseded
 from ingestion.lake_store import Taken
 from tests import s3
 from tests.lake_place import Place
-from tests.unit.test_lake import DAY, PLAN, arrival, land, rows_of, sums
+from tests.lake_rows import DAY, PLAN, arrival, land, rows_of, sums
 
 WRITER = """
 import json, random, sys
@@ -25,7 +25,7 @@ from almanac.object_store import ObjectStore
 from datetime import timedelta
 from ingestion.lake import Lake
 from tests.lake_place import Place
-from tests.unit.test_lake import PLAN, arrival, land
+from tests.lake_rows import PLAN, arrival, land
 
 home, store, seed = Path(sys.argv[1]), ObjectStore(**json.loads(sys.argv[2])), int(sys.argv[3])
 rng, erased, new = random.Random(seed), [], 0
