@@ -1,10 +1,11 @@
-"""A lake for the tests that are about one."""
+"""A lake for the tests that are about one, and the tracking plan."""
 
 from pathlib import Path
 
 import pytest
 
 from ingestion.lake import Lake
+from ingestion.tracking_plan import Plan
 from tests.lake_place import Place
 from tests.lake_rows import PLAN
 
@@ -18,3 +19,8 @@ def place(tmp_path: Path) -> Place:
 @pytest.fixture
 def lake(place: Place) -> Lake:
     return Lake.open(place.settings, PLAN)
+
+
+@pytest.fixture(scope="session")
+def plan() -> Plan:
+    return PLAN

@@ -558,11 +558,6 @@ def test_an_unknown_source_names_the_known_ones(repository: Path) -> None:
         load_mapping(ROOT, "../online_retail", load_plan(ROOT))
 
 
-@pytest.fixture(scope="module")
-def plan() -> Plan:
-    return load_plan(ROOT)
-
-
 @pytest.mark.parametrize("name", mapping_names(ROOT))
 def test_every_mapping_of_the_repository_loads(name: str, plan: Plan, tmp_path: Path) -> None:
     with FileSource.open(Settings.for_home(tmp_path), name, plan=plan):
