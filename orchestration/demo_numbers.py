@@ -5,6 +5,7 @@ import duckdb
 from almanac.errors import AlmanacError
 from almanac.settings import Settings
 from almanac.versions import current, hold
+from serving.formatting import NONE, Style, exact
 
 WEEKS = """
 with latest as (
@@ -13,13 +14,13 @@ with latest as (
     where time_grain = 'week' and is_complete
     group by tenant
 )
-select v.tenant, t.currency, v.period_start, v.kpi, c.title, c.unit, v.value
+select v.tenant, t.currency, v.period_start, v.kpi, c.title, c.unit, c.format, v.value
 from kpi_values as v
 join latest as l on l.tenant = v.tenant and l.week = v.period_start
 join kpi_catalogue as c on c.kpi = v.kpi
 join dim_tenants as t on t.tenant = v.tenant
 where v.time_grain = 'week' and v.dimension = 'all'
-order by v.tenant, c.unit, c.title
+order by c.unit, c.title, v.tenant
 """
 
 
@@ -32,20 +33,16 @@ def weekly_table(settings: Settings) -> str:
         rows = con.execute(WEEKS).fetchall()
     if not rows:
         return "No week is complete yet."
-    heads = {tenant: (f"{tenant} ({currency})", f"week of {week}") for tenant, currency, week, *_ in rows}
-    values = {(title, tenant): _shown(value, unit) for tenant, _, _, _, title, unit, value in rows}
-    titles = list(dict.fromkeys(title for _, _, _, _, title, _, _ in rows))
-    body = [[title, *(values.get((title, tenant), "-") for tenant in heads)] for title in titles]
+    heads = {tenant: (f"{tenant} ({currency})", f"week of {week}") for tenant, currency, week, *_ in sorted(rows)}
+    shown = {
+        (title, tenant): exact(value, Style(unit, form, currency))
+        for tenant, currency, _, _, title, unit, form, value in rows
+        if value is not None
+    }
+    titles = dict.fromkeys(title for title, _ in shown)  # a KPI that nobody has a value of is not listed
+    body = [[title, *(shown.get((title, tenant), NONE) for tenant in heads)] for title in titles]
     tenants, weeks = zip(*heads.values(), strict=True)
     return _aligned([["KPI", *tenants], ["", *weeks], *body])
-
-
-def _shown(value: float | None, unit: str) -> str:
-    if value is None:
-        return "-"
-    if unit == "ratio":
-        return f"{value:.1%}"
-    return f"{value:,.2f}" if unit == "money" else f"{value:,.0f}"
 
 
 def _aligned(rows: list[list[str]]) -> str:
