@@ -1,17 +1,13 @@
-"""File sources: exact values, honest errors, one landing for one content."""
+"""File sources: exact values, and one landing for one content."""
 
-import bz2
 import gzip
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
-from shutil import copytree
 from typing import Any
 
-import pyarrow.parquet as pq
 import pytest
-import yaml
 from click.testing import CliRunner
 
 from almanac.errors import AlmanacError
@@ -19,99 +15,10 @@ from almanac.settings import Settings
 from almanac.state import open_state, suppress
 from ingestion.lake import Lake
 from ingestion.sources.cli import COMMANDS
-from ingestion.sources.column_types import column_type
-from ingestion.sources.file_source import FileSource
 from ingestion.sources.local_time import Clock
-from ingestion.sources.mapping import FOLDER, load_mapping, mapping_names
 from ingestion.sources.problems import FileProblem
 from ingestion.sources.readers import find_files
-from ingestion.tracking_plan import Plan, load_plan
-
-ROOT = Path(__file__).resolve().parents[2]
-HEADER = "order,line,when,pieces,price,buyer,note"
-NOW = datetime(2026, 3, 31, 12, 0, tzinfo=UTC)
-
-MAPPING: dict[str, Any] = {
-    "source": "orders",
-    "tenant": "online_retail",
-    "time_zone": "Europe/London",
-    "currency": "GBP",
-    "history_from": date(2010, 1, 1),
-    "columns": {
-        "order": "string",
-        "line": "integer",
-        "when": "timestamp",
-        "pieces": "integer",
-        "price": "money",
-        "buyer": "string",
-        "note": "string",
-    },
-    "event": """case when "order" like 'C%' then 'booking_cancelled' else 'booking_confirmed' end""",
-    "event_at": '"when"',
-    "user_id": '"buyer"',
-    "properties": {
-        "booking_id": '"order"',
-        "amount": "pieces * price",
-        "quantity": "pieces",
-        "description": "note",
-    },
-}
-
-
-@pytest.fixture
-def repository(tmp_path: Path) -> Path:
-    """A root with the tracking plan and a folder for mappings."""
-    root = tmp_path / "root"
-    copytree(ROOT / "ingestion" / "tracking_plan", root / "ingestion" / "tracking_plan")
-    (root / FOLDER).mkdir(parents=True)
-    tenant = root / "ingestion" / "tracking_plan" / "tenants" / "online_retail.yml"
-    tenant.write_text(tenant.read_text().replace("sources:\n", "sources:\n  orders: {expected: never}\n"))
-    return root
-
-
-Open = Callable[..., FileSource]
-
-
-@pytest.fixture
-def orders(repository: Path, tmp_path: Path) -> Iterator[Open]:
-    """Opens the source `orders`, with changes to its mapping."""
-    opened: list[FileSource] = []
-
-    def open_source(**changes: Any) -> FileSource:
-        given = {key: value for key, value in (MAPPING | changes).items() if value is not None}
-        (repository / FOLDER / "orders.yml").write_text(yaml.safe_dump(given, sort_keys=False))
-        opened.append(FileSource.open(Settings.for_home(tmp_path / "home", root=repository), "orders"))
-        return opened[-1]
-
-    yield open_source
-    for source in opened:
-        source.__exit__(None, None, None)
-
-
-@pytest.fixture
-def write(tmp_path: Path) -> Callable[..., Path]:
-    """Writes a delivered file of these lines below the header."""
-
-    def write_file(*lines: str, name: str = "day.csv", header: str = HEADER, end: str = "\n") -> Path:
-        path = tmp_path / name
-        path.write_bytes((end.join((header, *lines)) + end).encode())
-        return path
-
-    return write_file
-
-
-def landed(tmp_path: Path, kind: str = "events") -> list[dict[str, Any]]:
-    lake = Lake.open(Settings.for_home(tmp_path / "home"))
-    rows = [
-        row
-        for entry in lake.entries(kind)  # type: ignore[arg-type]
-        for row in pq.ParquetFile(lake.locate(entry.path)).read().to_pylist()
-    ]
-    return sorted(rows, key=lambda row: (row["received_at"], row["ingest_row"])) if kind == "events" else rows
-
-
-GOOD = ("A1,1,2026-03-01 09:30:00,2,1.10,17,tea", 'A1,2,2026-03-01 09:30:00,1,0.001,,"a ""b"", c"')
-
+from tests.order_files import GOOD, HEADER, MAPPING, NOW, RETURNED, Open, landed
 
 # --- what lands -------------------------------------------------------------------------------------------------------
 
@@ -311,13 +218,6 @@ def test_a_large_file_lands_in_parts_and_a_broken_off_one_is_completed(
 
 # --- several events of one row ----------------------------------------------------------------------------------------
 
-RETURNED: dict[str, Any] = {
-    "when": "note like 'back on %'",
-    "event": "'booking_cancelled'",
-    "event_at": "strptime(note, 'back on %Y-%m-%d')",
-    "properties": {"booking_id": '"order"', "amount": "price"},
-}
-
 
 @pytest.mark.parametrize("natural_key", [[], ["order"]])
 def test_a_row_may_be_several_events_of_one_person(
@@ -374,203 +274,6 @@ def test_equal_orders_are_told_apart_by_the_number_of_their_row(
     properties = MAPPING["properties"] | {"booking_id": '"#row"::varchar'}
     orders(properties=properties).ingest_file(write(GOOD[1], GOOD[1]), NOW)
     assert sorted(row["booking_id"] for row in landed(tmp_path)) == ["1", "2"]
-
-
-# --- malformed files --------------------------------------------------------------------------------------------------
-
-LONG_LINE = 'A1,1,2026-03-01 09:30:00,2,1.10,17,"tea\nwith milk"'
-MALFORMED = {
-    "a word for a number": (
-        [GOOD[0], "A1,1,2026-03-01 09:30:00,two,1.10,17,tea"],
-        3,
-        "pieces",
-        "'two' is not an integer",
-    ),
-    "a fraction of a piece": (["A1,1,2026-03-01 09:30:00,1.5,1.10,17,tea"], 2, "pieces", "'1.5' is not an integer"),
-    "a fifth decimal": (["A1,1,2026-03-01 09:30:00,1,1.00001,17,tea"], 2, "price", "at most 4 decimals"),
-    "a price with an exponent": (["A1,1,2026-03-01 09:30:00,1,1e-3,17,tea"], 2, "price", "decimal number"),
-    "a day that does not exist": (["A1,1,2026-02-30 09:30:00,2,1.10,17,tea"], 2, "when", "is not a local time"),
-    "a local time with an offset": (["A1,1,2026-02-20T09:30:00Z,2,1.10,17,tea"], 2, "when", "is not a local time"),
-    "lines before it that span lines": (
-        [LONG_LINE, "", LONG_LINE, "A1,1,2026-03-01 09:30:00,two,1.10,17,tea"],
-        7,
-        "pieces",
-        "'two'",
-    ),
-    "the first of several": (
-        [GOOD[0], "A1,x,2026-03-01 09:30:00,y,1.10,17,tea", "A1,z,2026-03-01 09:30:00,1,1.10,17,tea"],
-        3,
-        "line",
-        "(and 1 more in this column)",
-    ),
-    "a value too many": ([GOOD[0], "A1,1,2026-03-01 09:30:00,2,1.10,17,tea,milk"], 3, None, "too many values"),
-    "a value too few": ([*GOOD, "A1,1,2026-03-01 09:30:00,2,1.10"], 4, "buyer", "too few values"),
-    "a quote that never ends": (
-        ['A1,1,2026-03-01 09:30:00,2,1.10,17,"tea', GOOD[0]],
-        2,
-        "note",
-        "a quote is not closed",
-    ),
-}
-
-
-@pytest.mark.parametrize(("lines", "line", "column", "words"), MALFORMED.values(), ids=MALFORMED)
-def test_a_malformed_row_is_named(
-    orders: Open,
-    write: Callable[..., Path],
-    tmp_path: Path,
-    lines: list[str],
-    line: int,
-    column: str | None,
-    words: str,
-) -> None:
-    with pytest.raises(FileProblem) as raised:
-        orders().ingest_file(write(*lines), NOW)
-    assert (raised.value.line, raised.value.column) == (line, column)
-    assert str(raised.value).startswith(f"{tmp_path / 'day.csv'}, line {line}")
-    assert words in str(raised.value)
-    assert landed(tmp_path) == []
-
-
-@pytest.mark.parametrize(
-    ("header", "column", "words"),
-    [
-        (HEADER.replace("price,", ""), "price", "lacks"),
-        (HEADER + ",colour", "colour", "not declared"),
-        (HEADER + ",note", "note", "twice"),
-        (HEADER.replace("buyer", "Buyer"), "buyer", "lacks"),
-        (GOOD[0], None, "is not the header"),
-        ("", None, "header is missing"),
-    ],
-)
-def test_a_wrong_header_is_named(
-    orders: Open, write: Callable[..., Path], header: str, column: str | None, words: str
-) -> None:
-    with pytest.raises(FileProblem, match=words) as raised:
-        orders().ingest_file(write(*GOOD, header=header), NOW)
-    assert (raised.value.line, raised.value.column) == (1, column)
-
-
-def broken(content: bytes) -> dict[str, tuple[str, bytes, str]]:
-    packed = gzip.compress(content * 50)
-    return {
-        "empty": ("a.csv", b"", "header is missing"),
-        "cut off": ("a.csv.gz", packed[:-20], "damaged or cut off"),
-        "damaged": ("a.csv.gz", packed[:40] + b"\x00\x00" + packed[42:], "damaged or cut off"),
-        "not gzip": ("a.csv.gz", bz2.compress(content), "is not a gzip file"),
-        "another encoding": (
-            "a.csv",
-            content + b"A3,1,2026-03-01 09:30:00,2,1.10,17,t\xe9\n",
-            "line 4: byte 0xe9 is not utf-8",
-        ),
-        "mixed line ends": ("a.csv", content.replace(b"\n", b"\r\n", 1) + content[-60:], "line endings"),
-    }
-
-
-CONTENT = "\n".join((HEADER, *GOOD, "")).encode()
-
-
-@pytest.mark.parametrize(("name", "content", "words"), broken(CONTENT).values(), ids=broken(CONTENT))
-def test_a_broken_file_is_named(orders: Open, tmp_path: Path, name: str, content: bytes, words: str) -> None:
-    (tmp_path / name).write_bytes(content)
-    with pytest.raises(FileProblem, match=words):
-        orders().ingest_file(tmp_path / name, NOW)
-    assert landed(tmp_path) == []
-
-
-def test_an_empty_part_of_the_natural_key_is_named(orders: Open, write: Callable[..., Path]) -> None:
-    with pytest.raises(FileProblem, match="natural key") as raised:
-        orders(natural_key=["order", "buyer"]).ingest_file(write(*GOOD), NOW)
-    assert (raised.value.line, raised.value.column) == (3, "buyer")
-
-
-def test_a_row_on_which_an_expression_fails_is_named(orders: Open, write: Callable[..., Path], tmp_path: Path) -> None:
-    source = orders(properties=MAPPING["properties"] | {"quantity": "cast(note as integer)"})
-    lines = [f"A{n},1,2026-03-01 09:30:00,2,1.10,17,{n}" for n in range(40)]
-    with pytest.raises(FileProblem, match=r"properties\.quantity has no value") as raised:
-        source.ingest_file(write(*lines, *GOOD), NOW)
-    assert raised.value.line == 42
-    assert landed(tmp_path) == []
-
-
-def test_a_time_without_a_place_in_the_calendar_is_named(orders: Open, write: Callable[..., Path]) -> None:
-    source = orders(event_at="case when pieces > 1 then timestamp 'infinity' else \"when\" end")
-    with pytest.raises(FileProblem, match="the time lies outside of the years") as raised:
-        source.ingest_file(write(GOOD[1], GOOD[0]), NOW)
-    assert raised.value.line == 3
-
-
-def test_a_malformed_file_fails_alone(orders: Open, write: Callable[..., Path], tmp_path: Path) -> None:
-    paths = [write(GOOD[n], name=f"{n}.csv") for n in (0, 1)]
-    paths.insert(1, write("A1,1", name="bad.csv"))
-    paths.append(tmp_path / "gone.csv")
-    ingested = orders().ingest(paths)
-    assert [result.accepted for result in ingested.results] == [1, 1]
-    assert ["bad.csv" in ingested.failures[0], "gone.csv" in ingested.failures[1]] == [True, True]
-    assert len(landed(tmp_path)) == 2
-
-
-def test_names_with_patterns_in_them_are_names(orders: Open, write: Callable[..., Path], tmp_path: Path) -> None:
-    write(GOOD[0], name="day[1].csv")
-    assert orders().ingest_file(write(GOOD[1], name="day*.csv"), NOW).received == 1
-    assert len(landed(tmp_path)) == 1
-
-
-# --- mappings ---------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({"tenant": "nobody"}, "tenant: 'nobody'"),
-        ({"source": "others"}, "source: 'others' must be the file's name"),
-        ({"currency": "EUR"}, "currency: amounts are kept in the tenant's currency GBP"),
-        ({"time_zone": "London"}, "time_zone: 'London' is not an IANA time zone"),
-        ({"encoding": "utf-9"}, "encoding: 'utf-9' is no encoding"),
-        ({"natural_key": ["number"]}, "natural_key names 'number'"),
-        ({"columns": {"order": "text"}}, "'text' is no type"),
-        ({"columns": {"order": "string", "Order": "string"}}, "differ in case only"),
-        ({"properties": {"colour": "note"}}, "properties.colour: no event"),
-        ({"properties": {"amount": "piece * price"}}, 'properties.amount: Binder Error: Referenced column "piece"'),
-        ({"properties": {"amount": "cast(price as double)"}}, "properties.amount gives DOUBLE: money must be exact"),
-        ({"properties": {"quantity": "sum(pieces)"}}, "properties.quantity: Binder Error"),
-        ({"properties": {"description": "[note]"}}, "it must give one plain value"),
-        ({"event_at": "note"}, "event_at gives VARCHAR"),
-        ({"user_id": "(select content from read_text('pyproject.toml'))"}, "user_id: Permission Error"),
-        ({"event": None}, "event: field required"),
-        ({"colour": "blue"}, "colour: unknown field"),
-        ({"also": [RETURNED | {"when": "note"}]}, "also.0.when gives VARCHAR: it must give true or false"),
-        ({"also": [RETURNED | {"event_at": "note"}]}, "also.0.event_at gives VARCHAR"),
-        ({"also": [RETURNED | {"properties": {"colour": "note"}}]}, "also.0.properties.colour: no event"),
-    ],
-)
-def test_a_wrong_mapping_is_named(orders: Open, changes: dict[str, Any], words: str) -> None:
-    with pytest.raises(AlmanacError) as raised:
-        orders(**changes)
-    assert words in str(raised.value)
-    assert "orders" in str(raised.value)
-
-
-def test_an_unknown_source_names_the_known_ones(repository: Path) -> None:
-    with pytest.raises(AlmanacError, match=r"choose from (\w+, )*online_retail"):
-        load_mapping(ROOT, "nothing", load_plan(ROOT))
-    with pytest.raises(AlmanacError, match="there is no file source"):
-        load_mapping(ROOT, "../online_retail", load_plan(ROOT))
-
-
-@pytest.mark.parametrize("name", mapping_names(ROOT))
-def test_every_mapping_of_the_repository_loads(name: str, plan: Plan, tmp_path: Path) -> None:
-    with FileSource.open(Settings.for_home(tmp_path), name, plan=plan):
-        pass
-
-
-def test_types_say_what_they_take() -> None:
-    assert column_type("decimal(10,2)").sql == "decimal(10,2)"
-    for wrong in ("decimal(2,3)", "decimal(40,2)", "int"):
-        with pytest.raises(ValueError, match=r"no type|no decimal"):
-            column_type(wrong)
-    with pytest.raises(ValueError, match="format"):
-        column_type("integer", "%d")
 
 
 # --- the command ------------------------------------------------------------------------------------------------------
