@@ -5,8 +5,12 @@ none were needed, 1 if the run failed; readers then keep the numbers they have.
 """
 
 import sys
+from functools import partial
 
 import dagster as dg
+from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY_NAME
+from dagster._core.remote_origin import RemoteJobOrigin, RemoteRepositoryOrigin
+from dagster._core.workspace.load_target import WorkspaceFileTarget
 
 from almanac.dbt_worker import Runner
 from almanac.errors import AlmanacError
@@ -33,6 +37,7 @@ def run_daily(settings: Settings, runner: Runner | None = None) -> str:
     try:
         with open_instance(settings) as instance:
             close_lost_runs(instance)
+            _show_runs_with_the_jobs(instance, settings)
             with progress("Run of `daily`", unit="models and tests") as done:
                 said.append(done)
                 result = job.execute_in_process(instance=instance, run_config=QUIET, raise_on_error=False)
@@ -48,6 +53,15 @@ def run_daily(settings: Settings, runner: Runner | None = None) -> str:
         raise AlmanacError(f"run {result.run_id[:8]} failed: {_reason(result)}")
     version = current(settings)
     return version.id if version else ""
+
+
+def _show_runs_with_the_jobs(instance: dg.DagsterInstance, settings: Settings) -> None:
+    """Dagster's timeline leaves out a run of which it is not said where its job was loaded from."""
+    (place,) = WorkspaceFileTarget([str(settings.root / "workspace.yaml")]).create_origins()
+    origin = RemoteJobOrigin(RemoteRepositoryOrigin(place, SINGLETON_REPOSITORY_NAME), "daily")
+    instance.create_run_for_job = partial(  # type: ignore[method-assign]
+        instance.create_run_for_job, remote_job_origin=origin
+    )
 
 
 def _reason(result: dg.ExecuteInProcessResult) -> str:

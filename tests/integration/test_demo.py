@@ -138,6 +138,11 @@ def test_done_once_it_prints_the_numbers_and_goes_on_from_where_it_was_stopped(h
     assert events == distinct == counted > 500
     assert f"Ask:    {ASK} " in said
 
+    with open_instance(settings) as instance:
+        # What the first page of Dagster shows: runs of the jobs that it has loaded.
+        shown = instance.get_runs(dg.RunsFilter(tags={".dagster/repository": "__repository__@almanac"}))
+        assert (shown[0].job_name, shown[0].status) == ("daily", dg.DagsterRunStatus.SUCCESS)
+
     again = once(home)
     assert key_file(settings).read_text(encoding="utf-8").strip() not in again
     assert FIGURES.findall(again.split("published after")[1]) == FIGURES.findall(said.split("published after")[1])
