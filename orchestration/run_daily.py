@@ -22,6 +22,7 @@ from orchestration.definitions import build_defs
 from orchestration.instance import open_instance
 from orchestration.lost_runs import close_lost_runs
 
+LOCATION = "almanac"  # ours in workspace.yaml, to which others may be added
 # Dagster keeps every event of a run; on the terminal they would hide the few lines that matter.
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -57,11 +58,13 @@ def run_daily(settings: Settings, runner: Runner | None = None) -> str:
 
 def _show_runs_with_the_jobs(instance: dg.DagsterInstance, settings: Settings) -> None:
     """Dagster's timeline leaves out a run of which it is not said where its job was loaded from."""
-    (place,) = WorkspaceFileTarget([str(settings.root / "workspace.yaml")]).create_origins()
-    origin = RemoteJobOrigin(RemoteRepositoryOrigin(place, SINGLETON_REPOSITORY_NAME), "daily")
-    instance.create_run_for_job = partial(  # type: ignore[method-assign]
-        instance.create_run_for_job, remote_job_origin=origin
-    )
+    places = WorkspaceFileTarget([str(settings.root / "workspace.yaml")]).create_origins()
+    for place in places:
+        if place.location_name == LOCATION:
+            origin = RemoteJobOrigin(RemoteRepositoryOrigin(place, SINGLETON_REPOSITORY_NAME), "daily")
+            instance.create_run_for_job = partial(  # type: ignore[method-assign]
+                instance.create_run_for_job, remote_job_origin=origin
+            )
 
 
 def _reason(result: dg.ExecuteInProcessResult) -> str:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from unittest import mock
 
 import dagster as dg
 import pytest
@@ -36,6 +37,13 @@ class Ended:
 
     code: int
     said: str
+
+
+@pytest.fixture(autouse=True)
+def own_environment() -> Iterator[None]:
+    """Dagster reads its database from this process's environment; the next test has another."""
+    with mock.patch.dict(os.environ):
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,8 @@ select
     r.message_id as availability_id,
     r.listing_id,
     r.supplier,
-    r.supplier_id,
+    -- A date of which nothing is left is no supply; where no amount is told, being published is.
+    case when coalesce(r.hours, 1) > 0 and coalesce(r.quantity, 1) > 0 then r.supplier_id end as offering_supplier_id,
     r.available_date,
     r.hours as hours_available,
     r.quantity as units_available,
