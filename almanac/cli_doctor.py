@@ -6,7 +6,7 @@ from functools import partial
 import click
 
 from almanac.doctor import EXAMINATIONS, Examination, Line
-from almanac.doctor_services import daemon, serving
+from almanac.doctor_services import collectors, daemon, serving
 from almanac.errors import AlmanacError
 from almanac.settings import Settings
 
@@ -16,12 +16,13 @@ from almanac.settings import Settings
 def doctor(deep: bool) -> None:
     """Look at this installation and say what to do about it.
 
-    Python, packages, disk, ports, the lake, the application state, the published version, Dagster's settings and
-    daemon, the serving database, locks and alerts; each line is ok, warn or fail. Changes nothing (a lake in an object
-    store is tried with one small object, which is removed again); exit 1 if a line says fail.
+    Python, packages, disk, ports, the lake, the application state, the published version, collectors, Dagster's
+    settings and daemon, the serving database, locks and alerts; each line is ok, warn or fail. Changes nothing (a lake
+    in an object store is tried with one small object, which is removed again); exit 1 if a line says fail.
     """
     settings = Settings.from_env()
-    examinations: tuple[Examination, ...] = (*EXAMINATIONS, _dagster, daemon, serving, partial(_lake, deep=deep))
+    services: tuple[Examination, ...] = (collectors, _dagster, daemon, serving)
+    examinations = (*EXAMINATIONS, *services, partial(_lake, deep=deep))
     failed = 0
     for examine in examinations:
         for line in examine(settings):

@@ -15,6 +15,7 @@ from typing import IO, Any, ClassVar, Protocol
 
 from almanac.dbt_parse import base_arguments, environment, parse
 from almanac.dbt_relations import Relation, relations_of
+from almanac.dbt_row_counts import row_count
 from almanac.dbt_samples import Row, failed_rows
 from almanac.settings import Settings
 
@@ -261,12 +262,13 @@ def _node(declared: Any, outcome: Any, rows: tuple[Row, ...]) -> Node:
 
 
 def _forward(on_event: OnEvent) -> Callable[[Any], None]:
-    """A dbt callback that passes on the end of every model and test, as a plain dictionary."""
+    """A dbt callback that passes on the end of every model (with its rows) and test, as a plain dictionary."""
     from google.protobuf.json_format import MessageToDict
 
     def forward(event: Any) -> None:
         if event.info.name in NODE_EVENTS:
-            on_event(MessageToDict(event, preserving_proto_field_name=True))
+            said = MessageToDict(event, preserving_proto_field_name=True)
+            on_event(said | {"rows": row_count(said)})
 
     return forward
 

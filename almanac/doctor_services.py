@@ -1,14 +1,47 @@
-"""Programs beside this one, examined like the rest of an installation: Dagster's daemon, PostgreSQL for BI tools."""
+"""Programs beside this one, examined like the rest: collectors, Dagster's daemon, PostgreSQL for BI tools."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
+from almanac import doctor
 from almanac.daemon import look as look_at_daemon
 from almanac.doctor import Line
 from almanac.errors import AlmanacError
 from almanac.settings import DAGSTER_DSN, Settings
+from almanac.state import CollectorSign, collector_signs, open_state
 
 _START = "start Dagster's daemon (docs/runbooks/late-data.md)"
+_COLLECTOR_SILENT = timedelta(minutes=2)  # a collector gives a sign twice a minute
+_RUNBOOK = "docs/runbooks/late-data.md"
+
+
+def collectors(settings: Settings) -> Iterator[Line]:
+    """Whether each collector gives signs of life and takes events; outside of production one need not run."""
+    # Opening a state would bring it up to date; whether it is, is another line's to say.
+    if any(line.verdict != "ok" for line in doctor.state(settings)):
+        return
+    state = open_state(settings)
+    try:
+        signs = collector_signs(state)
+    finally:
+        state.close()
+    for sign in signs:
+        yield _collector(sign, datetime.now(UTC), settings.environment == "production")
+    if not signs:
+        yield Line("ok", "collector", "none is running")
+
+
+def _collector(sign: CollectorSign, now: datetime, is_needed: bool) -> Line:
+    where = f"{sign.place} ({sign.address})"
+    if now - sign.seen_at > _COLLECTOR_SILENT:
+        seen = f"{where} is silent since {sign.seen_at:%Y-%m-%d %H:%M} UTC: what it acknowledged waits in its log"
+        return Line("fail" if is_needed else "warn", "collector", seen, "start it: almanac collect", sign.seen_at)
+    if sign.trouble:
+        return Line("fail", "collector", f"{where} takes no events: {sign.trouble}", _RUNBOOK, sign.since)
+    kinds = (("cannot be landed", sign.failing_files), ("are damaged", sign.damaged_files))
+    if wrong := [f"{count} files of its log {words}" for words, count in kinds if count]:
+        return Line("warn", "collector", f"{where}: {', '.join(wrong)}", _RUNBOOK, sign.since)
+    return Line("ok", "collector", f"{where} takes events; {sign.waiting_files} files wait to be landed", "", sign.since)
 
 
 def daemon(settings: Settings) -> Iterator[Line]:

@@ -7,9 +7,10 @@ from almanac.settings import Settings
 from ingestion.tracking_plan import load_plan
 from orchestration.assets.arrivals import build_arrivals
 from orchestration.assets.dashboards import build_dashboards
-from orchestration.assets.lake import landings, tracking_plan
+from orchestration.assets.lake import build_lake, tracking_plan
 from orchestration.assets.models import build_models
 from orchestration.assets.published import version
+from orchestration.assets.sources import build_sources
 from orchestration.failure_notices import build_failure_notices
 from orchestration.jobs import JOBS, QUEUED
 from orchestration.manifest import load_manifest
@@ -32,9 +33,10 @@ def build_defs(
     is_production = settings.environment == "production"
     manifest = load_manifest(settings)
     plan = load_plan(settings.root)
-    arrivals = build_arrivals(plan)
+    sources = build_sources(plan, settings.root)
+    warehouse = [build_lake(sources), build_models(manifest), build_arrivals(plan), version]
     return dg.Definitions(
-        assets=[tracking_plan, landings, build_models(manifest), arrivals, version, *build_dashboards(manifest)],
+        assets=[*sources, tracking_plan, *warehouse, *build_dashboards(manifest)],
         jobs=JOBS,
         schedules=build_schedules((t.time_zone for t in plan.tenants.values()), is_production=is_production),
         sensors=[

@@ -12,6 +12,8 @@ TRACKING_PLAN = dg.AssetKey(["tracking_plan"])
 FROM_TRACKING_PLAN = ("tenant", "local_day")
 OWNERS = {"growth": "team:growth", "revenue": "team:revenue"}
 DATA_TEAM = "team:data"
+LAYER = "almanac/layer"  # the tag of every asset: what Dagster's search box filters by
+MODELS_DOCS = "docs/warehouse.md"
 
 
 class Translator(DagsterDbtTranslator):
@@ -43,11 +45,19 @@ class Translator(DagsterDbtTranslator):
         areas = dbt_resource_props.get("fqn", [])[2:-1]
         return [next((OWNERS[area] for area in areas if area in OWNERS), DATA_TEAM)]
 
+    def get_tags(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, str]:
+        """Besides dbt's own: the layer, and the area of the business."""
+        if dbt_resource_props["resource_type"] != "model":
+            return super().get_tags(dbt_resource_props)
+        layer, *areas = dbt_resource_props["fqn"][1:-1]
+        return {**super().get_tags(dbt_resource_props), LAYER: layer, **({"almanac/area": areas[0]} if areas else {})}
+
     def get_metadata(self, dbt_resource_props: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Besides dbt's own: whether readers get to see the model, and where its file lies."""
+        """Besides dbt's own: whether readers get to see the model, where its file lies, and where it is explained."""
         meta = (dbt_resource_props.get("config") or {}).get("meta") or {}
         return {
             **super().get_metadata(dbt_resource_props),
             "published": bool(meta.get("published")),
             "file": dbt_resource_props.get("original_file_path", ""),
+            "docs": MODELS_DOCS,
         }

@@ -22,6 +22,7 @@ _PARTS = {
     "state": doctor.state,
     "locks": doctor.locks,
     "alerts": doctor.channels,
+    "collector": doctor_services.collectors,
     "daemon": doctor_services.daemon,
     "serving": doctor_services.serving,
 }

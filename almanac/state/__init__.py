@@ -4,6 +4,7 @@ Belongs here: tables that the application itself writes, their migrations, funct
 anything that can be computed from events (dbt_project). SQLite in `settings.home` unless a PostgreSQL URL is given.
 """
 
+from almanac.state.collectors import CollectorSign, collector_signs, forget_collector, give_sign
 from almanac.state.copies import dump_state, load_state
 from almanac.state.database import StateDB, has_state, open_state
 from almanac.state.erasures import Erasure, begin_erasure, erasure_secret, finish_erasure, list_erasures
@@ -61,6 +62,7 @@ __all__ = [
     "KEY_MARK",
     "MOST_ATTEMPTS",
     "CheckFailure",
+    "CollectorSign",
     "Erasure",
     "IdKind",
     "Incident",
@@ -79,12 +81,15 @@ __all__ = [
     "active_keys",
     "begin_erasure",
     "claim",
+    "collector_signs",
     "create_key",
     "delivered",
     "dump_state",
     "erasure_secret",
     "find_key",
     "finish_erasure",
+    "forget_collector",
+    "give_sign",
     "has_state",
     "hash_id",
     "hash_key",

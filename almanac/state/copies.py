@@ -9,16 +9,19 @@ from sqlalchemy import Connection, DateTime, MetaData, Table, select, text
 from almanac.errors import AlmanacError
 from almanac.state.database import StateDB
 from almanac.state.migrate import VERSION_TABLE, migrate, newest
-from almanac.state.models import Base
+from almanac.state.models import Base, CollectorRow
+
+# Signs of life pass by themselves, and a collector that runs already is no reason not to restore.
+_LEFT_OUT = {CollectorRow.__tablename__}
 
 
 def dump_state(state: StateDB) -> bytes:
-    """All rows of all tables, seen at one moment, as JSON with the version of the schema; the same rows, same bytes."""
+    """All that was decided, seen at one moment, as JSON with the version of the schema; the same rows, same bytes."""
     engine = state.engine
     if engine.dialect.name == "postgresql":
         engine = engine.execution_options(isolation_level="REPEATABLE READ")
     with engine.connect() as connection, connection.begin():
-        tables = {table.name: _rows(connection, table) for table in Base.metadata.sorted_tables}
+        tables = {t.name: _rows(connection, t) for t in Base.metadata.sorted_tables if t.name not in _LEFT_OUT}
     return json.dumps({"schema": newest(), "tables": tables}, indent=1, sort_keys=True).encode()
 
 

@@ -177,3 +177,18 @@ class PublicationRow(Base):
     shown_at: Mapped[datetime] = mapped_column(UtcDateTime(), index=True)
     arrived_until: Mapped[datetime] = mapped_column(UtcDateTime())
     oldest_new_at: Mapped[datetime | None] = mapped_column(UtcDateTime())
+
+
+class CollectorRow(Base):
+    """The newest sign of life of a collector."""
+
+    __tablename__ = "collectors"
+
+    place: Mapped[str] = mapped_column(String(512), primary_key=True)
+    address: Mapped[str] = mapped_column(String(200))
+    seen_at: Mapped[datetime] = mapped_column(UtcDateTime())
+    trouble: Mapped[str] = mapped_column(String(63))
+    since: Mapped[datetime] = mapped_column(UtcDateTime())
+    waiting_files: Mapped[int]
+    failing_files: Mapped[int]
+    damaged_files: Mapped[int]

@@ -211,6 +211,12 @@ class Collector:
         return _problem(Problem(404, "not_found", message))
 
     @property
+    def trouble_code(self) -> str:
+        """Why nothing is taken at the moment; empty if events are."""
+        trouble = self._trouble
+        return "" if trouble is None else trouble.code
+
+    @property
     def _trouble(self) -> Trouble | None:
         return DRAINING if self._is_draining else self._wal.trouble
 

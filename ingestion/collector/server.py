@@ -27,6 +27,7 @@ from ingestion.collector.landing_process import LandingProcess
 from ingestion.collector.metrics import Metrics
 from ingestion.collector.quick import QuickLane
 from ingestion.collector.refusals import Refusals
+from ingestion.collector.signs import Signs
 from ingestion.collector.suppression_ring import SuppressionRing
 from ingestion.collector.wal import Wal
 from ingestion.enrichment import open_places
@@ -88,7 +89,7 @@ def run_collector(
         try:
             life = _Life(settings, plan, state, landing, flush_seconds)
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                runner.run(life.run(server, listening, partial(announce, _address(listening))))
+                runner.run(life.run(server, listening, announce))
         finally:
             listening.close()
             state.close()
@@ -121,8 +122,9 @@ class _Life:
         self._refusals = Refusals(folder, is_hidden=self._suppressed.mentioned_in)
         self._landing = landing
         self._flusher = Flusher(self._wal, self._landing.land, flush_seconds, each_time=self._refusals.save)
+        self._signs = Signs(state, folder, self._flusher.status)
 
-    async def run(self, server_name: ServerName, listening: socket.socket, announce: Callable[[], None]) -> None:
+    async def run(self, server_name: ServerName, listening: socket.socket, announce: Callable[[str], None]) -> None:
         """Serve until a signal asks for the end; then accept no more, finish what was begun, and land it."""
         asked_to_end = asyncio.Event()
         loop = asyncio.get_running_loop()
@@ -147,7 +149,9 @@ class _Life:
         gc.set_threshold(GARBAGE, 20, 50)
         sys.setswitchinterval(SWITCH_SECONDS)
         await server.start()
-        announce()
+        address = _address(listening)
+        await self._signs.start(address, lambda: collector.trouble_code)
+        announce(address)
         await asked_to_end.wait()
         self._landing.end_by(time.monotonic() + LANDING_SECONDS)
         # Until the very end everybody is told to come again later: a refused connection says less.
@@ -155,6 +159,7 @@ class _Life:
         await self._keys.stop()
         await self._suppressed.stop()
         await asyncio.to_thread(self._flusher.stop)
+        await self._signs.stop()
         await server.stop()
 
 

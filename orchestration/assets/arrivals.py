@@ -16,7 +16,7 @@ from ingestion.tracking_plan import Plan
 from orchestration.assets.models import LOAD_LOG
 from orchestration.resources import Almanac
 from orchestration.sample_rows import sample_rows, table
-from orchestration.translator import DATA_TEAM
+from orchestration.translator import DATA_TEAM, LAYER
 
 ARRIVALS = dg.AssetKey(["gate", "arrivals"])
 
@@ -38,6 +38,8 @@ def build_arrivals(plan: Plan) -> dg.AssetsDefinition:
         "and against the 14 days before: rows, late and quarantined shares, columns that fell silent.",
         owners=[DATA_TEAM],
         kinds={"greatexpectations"},
+        tags={LAYER: "gate"},
+        metadata={"docs": "docs/quality.md"},
     )
 
     @dg.multi_asset(name="arrivals", specs=[spec], check_specs=checks, can_subset=True)

@@ -5,7 +5,7 @@ from typing import Any
 import dagster as dg
 
 from orchestration.assets.published import VERSION
-from orchestration.translator import DATA_TEAM, Translator
+from orchestration.translator import DATA_TEAM, LAYER, Translator
 
 
 def build_dashboards(manifest: dict[str, Any]) -> list[dg.AssetSpec]:
@@ -27,5 +27,6 @@ def _dashboard(manifest: dict[str, Any], exposure: dict[str, Any]) -> dg.AssetSp
         description=exposure["description"],
         owners=[f"team:{owner}" if owner else DATA_TEAM],
         kinds={exposure["type"]},
-        metadata={"page": shown, "KPIs": ", ".join(meta["kpis"]), "file": meta["file"]},
+        tags={LAYER: "dashboards"},
+        metadata={"docs": "docs/lineage.md", "page": shown, "KPIs": ", ".join(meta["kpis"]), "file": meta["file"]},
     )

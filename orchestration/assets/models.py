@@ -19,10 +19,11 @@ from almanac.errors import AlmanacError
 from almanac.publish import record_failure
 from almanac.settings import Settings
 from orchestration.build_stream import BuildStream
+from orchestration.lag import lag
 from orchestration.queues import AGGREGATION, LIMIT
 from orchestration.resources import Almanac, lineage_of
 from orchestration.sample_rows import sample_rows
-from orchestration.translator import DATA_TEAM, Translator
+from orchestration.translator import DATA_TEAM, LAYER, Translator
 
 LOAD_LOG = dg.AssetKey(["gate", "load_log"])
 Manifest = dict[str, Any]
@@ -40,6 +41,8 @@ def build_models(manifest: Manifest) -> dg.AssetsDefinition:
         "so whatever comes after this never sees a half-built number.",
         owners=[DATA_TEAM],
         kinds={"duckdb"},
+        tags={LAYER: "gate"},
+        metadata={"docs": "docs/quality.md"},
         skippable=True,
     )
 
@@ -131,8 +134,11 @@ def _shown(
         return
     message = DbtCoreCliEventMessage(event, {})
     for shown in message.to_default_asset_events(manifest, translator, context=context):
-        if not isinstance(shown, dg.Output) or shown.output_name in context.op_execution_context.selected_output_names:
+        if not isinstance(shown, dg.Output):
             yield shown
+        elif shown.output_name in context.op_execution_context.selected_output_names:
+            rows = {} if event.get("rows") is None else {"dagster/row_count": event["rows"]}
+            yield shown.with_metadata({**shown.metadata, **rows})
 
 
 def _observe(context: dg.AssetExecutionContext, words: str) -> None:
@@ -144,6 +150,7 @@ def _load_log(settings: Settings, result: BuildResult) -> dg.MaterializeResult[N
     with open_warehouse(settings, read_only=True) as engine:
         [(run_id,)] = engine.execute("select value from ctl.state where name = 'run_id'")
         [(landings,)] = engine.execute("select count(*) from ctl.file")
+        [(newest,)] = engine.execute("select max(data_as_of) from intermediate.int_events__as_of")
     models = [node for node in result.nodes if node.resource_type == "model"]
     return dg.MaterializeResult(
         asset_key=LOAD_LOG,
@@ -154,6 +161,9 @@ def _load_log(settings: Settings, result: BuildResult) -> dg.MaterializeResult[N
             "built anew from the whole lake": result.full_refresh,
             "models built": len(models),
             "tests passed": len(result.nodes) - len(models),
+            "seconds of models and tests": round(sum(node.seconds for node in result.nodes), 3),
+            "bytes": settings.warehouse.stat().st_size if settings.target == "duckdb" else 0,
+            **lag("seconds since the newest arrival built", newest),
         },
     )
 

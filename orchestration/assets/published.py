@@ -7,12 +7,14 @@ from almanac.errors import AlmanacError
 from almanac.openlineage.events import Run
 from almanac.publish import Publication, gate, publish, record_failure
 from almanac.settings import Settings
+from almanac.state import open_state, shown_since
 from almanac.versions import read_status
 from orchestration.assets.arrivals import ARRIVALS
 from orchestration.assets.models import LOAD_LOG
+from orchestration.lag import lag
 from orchestration.queues import AGGREGATION
 from orchestration.resources import Almanac, lineage_of
-from orchestration.translator import DATA_TEAM
+from orchestration.translator import DATA_TEAM, LAYER
 
 VERSION = dg.AssetKey(["published", "version"])
 
@@ -26,6 +28,8 @@ VERSION = dg.AssetKey(["published", "version"])
     "Asked for by a run in which anything failed, it stays the old one.",
     owners=[DATA_TEAM],
     kinds={"duckdb"},
+    tags={LAYER: "published"},
+    metadata={"docs": "docs/architecture.md"},
 )
 def version(context: dg.AssetExecutionContext, almanac: dg.ResourceParam[Almanac]) -> dg.MaterializeResult[None]:
     """Publish the warehouse, once more guarded by every result; without a change the current version stays."""
@@ -39,9 +43,20 @@ def version(context: dg.AssetExecutionContext, almanac: dg.ResourceParam[Almanac
             "published at (UTC)": status.published_at.isoformat() if status.published_at else "never",
             "bytes": publication.version.path.stat().st_size,
             "file": dg.MetadataValue.path(publication.version.path),
+            **_waited(almanac.settings),
             **_served(publication),
         },
     )
+
+
+def _waited(settings: Settings) -> dict[str, float]:
+    """How long the newest arrival in the version had been there when readers first saw it."""
+    state = open_state(settings)
+    try:
+        shown = shown_since(state)
+    finally:
+        state.close()
+    return lag("seconds from the newest arrival to readers", shown[-1].arrived_until, shown[-1].shown_at) if shown else {}
 
 
 def _served(publication: Publication) -> dict[str, str]:

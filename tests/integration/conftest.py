@@ -16,6 +16,8 @@ from tests.postgres import NoServer, server
 if TYPE_CHECKING:
     from dagster import DagsterInstance
 
+    from tests.integration.run_story import Story
+
 
 @pytest.fixture(scope="session")
 def postgres_dsn() -> Iterator[str]:
@@ -46,3 +48,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     settings = Settings.for_home(tmp_path_factory.mktemp("world"))
     build_world(settings, WarmDbt())
     return settings
+
+
+@pytest.fixture(scope="session")
+def story(tmp_path_factory: pytest.TempPathFactory) -> "Story":
+    """An installation before and after an undisturbed run; whoever asks for it belongs to xdist's group `run_kill`."""
+    from tests.integration.run_story import make_story
+
+    return make_story(tmp_path_factory.mktemp("story"))

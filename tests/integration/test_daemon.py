@@ -1,6 +1,7 @@
 """Dagster by itself, as in production: its daemon builds what lands, tells of a failure, and tries again."""
 
 import os
+import signal
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -9,15 +10,17 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from almanac.build import run_build
+from almanac.compare import compare
 from almanac.settings import Settings
 from almanac.state import Incident, incidents, open_state
 from ingestion.lake import Lake
 from orchestration import ui
 from orchestration.instance import environment, open_instance
-from orchestration.processes import Supervisor, free_port
+from orchestration.processes import Child, Supervisor, free_port
+from tests.integration.run_story import LIMIT
+from tests.integration.test_run_kill import PHASES, has_begun
 from tests.small_lake import FIRST_DAY, land_day
-
-LIMIT = 240  # seconds that a busy machine may take for anything
 
 
 @pytest.mark.deep
@@ -47,6 +50,40 @@ def test_the_daemon_builds_what_lands_and_tells_what_failed(tmp_path: Path) -> N
         path.write_bytes(content)
         land_day(settings, FIRST_DAY + timedelta(days=2))
         until(alive, lambda: runs(instance, dg.DagsterRunStatus.SUCCESS) == 2)
+
+
+@pytest.mark.deep
+def test_a_daemon_that_is_killed_in_a_run_is_made_up_for_by_the_next_one(tmp_path: Path) -> None:
+    settings, undisturbed = (Settings.for_home(tmp_path / name) for name in ("home", "undisturbed"))
+    for n in range(2):
+        land_day(settings, FIRST_DAY + timedelta(days=n))
+        land_day(undisturbed, FIRST_DAY + timedelta(days=n))
+    assert run_build(undisturbed).succeeded
+    with Supervisor(settings.home / "logs") as programs, open_instance(settings) as instance:
+        first = start_daemon(programs, settings, "first")
+        until(lambda: first.process.poll() is None, lambda: is_building(instance))
+        os.killpg(first.process.pid, signal.SIGKILL)  # as a service manager does: with all that it started
+        first.process.wait()
+        assert runs(instance, dg.DagsterRunStatus.STARTED) == 1, "the run ended before the daemon did"
+        second = start_daemon(programs, settings, "second")
+        alive = lambda: second.process.poll() is None  # noqa: E731
+        until(alive, lambda: runs(instance, dg.DagsterRunStatus.FAILURE) == 1)
+        land_day(settings, FIRST_DAY, tag="after")  # what was pending is taken along with what comes next
+        land_day(undisturbed, FIRST_DAY, tag="after")
+        assert run_build(undisturbed).succeeded
+        until(alive, lambda: runs(instance, dg.DagsterRunStatus.SUCCESS) == 1)
+    assert compare(settings.warehouse, undisturbed.warehouse).differing == {}
+
+
+def start_daemon(programs: Supervisor, settings: Settings, name: str) -> Child:
+    """The daemon alone, in production, as its service starts it."""
+    env = {**environment(settings), "ALMANAC_HOME": str(settings.home), "ALMANAC_ENV": "production"}
+    return programs.start(name, ui.command(settings, 0, "daemon"), {**os.environ, **env}, ui.STOP_SIGNAL)
+
+
+def is_building(instance: dg.DagsterInstance) -> bool:
+    """Whether a run has got to its models."""
+    return has_begun(instance, PHASES["dbt"]) and runs(instance, dg.DagsterRunStatus.STARTED) == 1
 
 
 def until(alive: Callable[[], bool], is_so: Callable[[], bool]) -> None:

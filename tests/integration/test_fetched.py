@@ -244,17 +244,27 @@ class Api:
             def log_message(self, *_: Any) -> None:
                 pass
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.start = lambda port: self._serve(ThreadingHTTPServer(("127.0.0.1", port), Handler))
+        self.start(0)
         self.url = f"http://127.0.0.1:{self.server.server_port}/"
-        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+
+    def _serve(self, server: ThreadingHTTPServer) -> None:
+        self.server = server
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+
+    def stop(self) -> int:
+        """Answer nobody any more; the port for a later start."""
+        port = self.server.server_port
+        self.server.shutdown()
+        self.server.server_close()
+        return port
 
 
 @pytest.fixture
 def api() -> Iterator[Api]:
     made = Api()
     yield made
-    made.server.shutdown()
-    made.server.server_close()
+    made.stop()
 
 
 ITEMS = {
@@ -280,6 +290,27 @@ def test_a_paged_api_is_read_page_by_page_and_then_from_its_cursor_on(api: Api, 
     assert api.asked[0]["since"] == ["2026-03-05T10:00:00Z"]
     assert place.fetch(2) == [(1, 0)]
     assert place.current("items")["[2]"]["deep"] == {"a": []}
+
+
+def test_a_source_that_is_down_brings_nothing_and_once_it_is_back_what_it_would_have_brought(
+    api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUNTIME__REQUEST_MAX_ATTEMPTS", "1")  # dlt would wait and ask again for half a minute
+    disturbed, other = (Place(tmp_path / name, api.url, kind="http", tables={"items": ITEMS}) for name in "ab")
+    api.items = [{"id": n, "at": f"2026-03-0{n}T10:00:00Z"} for n in range(1, 4)]
+    for place in (disturbed, other):
+        place.fetch()
+    port = api.stop()
+    with pytest.raises(AlmanacError, match="source shop, table items: "):
+        disturbed.fetch(1)
+    assert disturbed.rows("items") == other.rows("items")
+    assert disturbed.lake.verify() == []
+    api.items.append({"id": 2, "at": "2026-03-07T10:00:00Z"})
+    api.start(port)
+    for place in (disturbed, other):
+        assert place.fetch(2) == [(2, 1)]
+    assert disturbed.rows("items") == other.rows("items")
+    assert disturbed.current("items") == other.current("items")
 
 
 def test_what_cannot_be_read_is_said_and_nothing_secret_with_it(api: Api, database: Database, tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from ingestion.lake import Lake
 from ingestion.tracking_plan import load_plan
 from orchestration.assets.arrivals import ARRIVALS, check_name
 from orchestration.assets.models import LOAD_LOG
+from orchestration.assets.sources import source_key
 from orchestration.definitions import build_defs
 from orchestration.instance import open_instance, prepare_home
 from orchestration.manifest import load_manifest
@@ -106,6 +107,17 @@ def dashboards_of(root: Path) -> set[dg.AssetKey]:
     return {dg.AssetKey(["dashboards", path.stem]) for path in dashboard_files(root)}
 
 
+def sources_of(root: Path) -> set[dg.AssetKey]:
+    """An asset for each source that a tenant lists."""
+    return {source_key((t.tenant, name)) for t in load_plan(root).tenants.values() for name in t.sources}
+
+
+def told(result: dg.ExecuteInProcessResult, key: dg.AssetKey) -> dict[str, Any]:
+    """What a run says of one asset that it made."""
+    [event] = [e for e in result.get_asset_materialization_events() if e.asset_key == key]
+    return {name: value.value for name, value in event.materialization.metadata.items()}
+
+
 def land(settings: Settings, day: int, received: int = 30, tag: str = "") -> None:
     """One landing of 30 page views on a day; `received` is what the door claims to have counted."""
     at = START + timedelta(days=day)
@@ -159,14 +171,26 @@ class TestTheGraph:
             ARRIVALS: "gate",
             VERSION: "published",
         }
-        assert groups == models_in_folders(root) | others | dict.fromkeys(dashboards_of(root), "dashboards")
+        ends = dict.fromkeys(dashboards_of(root), "dashboards") | dict.fromkeys(sources_of(root), "sources")
+        assert groups == models_in_folders(root) | others | ends
 
-    def test_every_asset_has_a_description_an_owner_and_a_kind(self, graph: Any) -> None:
+    def test_every_asset_has_what_a_person_wants_to_know_of_it(self, graph: Any, root: Path) -> None:
         for key in graph.get_all_asset_keys():
             node = graph.get(key)
             assert node.description, key
             assert node.owners, key
             assert node.kinds, key
+            assert node.tags["almanac/layer"], key
+            assert (root / node.metadata["docs"]).is_file(), key
+
+    def test_a_source_has_a_partition_for_each_day_of_arrival_and_nothing_else_has(
+        self, graph: Any, root: Path
+    ) -> None:
+        partitioned = {key for key in graph.get_all_asset_keys() if graph.get(key).partitions_def}
+        assert partitioned == sources_of(root)
+        assert {key for key in partitioned if graph.get(key).is_materializable} == set()
+        assert "Expected every day." in graph.get(source_key(("rentals", "web"))).description
+        assert graph.get(source_key(("online_retail", "online_retail"))).kinds == {"csv"}
 
     def test_every_data_test_is_a_check_of_its_model(self, graph: Any, manifest: dict[str, Any]) -> None:
         tests = {node["name"] for node in manifest["nodes"].values() if node["resource_type"] == "test"}
@@ -179,9 +203,12 @@ class TestTheGraph:
         assert checks == {check_name("/".join(source), name) for source in sources for name in expectations.CHECKS}
         assert "rentals__web__rows_are_usual" in checks
 
-    def test_it_begins_with_lake_and_tracking_plan_and_ends_with_the_dashboards(self, graph: Any, root: Path) -> None:
+    def test_it_begins_with_sources_and_tracking_plan_and_ends_with_the_dashboards(
+        self, graph: Any, root: Path
+    ) -> None:
         keys = graph.get_all_asset_keys()
-        assert {key for key in keys if not graph.get(key).parent_keys} == {LAKE, TRACKING_PLAN}
+        assert {key for key in keys if not graph.get(key).parent_keys} == {*sources_of(root), TRACKING_PLAN}
+        assert graph.get(LAKE).parent_keys == sources_of(root)
         assert {key for key in keys if not graph.get(key).child_keys} == dashboards_of(root)
 
     def test_a_dashboard_stands_over_the_published_version_and_the_models_of_its_kpis(self, graph: Any) -> None:
@@ -231,17 +258,35 @@ class TestTheDailyJob:
                 assert (parent["job"]["name"], parent["run"]["runId"]) == ("daily", first[1].run_id)
 
     def test_the_lake_says_how_much_it_holds(self, first: tuple[Path, dg.ExecuteInProcessResult]) -> None:
-        [event] = [e for e in first[1].get_asset_materialization_events() if e.asset_key == LAKE]
-        metadata = {name: value.value for name, value in event.materialization.metadata.items()}
+        metadata = told(first[1], LAKE)
         assert metadata["dagster/row_count"] == 60
         assert metadata["landings"] == 2
         assert metadata["bytes"] > 0
+        assert metadata["seconds since the newest arrival"] > 0
+
+    def test_models_say_their_rows_and_seconds_and_what_follows_says_how_far_it_lies_behind(
+        self, first: tuple[Path, dg.ExecuteInProcessResult]
+    ) -> None:
+        events = told(first[1], dg.AssetKey(["marts", "fact_events"]))
+        assert events["dagster/row_count"] == 60
+        assert events["Execution Duration"] > 0
+        assert "dagster/row_count" not in told(first[1], dg.AssetKey(["staging", "stg_events"])), "a view keeps none"
+        built = told(first[1], LOAD_LOG)
+        assert built["seconds of models and tests"] > 0
+        assert built["bytes"] > 0
+        assert built["seconds since the newest arrival built"] > 0
+        assert told(first[1], VERSION)["seconds from the newest arrival to readers"] > 0
+
+    def test_the_source_is_told_of_its_days(
+        self, first: tuple[Path, dg.ExecuteInProcessResult], instance: dg.DagsterInstance
+    ) -> None:
+        assert first[1].success
+        assert instance.get_materialized_partitions(source_key(("rentals", "web"))) >= {"2026-03-02", "2026-03-03"}
 
     def test_the_verdict_on_arrivals_names_the_page_that_explains_it(
         self, first: tuple[Path, dg.ExecuteInProcessResult]
     ) -> None:
-        [event] = [e for e in first[1].get_asset_materialization_events() if e.asset_key == ARRIVALS]
-        page = Path(str(event.materialization.metadata["expectations"].value))
+        page = Path(str(told(first[1], ARRIVALS)["expectations"]))
         assert page == docs_page(Settings.for_home(first[0]))
         assert "The rows of a day lie within the band" in page.read_text(encoding="utf-8")
 

@@ -18,9 +18,8 @@ from almanac.settings import DAGSTER_DSN, ROOT, Settings
 from almanac.versions import current, read_status
 from orchestration.instance import environment, open_instance
 from tests import postgres
-from tests.integration.test_run_kill import LIMIT, PHASES, Story, copied, has_begun, story, values
-
-__all__ = ["story"]
+from tests.integration.run_story import LIMIT, Story, copied, values
+from tests.integration.test_run_kill import PHASES, has_begun
 
 pytestmark = [
     pytest.mark.deep,

@@ -1,29 +1,24 @@
 """A run of `daily` is killed in each of its phases: readers notice nothing, and the next run makes up for it."""
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 
 import dagster as dg
-import duckdb
 import pytest
 
 from almanac.compare import compare
-from almanac.dbt_worker import WarmDbt
 from almanac.settings import ROOT, Settings
 from almanac.versions import current, read_status
 from orchestration.instance import environment, open_instance
 from orchestration.lost_runs import close_lost_runs
 from orchestration.run_daily import run_daily
+from tests.integration.run_story import LIMIT, Story, copied, values
 from tests.integration.test_reads_while_building import Reader
 from tests.serving.running import running_portal
-from tests.small_lake import FIRST_DAY, land_day
 
 PHASES = {
     "ingest": "lake__landings",
@@ -31,31 +26,8 @@ PHASES = {
     "check": "arrivals",
     "publish": "published__version",
 }
-LIMIT = 240  # seconds that a busy machine may take for anything
-DAYS = 3
 
 pytestmark = [pytest.mark.deep, pytest.mark.xdist_group("run_kill")]
-
-
-@dataclass(frozen=True)
-class Story:
-    """An installation before its last run, and what that run makes of it when nobody disturbs it."""
-
-    before: Settings
-    after: Settings
-
-
-@pytest.fixture(scope="module")
-def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
-    before = Settings.for_home(tmp_path_factory.mktemp("before") / "home")
-    dbt = WarmDbt()
-    for day in range(DAYS):
-        land_day(before, FIRST_DAY + timedelta(days=day))
-    run_daily(before, dbt)
-    land_day(before, FIRST_DAY + timedelta(days=DAYS))
-    after = copied(before, tmp_path_factory.mktemp("after") / "home")
-    run_daily(after, dbt)
-    return Story(before, after)
 
 
 @pytest.mark.parametrize("phase", PHASES)
@@ -108,17 +80,3 @@ def has_begun(instance: dg.DagsterInstance, step: str) -> bool:
         return False
     begun = instance.get_records_for_run(newest.run_id, of_type=dg.DagsterEventType.STEP_START).records
     return any(r.event_log_entry.dagster_event and r.event_log_entry.dagster_event.step_key == step for r in begun)
-
-
-def copied(settings: Settings, home: Path) -> Settings:
-    """The installation in another folder; Dagster's file names folders, so it is written anew there."""
-    shutil.copytree(settings.home, home, ignore=shutil.ignore_patterns("dagster"))
-    return Settings.for_home(home)
-
-
-def values(settings: Settings) -> list[tuple[object, ...]]:
-    """Every number that readers see."""
-    version = current(settings)
-    assert version
-    with duckdb.connect(str(version.path), read_only=True) as con:
-        return con.execute("select * from kpi_values order by all").fetchall()

@@ -1,0 +1,34 @@
+"""How many rows a model has when dbt has made it, asked within the process that holds the warehouse open."""
+
+from typing import Any
+
+from almanac.errors import AlmanacError
+
+
+def row_count(event: dict[str, Any]) -> int | None:
+    """The rows of the table that dbt's result `event` is about, as it stands then.
+
+    None for what is no table or was not made, and where the engine is not DuckDB, which alone counts a whole table
+    without reading it.
+    """
+    node = event["data"].get("node_info") or {}
+    relation = (node.get("node_relation") or {}).get("relation_name")
+    if event["info"]["name"] != "LogModelResult" or node.get("node_status") != "success" or not relation:
+        return None
+    if node.get("materialized") == "view":
+        return None
+    return _count(relation)
+
+
+def _count(relation: str) -> int | None:
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+    environment = DuckDBConnectionManager._ENV
+    connection = getattr(environment, "conn", None)
+    if connection is None:
+        return None
+    with connection.cursor() as cursor:
+        found = cursor.execute(f"select count(*) from {relation}").fetchone()
+    if found is None:
+        raise AlmanacError(f"{relation} has no count")
+    return int(found[0])

@@ -1,0 +1,97 @@
+"""What else can go wrong in a run: readers notice nothing, it is said, and the next run makes up for it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from almanac.compare import compare
+from almanac.dbt_worker import DbtRun, Event, OnEvent, SpawnedDbt
+from almanac.errors import AlmanacError
+from almanac.settings import Settings
+from almanac.versions import current, read_status
+from ingestion.lake import Lake
+from orchestration.run_daily import run_daily
+from tests.disks import fill, small_disk
+from tests.integration.run_story import DAYS, Story, copied, values
+from tests.integration.test_reads_while_building import Reader
+from tests.serving.running import running_portal
+from tests.small_lake import FIRST_DAY
+
+DISK_MEGABYTES = 512
+MODELS_BEFORE = 20  # are made before the disk is full
+
+pytestmark = [pytest.mark.deep, pytest.mark.xdist_group("run_kill")]
+
+
+@dataclass
+class FillingDbt(SpawnedDbt):
+    """dbt under which the disk of a folder fills up while it builds."""
+
+    folder: Path
+    filler: Path | None = None
+    seen: list[Event] = field(default_factory=list)
+
+    def build(self, settings: Settings, *, full_refresh: bool, on_event: OnEvent | None = None) -> DbtRun:
+        """Build; after some models the disk takes no further byte."""
+
+        def look(event: Event) -> None:
+            self.seen.append(event)
+            if self.filler is None and len(self.seen) == MODELS_BEFORE:
+                self.filler = fill(self.folder)
+            if on_event:
+                on_event(event)
+
+        return super().build(settings, full_refresh=full_refresh, on_event=look)
+
+
+@contextmanager
+def nothing_is_noticed(settings: Settings, story: Story) -> Iterator[None]:
+    """Readers read the whole time; afterwards everything is as if nobody had disturbed the run."""
+    old = current(settings)
+    assert old is not None
+    with running_portal(settings.home) as address:
+        reader = Reader(address)
+        reader.start()
+        try:
+            yield
+            newest = run_daily(settings)
+        finally:
+            reader.finish()
+    assert reader.errors == []
+    assert {version for version, _ in reader.seen} <= {old.id, newest}
+    assert read_status(settings).succeeded
+    assert compare(settings.warehouse, story.after.warehouse).differing == {}
+    assert values(settings) == values(story.after)
+
+
+def test_a_disk_that_fills_up_while_models_are_built(story: Story, tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", DISK_MEGABYTES) as disk:
+        settings = copied(story.before, disk / "home")
+        old = current(settings)
+        with nothing_is_noticed(settings, story):
+            dbt = FillingDbt(disk)
+            with pytest.raises(AlmanacError, match=r"(?i)space|full|not be written|cannot be used"):
+                run_daily(settings, dbt)
+            assert dbt.filler is not None, "the disk was not filled in the middle of the build"
+            assert current(settings) == old
+            dbt.filler.unlink()
+
+
+def test_a_parquet_file_in_which_a_bit_is_wrong(story: Story, tmp_path: Path) -> None:
+    settings = copied(story.before, tmp_path / "home")
+    day = f"received_date={FIRST_DAY.replace(day=FIRST_DAY.day + DAYS)}"
+    [entry] = [e for e in Lake.open(settings).entries("events") if day in e.path]
+    path = settings.lake / entry.path
+    whole = path.read_bytes()
+    old = current(settings)
+    with nothing_is_noticed(settings, story):
+        middle = len(whole) // 2
+        path.write_bytes(whole[:middle] + bytes([whole[middle] ^ 1]) + whole[middle + 1 :])
+        with pytest.raises(AlmanacError, match=path.name):
+            run_daily(settings)
+        assert current(settings) == old
+        assert path.name in read_status(settings).reason
+        path.write_bytes(whole)  # as a backup brings it back
