@@ -22,7 +22,7 @@ def doctor(deep: bool) -> None:
     """
     settings = Settings.from_env()
     services: tuple[Examination, ...] = (collectors, _dagster, daemon, serving)
-    examinations = (*EXAMINATIONS, *services, partial(_lake, deep=deep))
+    examinations: tuple[Examination, ...] = (*EXAMINATIONS, *services, partial(_lake, deep=deep))
     failed = 0
     for examine in examinations:
         for line in examine(settings):

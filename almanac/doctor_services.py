@@ -41,7 +41,8 @@ def _collector(sign: CollectorSign, now: datetime, is_needed: bool) -> Line:
     kinds = (("cannot be landed", sign.failing_files), ("are damaged", sign.damaged_files))
     if wrong := [f"{count} files of its log {words}" for words, count in kinds if count]:
         return Line("warn", "collector", f"{where}: {', '.join(wrong)}", _RUNBOOK, sign.since)
-    return Line("ok", "collector", f"{where} takes events; {sign.waiting_files} files wait to be landed", "", sign.since)
+    seen = f"{where} takes events; {sign.waiting_files} files wait to be landed"
+    return Line("ok", "collector", seen, since=sign.since)
 
 
 def daemon(settings: Settings) -> Iterator[Line]:

@@ -1,6 +1,7 @@
 """How the promises about freshness of an installation stand now: what was published, and what waits in its lake."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from almanac.settings import Settings
@@ -10,18 +11,38 @@ from ingestion.lake import Lake
 from ingestion.lake_entries import Entry
 
 
-def standings(settings: Settings, now: datetime) -> list[Standing]:
-    """How each declared promise stands; looking changes nothing. `now` is aware."""
+@dataclass(frozen=True)
+class Freshness:
+    """How each declared promise stands, and the oldest arrival that waits for being published, by tenant (aware)."""
+
+    standings: list[Standing]
+    waiting: dict[str, datetime]
+
+
+def freshness(settings: Settings, now: datetime) -> Freshness:
+    """How fresh what readers see is; looking changes nothing. `now` is aware."""
     promises = load_promises(settings.root)
-    if not promises or not has_state(settings):
-        return [standing(promise, [], None, now) for promise in promises]
+    if not has_state(settings):
+        return Freshness([standing(promise, [], None, now) for promise in promises], {})
     state = open_state(settings)
     try:
         shown = shown_since(state)
     finally:
         state.close()
-    waiting = waiting_since(Lake.open(settings).entries("events"), shown[-1]) if shown else None
-    return [standing(promise, shown, waiting, now) for promise in promises]
+    waiting: dict[str, datetime] = {}
+    if shown:
+        by_tenant: dict[str, list[Entry]] = {}
+        for entry in Lake.open(settings).entries("events"):
+            by_tenant.setdefault(entry.tenant, []).append(entry)
+        found = {tenant: waiting_since(entries, shown[-1]) for tenant, entries in by_tenant.items()}
+        waiting = {tenant: since for tenant, since in found.items() if since}
+    oldest = min(waiting.values(), default=None)
+    return Freshness([standing(promise, shown, oldest, now) for promise in promises], waiting)
+
+
+def standings(settings: Settings, now: datetime) -> list[Standing]:
+    """How each declared promise stands; looking changes nothing. `now` is aware."""
+    return freshness(settings, now).standings if load_promises(settings.root) else []
 
 
 def waiting_since(entries: Iterable[Entry], newest: Shown) -> datetime | None:

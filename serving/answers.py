@@ -218,3 +218,37 @@ class ProblemAnswer(BaseModel):
     instance: str
     code: str
     message: str
+
+
+class PromiseAnswer(BaseModel):
+    """A promise about freshness; `target` and `kept` are shares of time, `budget_left` is below 0 once it is broken."""
+
+    promise: str
+    title: str
+    owner: str
+    max_wait_minutes: int
+    target: float
+    kept: float | None
+    budget_left: float | None
+    broken_since: datetime | None
+    burning: list[str]
+    runbook: str
+
+
+class ReachAnswer(BaseModel):
+    """Up to which local day a KPI has a value, and how far behind the newest of the tenant's KPIs that is."""
+
+    kpi: str
+    newest_day: date
+    days_behind: int
+
+
+class FreshnessAnswer(BaseModel):
+    """How fresh a tenant's numbers are; `waiting_since` is the oldest arrival that is not in them, null if none is."""
+
+    tenant: str
+    data_as_of: datetime
+    published_at: datetime
+    waiting_since: datetime | None
+    promises: list[PromiseAnswer]
+    kpis: list[ReachAnswer]

@@ -14,7 +14,19 @@ from starlette.middleware.gzip import GZipMiddleware
 from almanac.settings import Settings
 from serving.portal import make_portal, render
 from serving.problems import NothingPublished, Problem
-from serving.routes import api, dashboards, events, files, health, kpis, monitoring, quality, quality_api, send
+from serving.routes import (
+    api,
+    dashboards,
+    events,
+    files,
+    freshness,
+    health,
+    kpis,
+    monitoring,
+    quality,
+    quality_api,
+    send,
+)
 from serving.security import SecurityHeaders
 from serving.write_keys import RefuseWriteKeys
 
@@ -32,7 +44,7 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=_lifespan,
     )
     app.state.portal = make_portal(settings)
-    for module in (dashboards, kpis, send, events, quality, api, quality_api, monitoring, files, health):
+    for module in (dashboards, kpis, send, events, quality, freshness, api, quality_api, monitoring, files, health):
         app.include_router(module.router)
     app.add_exception_handler(Problem, _on_problem)
     app.add_exception_handler(HTTPException, _on_http_error)

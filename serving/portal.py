@@ -21,10 +21,10 @@ from serving.problems import Problem
 from serving.reading import Reading, Versions
 from serving.staleness import banner
 from serving.tracing import Arrived
-from serving.watching import DaemonWatch
+from serving.watching import DaemonWatch, FreshnessWatch
 
 LIST = "/dashboards"
-NAVIGATION = (("/kpis", "KPIs"), ("/events", "Events"), ("/quality", "Data quality"))
+NAVIGATION = (("/kpis", "KPIs"), ("/events", "Events"), ("/quality", "Data quality"), ("/freshness", "Freshness"))
 THEMES = ("light", "dark")
 
 
@@ -40,6 +40,11 @@ class Portal:
     def daemon(self) -> DaemonWatch:
         """Whether what builds and publishes is there."""
         return DaemonWatch(self.settings)
+
+    @cached_property
+    def freshness(self) -> FreshnessWatch:
+        """What readers are promised, and what waits for being published."""
+        return FreshnessWatch(self.settings)
 
     @cached_property
     def lake(self) -> Lake:

@@ -7,9 +7,10 @@ from typing import Annotated, Literal
 
 from fastapi import Depends, Query
 
-from serving.catalogue import Tenant
+from serving.catalogue import Tenant, arrival_extents, known_tenants
 from serving.problems import Problem
 from serving.ranges import MOST_DAYS, PRESETS, Extent, Span, preset
+from serving.reading import Reading
 
 CUSTOM = "custom"
 Compare = Literal["previous_period", "none"]
@@ -74,6 +75,18 @@ def choose_tenant(name: str | None, known: dict[str, Tenant], default: str | Non
     if not known:
         raise Problem(404, "no_tenants", "The published version holds no values of any tenant.")
     return known[name or (default if default in known else next(iter(known)))]
+
+
+def choose_arrivals(reading: Reading, asked: Parameters, default: str | None) -> Selection:
+    """A tenant and a range of its days of arrival; today's too, for whoever has just sent an event.
+
+    Raises Problem (400, 404).
+    """
+    tenant = choose_tenant(asked.tenant, known_tenants(reading), default)
+    days = tenant.extent
+    first, last = arrival_extents(reading).get(tenant.tenant, (days.first, days.last))
+    span, name = choose_span(asked, Extent(min(first, days.first), max(last, days.last), None))
+    return Selection(tenant, span, name, None)
 
 
 def choose_span(asked: Parameters, extent: Extent, default: str = "28d") -> tuple[Span, str]:

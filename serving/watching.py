@@ -1,4 +1,4 @@
-"""The portal watches over Dagster's daemon, which cannot tell of its own end."""
+"""What the portal looks at beside the published version, at most twice a minute: the daemon, and what waits."""
 
 import threading
 import time
@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from almanac.daemon import look
 from almanac.errors import AlmanacError
 from almanac.settings import Settings
+from expectations.promises_now import Freshness, freshness
 
 LOOK_AGAIN_SECONDS = 30.0
 
@@ -41,3 +42,21 @@ class DaemonWatch:
             self._seen = look(self._settings, datetime.now(UTC)).silent_since
         except AlmanacError:
             self._seen = None
+
+
+class FreshnessWatch:
+    """How the promises about freshness stand and what waits, as seen last: looking at a large lake takes time."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._seen: Freshness | None = None
+        self._due = 0.0
+        self._lock = threading.Lock()
+
+    def now(self) -> Freshness:
+        """What was seen last, or is seen now if that is too long ago. Raises AlmanacError if it cannot be seen."""
+        with self._lock:
+            if self._seen is None or time.monotonic() >= self._due:
+                self._seen = freshness(self._settings, datetime.now(UTC))
+                self._due = time.monotonic() + LOOK_AGAIN_SECONDS
+            return self._seen

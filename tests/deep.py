@@ -10,7 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 RECORD = ROOT / "tests" / "DEEP.md"
-KEPT_RUNS = 5
+KEPT_RUNS = 12
 
 
 def main(arguments: list[str]) -> int:

@@ -37,9 +37,7 @@ def build_lake(sources: Sequence[dg.AssetSpec]) -> dg.AssetsDefinition:
         tags={LAYER: "lake"},
         metadata={"docs": "docs/lake.md"},
     )
-    def landings(
-        context: dg.AssetExecutionContext, almanac: dg.ResourceParam[Almanac]
-    ) -> dg.MaterializeResult[None]:
+    def landings(context: dg.AssetExecutionContext, almanac: dg.ResourceParam[Almanac]) -> dg.MaterializeResult[None]:
         """Count what has landed so far; the version changes only when something has."""
         entries = Lake.open(almanac.settings).entries()
         events = [entry for entry in entries if entry.kind == "events"]

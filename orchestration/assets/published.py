@@ -56,7 +56,9 @@ def _waited(settings: Settings) -> dict[str, float]:
         shown = shown_since(state)
     finally:
         state.close()
-    return lag("seconds from the newest arrival to readers", shown[-1].arrived_until, shown[-1].shown_at) if shown else {}
+    if not shown:
+        return {}
+    return lag("seconds from the newest arrival to readers", shown[-1].arrived_until, shown[-1].shown_at)
 
 
 def _served(publication: Publication) -> dict[str, str]:

@@ -21,14 +21,13 @@ from serving.arrivals import (
     read_rejected,
 )
 from serving.cards import ChartView
-from serving.catalogue import Tenant, arrival_extents, known_tenants, publication
+from serving.catalogue import known_tenants, publication
 from serving.exports import file_name, table_csv
 from serving.filters import filters
 from serving.portal import Portal, ReadingNow, default_tenant, render, the_portal
 from serving.problems import Problem
-from serving.ranges import Extent
 from serving.reading import Reading
-from serving.selection import Asked, Selection, choose_span, choose_tenant
+from serving.selection import Asked, Selection, choose_arrivals
 from serving.tables import TableView
 
 router = APIRouter(include_in_schema=False)
@@ -147,16 +146,7 @@ def export(request: Request, table: str, asked: Asked, reading: ReadingNow) -> R
 
 
 def _source(portal: Portal, reading: Reading, asked: Asked) -> EventSource:
-    tenant = choose_tenant(asked.tenant, known_tenants(reading), default_tenant(portal))
-    extent = _extent(reading, tenant)
-    span, name = choose_span(asked, extent)
-    return EventSource(reading, Selection(tenant, span, name, None))
-
-
-def _extent(reading: Reading, tenant: Tenant) -> Extent:
-    """Days of arrival: today's are wanted too, for whoever has just sent an event."""
-    first, last = arrival_extents(reading).get(tenant.tenant, (tenant.extent.first, tenant.extent.last))
-    return Extent(min(first, tenant.extent.first), max(last, tenant.extent.last), None)
+    return EventSource(reading, choose_arrivals(reading, asked, default_tenant(portal)))
 
 
 def _chart(title: str, counts: tables.ByDay, chosen: Selection, as_of: datetime) -> ChartView | None:

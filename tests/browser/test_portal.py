@@ -128,7 +128,14 @@ def test_a_stale_version_says_since_when(watched: Watched, settings: Settings, d
 
 
 @pytest.mark.parametrize(
-    "path", ["/dashboards/overview?tenant=rentals", "/kpis", "/events?tenant=rentals", "/quality?tenant=rentals"]
+    "path",
+    [
+        "/dashboards/overview?tenant=rentals",
+        "/kpis",
+        "/events?tenant=rentals",
+        "/quality?tenant=rentals",
+        "/freshness?tenant=rentals",
+    ],
 )
 @pytest.mark.parametrize(("width", "theme"), [(480, "light"), (800, "dark"), (1440, "dark")])
 def test_pages_fit_every_window_and_theme(browser: Browser, portal: str, path: str, width: int, theme: str) -> None:
@@ -244,7 +251,7 @@ def test_numbers_are_there_without_scripts(browser: Browser, portal: str) -> Non
         expect(watched.page.locator('[data-card="gmv_by_day"] tbody tr').first).to_be_visible()
 
 
-@pytest.mark.parametrize("path", ["/dashboards/overview?tenant=rentals", "/events", "/quality"])
+@pytest.mark.parametrize("path", ["/dashboards/overview?tenant=rentals", "/events", "/quality", "/freshness"])
 def test_nothing_moves_while_a_page_arrives(watched: Watched, path: str) -> None:
     observe = """
         window.shift = 0;

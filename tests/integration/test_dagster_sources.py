@@ -90,4 +90,6 @@ def test_a_mapping_that_is_wrong_is_said_on_its_source_and_hides_no_other(root: 
     assert "Cannot be read: ingestion/sources/files/online_retail.yml" in str(
         found[source_key(("online_retail", "online_retail"))].description
     )
-    assert str(found[KEY].description).startswith("Events that arrive at the collector, for Rentals. Expected every day.")
+    assert str(found[KEY].description).startswith(
+        "Events that arrive at the collector, for Rentals. Expected every day."
+    )
