@@ -44,6 +44,7 @@ def by_promise(standings: Iterable[Standing], time_zone: str) -> TableView:
     """A row per promise: what it says, in how much of the time it was kept, and what is left of its error budget."""
     columns = (
         Column("promise", "Promise", is_number=False),
+        Column("wait", "Longest wait", is_number=False),
         Column("target", "Promised", "% of the time"),
         Column("kept", "Kept", "% of the time"),
         Column("budget", "Error budget left", "%"),
@@ -104,10 +105,10 @@ def _promise_row(one: Standing, time_zone: str) -> tuple[Cell, ...]:
     else:
         now = Cell("Kept", is_number=False, tone="good")
     burning = f"Its budget burns {'; '.join(one.burning)}." if one.burning else ""
-    wait = formatting.duration(one.promise.max_wait.total_seconds())
-    promised = f"Within {wait} of arrival. {one.promise.description}"
+    wait = one.promise.max_wait.total_seconds()
     return (
-        Cell(one.promise.title, one.promise.name, is_number=False, note=promised),
+        Cell(one.promise.title, one.promise.name, is_number=False),
+        Cell(formatting.duration(wait), str(round(wait)), is_number=False),
         _share(one.promise.target),
         _share(one.share),
         _share(one.budget_left),
