@@ -2,14 +2,18 @@
 
 import importlib.util
 import os
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import dagster as dg
 
 from almanac.durable import write_text
 from almanac.errors import AlmanacError
+from almanac.locks import exclusive
 from almanac.settings import DAGSTER_DSN, Settings
 from orchestration import instance_file
+
+_WAIT_SECONDS = 120.0  # importing Dagster takes seconds
 
 
 def prepare_home(settings: Settings) -> Path:
@@ -22,12 +26,14 @@ def prepare_home(settings: Settings) -> Path:
     home = settings.dagster_home
     home.mkdir(parents=True, exist_ok=True)
     path = instance_file.path(settings)
-    if not path.exists():
-        write_text(path, instance_file.content(settings))
-    text = path.read_text(encoding="utf-8")
-    _agree(path, text, settings.dagster_dsn)
-    if instance_file.is_former(text, settings):
-        write_text(path, instance_file.content(settings))
+    # The pages and the daemon may start at once.
+    with _alone(settings):
+        if not path.exists():
+            write_text(path, instance_file.content(settings))
+        text = path.read_text(encoding="utf-8")
+        _agree(path, text, settings.dagster_dsn)
+        if instance_file.is_former(text, settings):
+            write_text(path, instance_file.content(settings))
     return home
 
 
@@ -40,7 +46,26 @@ def environment(settings: Settings) -> dict[str, str]:
 def open_instance(settings: Settings) -> dg.DagsterInstance:
     """The Dagster instance of this installation."""
     os.environ.update(environment(settings))
+    make_storage(settings)
     return dg.DagsterInstance.from_config(str(settings.dagster_home))
+
+
+def make_storage(settings: Settings) -> None:
+    """Let Dagster make its databases, if it never has; this process's environment is that of `environment`.
+
+    Two of Dagster's programs that meet no database both make one, and neither can read it any more.
+    """
+    made = settings.dagster_home / ".storage-made"
+    if settings.dagster_dsn or made.exists():
+        return
+    with _alone(settings):
+        dg.DagsterInstance.from_config(str(settings.dagster_home)).dispose()
+        made.touch()
+
+
+def _alone(settings: Settings) -> AbstractContextManager[None]:
+    path = settings.dagster_home / ".almanac.lock"
+    return exclusive(path, "making Dagster's home", wait_seconds=_WAIT_SECONDS)
 
 
 def _agree(path: Path, text: str, dsn: str | None) -> None:

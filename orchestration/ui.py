@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from almanac.daemon import SILENT_AFTER
 from almanac.errors import AlmanacError
 from almanac.settings import Settings
-from orchestration.instance import environment
+from orchestration.instance import environment, make_storage
 
 LOCATIONS = """{ workspaceOrError { ... on Workspace {
   locationEntries { loadStatus locationOrLoadError { __typename } }
@@ -89,6 +89,9 @@ def main() -> None:
     argv = command(settings, wanted.port, wanted.only)
     if wanted.alive:
         argv, env = [sys.executable, "-m", "dagster._daemon", "liveness-check"], env | TOLERANCE
+    else:
+        os.environ.update(env)
+        make_storage(settings)
     os.chdir(settings.root)
     os.execve(argv[0], argv, {**os.environ, **env})
 

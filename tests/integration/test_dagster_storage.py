@@ -1,6 +1,7 @@
 """Where Dagster keeps its runs: SQLite on one machine, a PostgreSQL server in production."""
 
 import importlib.util
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,7 +18,7 @@ from almanac.cli_doctor import _dagster
 from almanac.errors import AlmanacError
 from almanac.settings import DAGSTER_DSN, Settings
 from orchestration import instance_file, ui
-from orchestration.instance import environment, open_instance, prepare_home
+from orchestration.instance import environment, make_storage, open_instance, prepare_home
 from orchestration.sqlite_storage import KeptEventLog
 from tests.postgres import database, execute
 
@@ -77,6 +78,28 @@ class TestTheFile:
         prepare_home(settings)
         with pytest.raises(AlmanacError, match="which is not set: set it"):
             prepare_home(without)
+
+
+def test_programs_that_start_at_once_write_it_together(tmp_path: Path) -> None:
+    for n in range(10):
+        own = Settings.for_home(tmp_path / str(n))
+        with ThreadPoolExecutor(8) as starting:
+            homes = set(starting.map(lambda _, own=own: prepare_home(own), range(8)))
+        assert homes == {own.dagster_home}
+        assert instance_file.path(own).read_text(encoding="utf-8") == instance_file.content(own)
+
+
+def test_programs_that_start_at_once_make_one_storage_that_can_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(DAGSTER_DSN, raising=False)
+    own = Settings.for_home(tmp_path)
+    monkeypatch.setenv("DAGSTER_HOME", str(prepare_home(own)))
+    with ThreadPoolExecutor(4) as starting:
+        list(starting.map(lambda _: make_storage(own), range(4)))
+    with open_instance(own) as instance:
+        assert instance.get_runs() == []
+        instance.run_storage.get_daemon_heartbeats()
 
 
 def test_a_file_of_an_earlier_almanac_is_renewed_and_one_that_somebody_changed_is_not(settings: Settings) -> None:
