@@ -5,14 +5,17 @@ dashboards that need them. Visits, searches and bookings stay, with every step t
 as long for a model without a row as for one with some, so a build of this copy costs half of a whole one.
 """
 
+import atexit
 import re
 import shutil
+import tempfile
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from almanac.settings import ROOT
+from almanac.settings import ROOT, Settings
 from tests.parsed_project import take_parse_along
 
 FILES = ("dbt_project.yml", "profiles.yml", "workspace.yaml")
@@ -90,3 +93,16 @@ def _names(text: str) -> set[str]:
 
 def _yaml(path: Path) -> Any:
     return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+@cache
+def small_root() -> Path:
+    """The copy of this process, made when it is first asked for; nothing may change it."""
+    folder = Path(tempfile.mkdtemp(prefix="almanac-small-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return small_project(folder / "project")
+
+
+def small_settings(home: Path) -> Settings:
+    """Settings of a home on that copy."""
+    return Settings.for_home(home, small_root())

@@ -24,6 +24,7 @@ from tests import s3
 from tests.postgres import database
 from tests.small_home import publish_and_move_on
 from tests.small_lake import FIRST_DAY, PASSED, land_day
+from tests.small_project import small_settings
 from tests.unit.test_backup import log, state_of
 
 pytestmark = pytest.mark.xdist_group("history")
@@ -33,7 +34,7 @@ TODAY = date(2026, 6, 1)
 @pytest.fixture
 def home(tmp_path: Path) -> tuple[Settings, WarmDbt]:
     """Two publications, late and refused events, an erased user, a compacted day, a key, a suppressed id, a log."""
-    settings, dbt = Settings.for_home(tmp_path / "home"), WarmDbt(data_tests=False)
+    settings, dbt = small_settings(tmp_path / "home"), WarmDbt(data_tests=False)
     publish_and_move_on(settings, dbt)
     refused = {"type": "track", "event": "never_heard_of", "messageId": "refused", "userId": "u"}
     land_day(settings, FIRST_DAY + timedelta(days=3), extra=[refused])
@@ -57,7 +58,7 @@ def test_the_numbers_their_history_and_the_state_are_the_same(
     """From a folder to a bucket by the command line, and from the bucket into another folder."""
     settings, dbt = home
     bucket = s3.new_bucket(s3_server)
-    again = Settings.for_home(tmp_path / "again")
+    again = small_settings(tmp_path / "again")
     for name, value in (("ENDPOINT", s3_server), ("KEY_ID", bucket.key_id), ("SECRET", bucket.secret)):
         monkeypatch.setenv(f"ALMANAC_LAKE_{name}", value)
     said = []
@@ -89,7 +90,7 @@ def test_a_lake_in_a_bucket_and_a_state_in_postgresql_come_back_as_a_folder_and_
     tmp_path: Path, s3_server: str, postgres_dsn: str
 ) -> None:
     with database(postgres_dsn) as dsn:
-        settings = replace(Settings.for_home(tmp_path / "home"), object_store=s3.new_bucket(s3_server), state_dsn=dsn)
+        settings = replace(small_settings(tmp_path / "home"), object_store=s3.new_bucket(s3_server), state_dsn=dsn)
         land_day(settings, FIRST_DAY)
         state = open_state(settings)
         create_key(state, "rentals", "web", events_per_second=1.5)
@@ -98,12 +99,12 @@ def test_a_lake_in_a_bucket_and_a_state_in_postgresql_come_back_as_a_folder_and_
         folder = place(settings, str(tmp_path / "backup"))
         taken = take(settings, folder)
         assert datetime.now(UTC) - datetime.fromisoformat(taken.made_at) < timedelta(minutes=5)
-        again = Settings.for_home(tmp_path / "again")
+        again = small_settings(tmp_path / "again")
         restore(again, folder)
         assert state_of(again) == dumped
         assert [e.sha256 for e in Lake.open(again).entries()] == [e.sha256 for e in Lake.open(settings).entries()]
     with database(postgres_dsn) as dsn:
-        back = replace(Settings.for_home(tmp_path / "back"), object_store=s3.new_bucket(s3_server), state_dsn=dsn)
+        back = replace(small_settings(tmp_path / "back"), object_store=s3.new_bucket(s3_server), state_dsn=dsn)
         restore(back, folder)
         assert state_of(back) == dumped
         assert Lake.open(back).verify() == []

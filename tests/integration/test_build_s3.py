@@ -15,18 +15,19 @@ from almanac.settings import Settings
 from ingestion.lake import Lake
 from tests import postgres, s3
 from tests.small_lake import FIRST_DAY, PASSED, land_day, land_days
+from tests.small_project import small_settings
 
 pytestmark = pytest.mark.xdist_group("build_s3")
 
 
 @pytest.fixture(scope="module")
 def in_folder(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    return Settings.for_home(tmp_path_factory.mktemp("folder"))
+    return small_settings(tmp_path_factory.mktemp("folder"))
 
 
 @pytest.fixture(scope="module")
 def in_bucket(tmp_path_factory: pytest.TempPathFactory, s3_server: str) -> Settings:
-    settings = Settings.for_home(tmp_path_factory.mktemp("bucket"))
+    settings = small_settings(tmp_path_factory.mktemp("bucket"))
     return replace(settings, object_store=s3.new_bucket(s3_server))
 
 
@@ -61,7 +62,7 @@ def test_a_rebuild_from_the_bucket_gives_what_the_builds_gave(in_bucket: Setting
     assert run_build(in_bucket, runner=WarmDbt(data_tests=False)).succeeded
     land_day(in_bucket, FIRST_DAY + timedelta(days=5), tag="late")
     assert run_build(in_bucket, runner=WarmDbt(data_tests=False)).succeeded
-    again = replace(Settings.for_home(tmp_path), object_store=in_bucket.object_store)
+    again = replace(small_settings(tmp_path), object_store=in_bucket.object_store)
     assert run_build(again, runner=WarmDbt(), full_refresh=True).succeeded
     query = "from kpis.kpi_values order by all"
     assert _rows(again.warehouse, query) == _rows(in_bucket.warehouse, query) != []

@@ -19,6 +19,7 @@ from almanac.settings import Settings
 from almanac.versions import current, read_status
 from ingestion.envelope import Arrival
 from ingestion.lake import Lake
+from tests.small_project import small_settings
 
 pytestmark = pytest.mark.xdist_group("expectations")  # what its tests share is made once
 
@@ -44,7 +45,7 @@ def judged() -> WarmDbt:
 @pytest.fixture(scope="module")
 def published_home(tmp_path_factory: pytest.TempPathFactory, dbt: WarmDbt) -> Path:
     """Nine usual days of one tenant, built and published."""
-    settings = Settings.for_home(tmp_path_factory.mktemp("usual"))
+    settings = small_settings(tmp_path_factory.mktemp("usual"))
     for day in range(HISTORY_DAYS):
         land(settings, day, messages(day))
     assert run_build(settings, runner=dbt).succeeded
@@ -55,7 +56,7 @@ def published_home(tmp_path_factory: pytest.TempPathFactory, dbt: WarmDbt) -> Pa
 @pytest.fixture
 def settings(published_home: Path, tmp_path: Path) -> Iterator[Settings]:
     shutil.copytree(published_home, tmp_path / "home")
-    yield Settings.for_home(tmp_path / "home")
+    yield small_settings(tmp_path / "home")
     shutil.rmtree(tmp_path / "home")
 
 
@@ -249,7 +250,7 @@ def test_judging_twice_says_the_same_and_writes_nothing(settings: Settings) -> N
 
 
 def test_nothing_is_judged_before_the_first_build(tmp_path: Path) -> None:
-    settings = Settings.for_home(tmp_path)
+    settings = small_settings(tmp_path)
     settings.warehouse.parent.mkdir(parents=True)
     duckdb.connect(str(settings.warehouse)).close()
     assert expectations.run(settings) == []

@@ -27,6 +27,7 @@ from ingestion.lake import Lake
 from tests.integration.serving_place import TENANTS, assert_equal, foreign, serving_place
 from tests.postgres import execute
 from tests.small_lake import FIRST_DAY, PASSED, land_day, land_days
+from tests.small_project import small_settings
 
 pytestmark = pytest.mark.xdist_group("history")
 
@@ -40,7 +41,7 @@ def dbt() -> WarmDbt:
 @pytest.fixture(scope="module")
 def published(dbt: WarmDbt, tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, list[Version]]:
     """Three publications: two days, a third day, and late events of the first day."""
-    settings = Settings.for_home(tmp_path_factory.mktemp("history"))
+    settings = small_settings(tmp_path_factory.mktemp("history"))
     versions = []
     for step in range(3):
         if step == 0:
@@ -76,7 +77,7 @@ def test_a_rebuild_has_the_same_history(
     published: tuple[Settings, list[Version]], dbt: WarmDbt, tmp_path: Path
 ) -> None:
     settings, versions = published
-    again = replace(Settings.for_home(tmp_path), lake=settings.lake)
+    again = replace(small_settings(tmp_path), lake=settings.lake)
     for own in (settings, again):
         assert run_build(own, runner=dbt, full_refresh=True).succeeded
     query = "from kpis.kpi_history order by all"
@@ -103,7 +104,7 @@ def test_each_publication_is_remembered_with_what_waited_longest_for_it(
 
 
 def test_events_that_came_twice_do_not_wait_for_ever(tmp_path: Path, dbt: WarmDbt) -> None:
-    settings, lake = Settings.for_home(tmp_path), Lake.open(Settings.for_home(tmp_path))
+    settings, lake = small_settings(tmp_path), Lake.open(small_settings(tmp_path))
     message = {
         "type": "page",
         "name": "Home",

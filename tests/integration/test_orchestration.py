@@ -36,6 +36,7 @@ from orchestration.queues import LIMIT, QUEUE
 from orchestration.resources import Almanac
 from orchestration.translator import LAKE, TRACKING_PLAN, Translator
 from tests.lineage_endpoint import Kept, endpoint
+from tests.small_project import small_root, small_settings
 
 pytestmark = pytest.mark.xdist_group("orchestration")  # what its tests share is made once
 
@@ -47,6 +48,12 @@ _opened: list[dg.DagsterInstance] = []
 
 
 @pytest.fixture(scope="module")
+def root() -> Path:
+    """The project that is loaded and run."""
+    return small_root()
+
+
+@pytest.fixture(scope="module")
 def dbt() -> WarmDbt:
     return WarmDbt()
 
@@ -54,7 +61,7 @@ def dbt() -> WarmDbt:
 @pytest.fixture(scope="module", autouse=True)
 def instance(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dg.DagsterInstance]:
     """One Dagster for the runs of all tests, with Almanac's storage: one in memory makes a run twice as dear."""
-    home = prepare_home(Settings.for_home(tmp_path_factory.mktemp("dagster")))
+    home = prepare_home(small_settings(tmp_path_factory.mktemp("dagster")))
     with dg.DagsterInstance.from_config(str(home)) as opened:
         _opened.append(opened)
         yield opened
@@ -73,7 +80,7 @@ def first(
     tmp_path_factory: pytest.TempPathFactory, dbt: WarmDbt, lineage: Kept
 ) -> tuple[Path, dg.ExecuteInProcessResult]:
     """A tiny lake, and one run of the job from nothing to a published version."""
-    settings = Settings.for_home(tmp_path_factory.mktemp("home"))
+    settings = small_settings(tmp_path_factory.mktemp("home"))
     for day in range(2):
         land(settings, day)
     return settings.home, run(lineage.told(settings), dbt)
@@ -89,17 +96,17 @@ def home(first: tuple[Path, dg.ExecuteInProcessResult]) -> Path:
 def settings(home: Path, tmp_path: Path) -> Settings:
     """The installation after that run, for one test alone."""
     shutil.copytree(home, tmp_path / "home")
-    return Settings.for_home(tmp_path / "home")
+    return small_settings(tmp_path / "home")
 
 
 @pytest.fixture(scope="module")
 def manifest(home: Path) -> dict[str, Any]:
-    return load_manifest(Settings.for_home(home))
+    return load_manifest(small_settings(home))
 
 
 @pytest.fixture(scope="module")
 def graph(home: Path) -> Any:
-    return build_defs(Settings.for_home(home)).resolve_asset_graph()
+    return build_defs(small_settings(home)).resolve_asset_graph()
 
 
 def dashboards_of(root: Path) -> set[dg.AssetKey]:
@@ -218,7 +225,7 @@ class TestTheGraph:
         assert "take_rate" in graph.get(OVERVIEW).metadata["KPIs"]
 
     def test_daily_and_hourly_work_is_in_a_queue_and_a_backfill_is_not(self, home: Path) -> None:
-        defs = build_defs(Settings.for_home(home))
+        defs = build_defs(small_settings(home))
         tags = {name: defs.resolve_job_def(name).tags for name in ("daily", "increment", "publication", "backfill")}
         in_queue = {name for name, found in tags.items() if found.get(QUEUE) == "aggregation"}
         assert in_queue == {"daily", "increment", "publication"}
@@ -228,13 +235,13 @@ class TestTheGraph:
         assert pools == {"aggregation"}, "a paused queue would not hold the job back"
 
     def test_loading_it_reads_no_environment_and_opens_no_warehouse(self, home: Path) -> None:
-        defs = build_defs(Settings.for_home(home))
+        defs = build_defs(small_settings(home))
         dg.Definitions.validate_loadable(defs)
 
 
 class TestTheDailyJob:
     def test_it_leads_from_the_lake_to_a_published_version(self, first: tuple[Path, dg.ExecuteInProcessResult]) -> None:
-        settings = Settings.for_home(first[0])
+        settings = small_settings(first[0])
         assert first[1].success
         assert current(settings) is not None
         assert read_status(settings).succeeded
@@ -287,7 +294,7 @@ class TestTheDailyJob:
         self, first: tuple[Path, dg.ExecuteInProcessResult]
     ) -> None:
         page = Path(str(told(first[1], ARRIVALS)["expectations"]))
-        assert page == docs_page(Settings.for_home(first[0]))
+        assert page == docs_page(small_settings(first[0]))
         assert "The rows of a day lie within the band" in page.read_text(encoding="utf-8")
 
     def test_a_judgement_that_cannot_be_written_down_is_told(self, settings: Settings, dbt: WarmDbt) -> None:
@@ -502,7 +509,7 @@ class TestDagstersHome:
     def test_it_is_written_when_absent_with_telemetry_off(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        settings = Settings.for_home(tmp_path)
+        settings = small_settings(tmp_path)
         for name in ("DAGSTER_HOME", "DAGSTER_DISABLE_TELEMETRY", "DO_NOT_TRACK"):
             monkeypatch.setenv(name, "")
         with open_instance(settings) as instance:
@@ -512,7 +519,7 @@ class TestDagstersHome:
         assert {path.name for path in tmp_path.iterdir()} == {"dagster"}
 
     def test_it_is_yours_from_then_on(self, tmp_path: Path) -> None:
-        settings = Settings.for_home(tmp_path)
+        settings = small_settings(tmp_path)
         own = prepare_home(settings) / "dagster.yaml"
         own.write_text("telemetry: {enabled: false}\n", encoding="utf-8")
         prepare_home(settings)
@@ -525,7 +532,7 @@ class TestTheManifest:
     ) -> None:
         parsed: list[Path] = []
         monkeypatch.setattr("orchestration.manifest._parse", lambda settings, folder: parsed.append(folder))
-        settings = Settings.for_home(home)
+        settings = small_settings(home)
         load_manifest(settings)
         assert parsed == []
         manifest = settings.home / "dbt" / "duckdb-definitions" / "manifest.json"

@@ -18,6 +18,7 @@ from almanac.settings import Settings
 from almanac.versions import current
 from expectations.docs import docs_page
 from tests.small_lake import FIRST_DAY, land_day, messages
+from tests.small_project import small_settings
 
 pytestmark = pytest.mark.xdist_group("quality")
 
@@ -47,7 +48,7 @@ def story(tmp_path_factory: pytest.TempPathFactory, dbt: WarmDbt) -> tuple[Setti
 
     Returns the settings, what readers see after each of these days, and what the gate said on the second.
     """
-    settings = Settings.for_home(tmp_path_factory.mktemp("quality"))
+    settings = small_settings(tmp_path_factory.mktemp("quality"))
     for day in range(HISTORY):
         land(settings, day)
     seen, _ = build_and_publish(settings, dbt, DAYS[0])
@@ -157,4 +158,4 @@ def test_the_page_of_expectations_says_what_each_source_met(story: Story) -> Non
 
 
 def test_reading_it_asks_for_no_state_that_is_not_there(tmp_path: Path) -> None:
-    assert quality.remembered(Settings.for_home(tmp_path)).days == ()
+    assert quality.remembered(small_settings(tmp_path)).days == ()

@@ -13,9 +13,9 @@ import pytest
 from almanac.build import run_build
 from almanac.dbt_worker import WarmDbt
 from almanac.publish import publish
-from almanac.settings import Settings
 from tests.serving.running import running_portal
 from tests.small_lake import FIRST_DAY, PASSED, land_day
+from tests.small_project import small_settings
 
 PAGE, API = "/dashboards/overview?tenant=rentals&range=all", "/api/analytics/kpis/bookings?tenant=rentals&range=all"
 READ = ("kpi_values", "dim_tenants", "mv_daily_arrivals")  # by page and API, and by what judges
@@ -65,7 +65,7 @@ class Reader(threading.Thread):
 
 @pytest.mark.parametrize("builds", [10, pytest.param(50, marks=pytest.mark.deep)])
 def test_no_reader_meets_an_error_or_a_mixture_while_numbers_are_published(tmp_path: Path, builds: int) -> None:
-    settings, dbt = Settings.for_home(tmp_path), WarmDbt(data_tests=False, for_models=READ)
+    settings, dbt = small_settings(tmp_path), WarmDbt(data_tests=False, for_models=READ)
     published: dict[str, int] = {}
 
     def another(day: int) -> None:

@@ -21,6 +21,7 @@ from almanac.settings import Settings
 from ingestion.envelope import Arrival
 from ingestion.lake import Lake
 from tests.small_lake import FIRST_DAY, land_day, messages
+from tests.small_project import small_settings
 
 AGE = timedelta(days=40)
 LAST_DAY = FIRST_DAY + AGE
@@ -67,7 +68,7 @@ def arrivals(warehouse: Path) -> dict[tuple[Any, ...], tuple[int, int, tuple[int
 
 
 def test_only_received_and_duplicate_move(tmp_path: Path, dbt: WarmDbt) -> None:
-    settings = Settings.for_home(tmp_path / "home")
+    settings = small_settings(tmp_path / "home")
     for tenant in TENANTS:
         for day in DAYS:
             land_day(settings, day, tenant=tenant)

@@ -8,6 +8,7 @@ from almanac.dbt_worker import DbtRun, OnEvent, WarmDbt
 from almanac.settings import ROOT, Settings
 from tests.parsed_project import take_parse_along
 from tests.replay.histories import ZONES
+from tests.small_project import small_project
 
 PARTS = ("dbt_project", "ingestion/tracking_plan")
 FILES = ("dbt_project.yml", "profiles.yml")
@@ -22,13 +23,19 @@ FAILING = (
 )
 
 
-def copy_project(folder: Path) -> Path:
-    """Copy what a build reads into `folder` and add a tenant for every zone of the histories."""
-    for part in PARTS:
-        shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in FILES:
-        shutil.copy(ROOT / name, folder / name)
-    take_parse_along(folder)
+def copy_project(folder: Path, *, is_small: bool = False) -> Path:
+    """Copy what a build reads into `folder` and add a tenant for every zone of the histories.
+
+    A small copy has all that remembers, and of the rest what visits, searches and bookings need.
+    """
+    if is_small:
+        small_project(folder)
+    else:
+        for part in PARTS:
+            shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+        for name in FILES:
+            shutil.copy(ROOT / name, folder / name)
+        take_parse_along(folder)
     tenants = folder / "ingestion" / "tracking_plan" / "tenants"
     for tenant, zone in ZONES.items():
         if not (tenants / f"{tenant}.yml").exists():

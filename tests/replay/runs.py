@@ -18,7 +18,7 @@ from tests.golden import golden
 from tests.replay.histories import ZONES, Copy, World, message
 from tests.replay.project import FAILING, FailingDbt, settings_for
 from tests.replay.reference import accepted, local_date, report
-from tests.replay.warehouse import ASIDE, MEASURED, empty_relations, measured
+from tests.replay.warehouse import ASIDE, MEASURED, measured, row_counts
 
 RUNS = 7
 EARLY = ("int_events__keys",)  # before any row of a pending landing is built
@@ -71,9 +71,9 @@ class History:
         assert result.succeeded, result.failed
         return compare(self.settings.warehouse, other.warehouse).differing
 
-    def empty(self) -> set[str]:
-        """Relations that held no row at the end."""
-        return empty_relations(self.settings.warehouse)
+    def rows(self) -> dict[str, int]:
+        """How many rows each relation held at the end."""
+        return row_counts(self.settings.warehouse)
 
     def _step(self) -> None:
         rng = self.world.random

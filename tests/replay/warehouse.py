@@ -32,10 +32,10 @@ def measured(warehouse: Path) -> dict[str, set[tuple[Any, ...]]]:
     return {name: set(found) for name, found in rows.items()}
 
 
-def empty_relations(warehouse: Path) -> set[str]:
-    """Relations without a row: a comparison of nothing with nothing would prove nothing."""
+def row_counts(warehouse: Path) -> dict[str, int]:
+    """The rows of each relation: a comparison of nothing with nothing would prove nothing."""
     with duckdb.connect(str(warehouse), read_only=True) as con:
-        return {name for schema, name in relations(con) if not _one(con, f"select count(*) from {schema}.{name}")}
+        return {name: _one(con, f"select count(*) from {schema}.{name}") for schema, name in relations(con)}
 
 
 def _one(con: duckdb.DuckDBPyConnection, sql: str) -> Any:
