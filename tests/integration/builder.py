@@ -1,4 +1,4 @@
-"""Builds one warehouse in a process that a test may kill: `python -m tests.integration.builder HOME`.
+"""Builds one warehouse in a process that a test may kill: `python -m tests.integration.builder HOME PROJECT`.
 
 Prints the name of each model or test as it finishes.
 """
@@ -23,5 +23,5 @@ def say(event: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    result = run_build(Settings.for_home(Path(sys.argv[1])), on_event=say)
+    result = run_build(Settings.for_home(*map(Path, sys.argv[1:])), on_event=say)
     tell("succeeded" if result.succeeded else f"failed {result.error}")

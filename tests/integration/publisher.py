@@ -1,4 +1,4 @@
-"""Publishes warehouses for a test that kills it: each line of standard input is a home."""
+"""Publishes warehouses for a test that kills it: each line of standard input is a home and a project, tab between."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ def main() -> None:
     duckdb.connect = lambda path=":memory:", read_only=False, config=None: connect(  # type: ignore
         path, read_only, {**(config or {}), "threads": 1}
     )
-    serve(lambda home: almanac.publish.publish(Settings.for_home(Path(home)), PASSED))
+    serve(lambda line: almanac.publish.publish(Settings.for_home(*map(Path, line.split("\t"))), PASSED))
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from almanac.settings import ROOT, Settings
 from almanac.versions import current, hold
 from tests.small_home import publish_and_move_on
 from tests.small_lake import PASSED
+from tests.small_project import small_settings
 
 pytestmark = pytest.mark.xdist_group("build_kill")
 
@@ -72,7 +73,7 @@ class Undisturbed:
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
     """A published version and a lake that has moved on."""
-    before = Settings.for_home(tmp_path_factory.mktemp("before") / "home")
+    before = small_settings(tmp_path_factory.mktemp("before") / "home")
     dbt = WarmDbt(data_tests=False)
     old = publish_and_move_on(before, dbt)
     after = _copied(before, tmp_path_factory.mktemp("after") / "home")
@@ -95,7 +96,7 @@ def test_a_build_killed_after_a_model_is_finished_by_the_next_run(
     settings = _copied(undisturbed.before, tmp_path / "home")
     reader = Reader(settings)
     reader.start()
-    command = [sys.executable, "-m", "tests.integration.builder", str(settings.home)]
+    command = [sys.executable, "-m", "tests.integration.builder", str(settings.home), str(settings.root)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as builder:
         assert builder.stdout
         for line in builder.stdout:
@@ -116,4 +117,4 @@ def test_a_build_killed_after_a_model_is_finished_by_the_next_run(
 
 def _copied(settings: Settings, home: Path) -> Settings:
     shutil.copytree(settings.home, home)
-    return Settings.for_home(home)
+    return small_settings(home)

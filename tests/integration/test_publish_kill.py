@@ -16,6 +16,7 @@ from almanac.settings import Settings
 from almanac.versions import current, hold
 from tests.small_home import publish_and_move_on
 from tests.small_lake import PASSED
+from tests.small_project import small_root, small_settings
 from tests.traced_jobs import Point, Server
 
 pytestmark = pytest.mark.xdist_group("publish_kill")  # what its tests share is made once
@@ -24,11 +25,11 @@ pytestmark = pytest.mark.xdist_group("publish_kill")  # what its tests share is 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, str, str]:
     """A home with one published version and a built, not yet published change; with both versions' ids."""
-    settings = Settings.for_home(tmp_path_factory.mktemp("publish"))
+    settings = small_settings(tmp_path_factory.mktemp("publish"))
     dbt = WarmDbt(data_tests=False, for_models=["kpi_values"])  # a few relations are as many kinds of points
     old = publish_and_move_on(settings, dbt)
     assert run_build(settings, runner=dbt).succeeded
-    undisturbed = Settings.for_home(settings.home.with_name("undisturbed"))
+    undisturbed = small_settings(settings.home.with_name("undisturbed"))
     shutil.copytree(settings.home, undisturbed.home)
     new = publish(undisturbed, PASSED).version.id
     assert old != new
@@ -66,17 +67,17 @@ def test_a_publisher_killed_at_every_single_point(
 def _points(publisher: Server, prepared: tuple[Settings, str, str], tmp_path: Path) -> list[Point]:
     """Every call that an undisturbed publication makes below the versions folder."""
     home = _fresh(prepared[0], tmp_path / "count")
-    return publisher.points(str(home), tmp_path / "strace.log", _watched(home, prepared[2]))
+    return publisher.points(_job(home), tmp_path / "strace.log", _watched(home, prepared[2]))
 
 
 def _kill_at(points: list[Point], publisher: Server, prepared: tuple[Settings, str, str], tmp_path: Path) -> None:
     settings, old, new = prepared
     assert points
-    history, spared = _history(Settings.for_home(settings.home.with_name("undisturbed"))), 0
+    history, spared = _history(small_settings(settings.home.with_name("undisturbed"))), 0
     for call, n in points:
         home = _fresh(settings, tmp_path / f"{call}-{n}")
-        own = Settings.for_home(home)
-        status = publisher.kill(str(home), (call, n), _watched(home, new))
+        own = small_settings(home)
+        status = publisher.kill(_job(home), (call, n), _watched(home, new))
         # DuckDB does not write in equally many pieces each time: the last of many may not come.
         spared += status == 0
         assert status in (0, -signal.SIGKILL), f"{call} {n}: the publisher ended with {status}"
@@ -93,6 +94,10 @@ def _kill_at(points: list[Point], publisher: Server, prepared: tuple[Settings, s
 def _fresh(settings: Settings, home: Path) -> Path:
     shutil.copytree(settings.home, home)
     return home
+
+
+def _job(home: Path) -> str:
+    return f"{home}\t{small_root()}"
 
 
 def _watched(home: Path, version: str) -> list[str]:
