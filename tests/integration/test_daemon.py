@@ -14,12 +14,15 @@ from almanac.build import run_build
 from almanac.compare import compare
 from almanac.settings import Settings
 from almanac.state import Incident, incidents, open_state
+from almanac.versions import current
 from ingestion.lake import Lake
 from orchestration import ui
 from orchestration.instance import environment, open_instance
 from orchestration.processes import Child, Supervisor, free_port
-from tests.integration.run_story import LIMIT
+from tests.integration.run_story import LIMIT, Story, copied
+from tests.integration.test_reads_while_building import Reader
 from tests.integration.test_run_kill import PHASES, has_begun
+from tests.serving.running import running_portal
 from tests.small_lake import FIRST_DAY, land_day
 
 
@@ -53,13 +56,18 @@ def test_the_daemon_builds_what_lands_and_tells_what_failed(tmp_path: Path) -> N
 
 
 @pytest.mark.deep
-def test_a_daemon_that_is_killed_in_a_run_is_made_up_for_by_the_next_one(tmp_path: Path) -> None:
-    settings, undisturbed = (Settings.for_home(tmp_path / name) for name in ("home", "undisturbed"))
-    for n in range(2):
-        land_day(settings, FIRST_DAY + timedelta(days=n))
-        land_day(undisturbed, FIRST_DAY + timedelta(days=n))
-    assert run_build(undisturbed).succeeded
-    with Supervisor(settings.home / "logs") as programs, open_instance(settings) as instance:
+@pytest.mark.xdist_group("run_kill")
+def test_a_daemon_that_is_killed_in_a_run_is_made_up_for_by_the_next_one(story: Story, tmp_path: Path) -> None:
+    settings, undisturbed = (copied(of, tmp_path / name) for of, name in ((story.before, "home"), (story.after, "un")))
+    old = current(settings)
+    assert old is not None
+    with (
+        running_portal(settings.home) as address,
+        Supervisor(settings.home / "logs") as programs,
+        open_instance(settings) as instance,
+    ):
+        reader = Reader(address)
+        reader.start()
         first = start_daemon(programs, settings, "first")
         until(lambda: first.process.poll() is None, lambda: is_building(instance))
         os.killpg(first.process.pid, signal.SIGKILL)  # as a service manager does: with all that it started
@@ -68,10 +76,12 @@ def test_a_daemon_that_is_killed_in_a_run_is_made_up_for_by_the_next_one(tmp_pat
         second = start_daemon(programs, settings, "second")
         alive = lambda: second.process.poll() is None  # noqa: E731
         until(alive, lambda: runs(instance, dg.DagsterRunStatus.FAILURE) == 1)
-        land_day(settings, FIRST_DAY, tag="after")  # what was pending is taken along with what comes next
-        land_day(undisturbed, FIRST_DAY, tag="after")
+        for own in (settings, undisturbed):  # what was pending is taken along with what comes next
+            land_day(own, FIRST_DAY, tag="after")
         assert run_build(undisturbed).succeeded
         until(alive, lambda: runs(instance, dg.DagsterRunStatus.SUCCESS) == 1)
+        reader.finish()
+    assert (reader.errors, {version for version, _ in reader.seen}) == ([], {old.id}), "nothing was published"
     assert compare(settings.warehouse, undisturbed.warehouse).differing == {}
 
 
