@@ -36,6 +36,15 @@ class Engine:
             cursor.execute(sql.replace("?", "%s"), tuple(parameters) or None)
             return list(cursor.fetchall()) if cursor.description else []
 
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
+        """Run one query and return its rows by the names of their columns."""
+        if self.target == "duckdb":
+            found = self.connection.execute(sql, list(parameters))
+            return [dict(zip([d[0] for d in found.description], row, strict=True)) for row in found.fetchall()]
+        with self.connection.cursor() as cursor:
+            cursor.execute(sql.replace("?", "%s"), tuple(parameters) or None)
+            return [dict(zip([d.name for d in cursor.description], row, strict=True)) for row in cursor.fetchall()]
+
     def column_types(self, schema: str, table: str) -> dict[str, str]:
         """The columns of a table with the engine's names of their types, in lower case."""
         if self.target == "duckdb":  # its information_schema looks at every column of the warehouse

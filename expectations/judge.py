@@ -23,10 +23,11 @@ from expectations.arrivals import (
     judge_days,
     read_days,
     since,
-    some_repeated,
     with_values,
 )
+from expectations.off import OFF
 from expectations.profile import PROFILED
+from expectations.samples import samples
 from ingestion.tracking_plan import Accepted, Plan, load_plan
 
 # Our expectations in the order in which they are told, with what each one asks.
@@ -132,19 +133,13 @@ def _results(periods: dict[Source, Period | None]) -> list[CheckResult]:
 
 
 def _with_samples(engine: Engine, result: CheckResult, periods: dict[Source, Period | None]) -> CheckResult:
-    """The verdict on repeated events with some of them."""
+    """The verdict with some of the rows that made it fail."""
     tenant, _, source = result.subject.partition("/")
     period = periods.get((tenant, source))
-    if result.passed or result.name != "repeated_share_is_usual" or period is None or not period.present:
+    if result.passed or period is None:
         return result
-    day = next((j.day.received_date for j in period.present if j.repeated_share > j.repeated_share_limit), None)
-    if day is None:
-        return result
-    rows = [
-        {"event": event, "happened at (UTC)": at, "times": times}
-        for event, at, times in some_repeated(engine, (tenant, source), day)
-    ]
-    return replace(result, details={**result.details, "sample rows": rows})
+    rows = samples(engine, (tenant, source), result.name, period)
+    return replace(result, details={**result.details, "sample rows": rows}) if rows else result
 
 
 def _unheard(source: Source) -> list[CheckResult]:
@@ -184,7 +179,7 @@ def _missing(period: Period) -> str:
 def _rows(period: Period) -> str:
     return _each(
         period,
-        lambda j: not j.received_min <= j.day.received <= j.received_max,
+        OFF["rows_are_usual"],
         lambda j: (
             f"{j.day.received:,} rows, at least {math.ceil(j.received_min):,} expected"
             if j.day.received < j.received_min
@@ -196,7 +191,7 @@ def _rows(period: Period) -> str:
 def _late(period: Period) -> str:
     return _each(
         period,
-        lambda j: j.late_share > j.late_share_limit,
+        OFF["late_share_is_usual"],
         lambda j: f"{j.late_share:.1%} late, at most {j.late_share_limit:.1%} usual",
     )
 
@@ -204,7 +199,7 @@ def _late(period: Period) -> str:
 def _quarantined(period: Period) -> str:
     return _each(
         period,
-        lambda j: j.quarantined_share > j.quarantined_share_limit,
+        OFF["quarantined_share_is_usual"],
         lambda j: f"{j.quarantined_share:.1%} quarantined, at most {j.quarantined_share_limit:.1%} usual",
     )
 
@@ -212,7 +207,7 @@ def _quarantined(period: Period) -> str:
 def _repeated(period: Period) -> str:
     return _each(
         period,
-        lambda j: j.repeated_share > j.repeated_share_limit,
+        OFF["repeated_share_is_usual"],
         lambda j: (
             f"{j.repeated_share:.1%} of {j.day.accepted:,} events repeat another one under a new id, at most "
             f"{j.repeated_share_limit:.1%} usual: was the day delivered twice?"
@@ -221,11 +216,11 @@ def _repeated(period: Period) -> str:
 
 
 def _silent(period: Period) -> str:
-    return _each(period, lambda j: bool(j.silent), lambda j: f"no value in {', '.join(j.silent)}")
+    return _each(period, OFF["no_column_is_silent"], lambda j: f"no value in {', '.join(j.silent)}")
 
 
 def _unusual(check: str, period: Period) -> str:
-    return _each(period, lambda j: bool(j.unusual.get(check)), lambda j: ", ".join(j.unusual[check]))
+    return _each(period, OFF[check], lambda j: ", ".join(j.unusual[check]))
 
 
 _SAYING: dict[str, Callable[[Period], str]] = {

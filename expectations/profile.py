@@ -79,6 +79,12 @@ def _add_mixes(engine: Engine, since: date, found: dict[Place, Profile]) -> None
         found[tenant, source, day].sizes.setdefault(event, Counter())[int(power)] = count
 
 
+def event_and_column(words: str) -> tuple[str, str]:
+    """What `values_are_filled` says lacks values: the event and its column."""
+    event, _, column = words.partition(" has a value in ")[0].rpartition(".")
+    return event, column
+
+
 def unusual(day: Profile, history: Sequence[Profile], limits: Limits = LIMITS) -> dict[str, tuple[str, ...]]:
     """By check, in words, what of a day is not as on the days before; nothing for a young source."""
     found: dict[str, list[str]] = {check: [] for check in PROFILED}

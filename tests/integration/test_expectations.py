@@ -1,5 +1,6 @@
 """Bad batches, written through the lake, block publishing: one for each expectation on arriving data."""
 
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -190,6 +191,21 @@ BAD: dict[Callable[[Settings], None], set[str]] = {
 }
 
 
+# What the rows that are shown of a batch must name, by check.
+SHOWN: dict[Callable[[Settings], None], dict[str, str]] = {
+    missing_day: {"every_day_is_present": "2026-03-11"},
+    many_quarantined: {"quarantined_share_is_usual": "unknown_event"},
+    many_late: {"late_share_is_usual": "happened at (UTC)"},
+    delivered_twice: {"repeated_share_is_usual": "'times': 2"},
+    column_without_values: {"no_column_is_silent": "user_id", "values_are_filled": "user_id"},
+    without_listings: {"values_are_filled": "listing_id"},
+    bookings_refused: {"refusals_are_usual": "amount"},
+    in_dollars: {"mix_is_usual": "USD"},
+    unknown_listings: {"keys_are_known": "nobody-knows"},
+    in_cents: {"amounts_are_usual": "13,000.00"},
+}
+
+
 def test_there_is_a_bad_batch_for_every_expectation() -> None:
     assert set().union(*BAD.values()) == set(expectations.CHECKS)
 
@@ -205,6 +221,13 @@ def test_a_bad_batch_blocks_publishing(settings: Settings, judged: WarmDbt, batc
 
     results = gate(settings)
     assert failed(results) == checks, [(r.name, r.message) for r in results if r.blocks]
+    for result in (r for r in results if r.blocks):
+        rows = result.details.get("sample rows") or []
+        assert rows or batch is without_rows, f"{result.name} shows no row"
+        assert "guest-" not in str(rows), "a person's id is shown"
+        assert "device-" not in str(rows), "a person's id is shown"
+        assert json.dumps(rows)
+        assert SHOWN.get(batch, {}).get(result.name, "") in str(rows), (result.name, rows)
     with pytest.raises(AlmanacError, match="|".join(checks)):
         publish(settings, results)
     assert current(settings) == before

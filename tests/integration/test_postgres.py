@@ -6,6 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import UTC, date, timedelta
 from math import isclose
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,10 @@ from almanac.compare import LAYERS
 from almanac.dbt_worker import WarmDbt
 from almanac.engines import open_warehouse
 from almanac.settings import Settings
-from expectations.arrivals import Day, Source, read_days, with_values
+from expectations.arrivals import Day, Judged, Period, Source, read_days, with_values
+from expectations.off import OFF
+from expectations.profile import PROFILED
+from expectations.samples import samples
 from ingestion.envelope import Arrival
 from ingestion.lake import Lake
 from tests.golden import golden
@@ -87,7 +91,9 @@ def test_full_and_incremental_builds_are_equal_on_both_engines(root: Path, tmp_p
         assert _differences(standing, incremental) != [], "nothing changed: the comparison would prove nothing"
         _build(on_duckdb, duckdb_runner, is_full=False)
         assert _differences(_in_duckdb(on_duckdb.warehouse), incremental) == []
-        assert _what_is_judged(on_duckdb) == _what_is_judged(on_postgres)
+        judged = _what_is_judged(on_duckdb)
+        assert judged == _what_is_judged(on_postgres)
+        assert _sample_rows(on_duckdb, judged) == _sample_rows(on_postgres, judged)
 
         _land_odd_text(on_duckdb)  # a no-op, also after compaction
         assert not run_build(on_postgres, runner=postgres_runner).built, "nothing is new, and yet something was built"
@@ -104,6 +110,23 @@ def _what_is_judged(settings: Settings) -> dict[Source, list[Day]]:
             amounts = day.profile.amounts
             amounts |= {event: (n, round(m, 9), round(s, 9)) for event, (n, m, s) in amounts.items()}
     assert any(day.profile and day.profile.amounts and day.profile.sizes for days in found.values() for day in days)
+    return found
+
+
+def _sample_rows(settings: Settings, judged: dict[Source, list[Day]]) -> dict[tuple[Source, str, str], list[Any]]:
+    """What each check shows of each source's fullest and most refused day, as if nothing were as it should be."""
+    lacking = ("booking_confirmed.listing_id has a value in none of its events",)
+    found = {}
+    with open_warehouse(settings, read_only=True) as engine:
+        for source, days in judged.items():
+            for most in ("accepted", "quarantined"):
+                day = max(days, key=attrgetter(most))
+                off = Judged(day, 1e9, 1e9, -1.0, -1.0, (), -1.0, dict.fromkeys(PROFILED, lacking))
+                for check in OFF:
+                    period = Period((replace(off, silent=("amount",)) if check == "no_column_is_silent" else off,), ())
+                    found[source, most, check] = samples(engine, source, check, period)
+    shown = {check for (*_, check), rows in found.items() if rows}
+    assert shown >= set(OFF) - {"keys_are_known", "values_are_filled", "repeated_share_is_usual"}, shown
     return found
 
 
