@@ -15,8 +15,7 @@ from almanac.state import CollectorSign, StateDB, collector_signs, dump_state, g
 from serving.app import create_app
 from tests.integration.collector_process import eventually, running
 
-NOW = datetime.now(UTC).replace(microsecond=0)
-SIGN = CollectorSign("door-1:/log", "http://10.0.0.1:8088", NOW, "", NOW, 2, 0, 0)
+SIGN = CollectorSign("door-1:/log", "http://10.0.0.1:8088", datetime.min, "", datetime.min, 2, 0, 0)
 
 
 @pytest.fixture
@@ -29,6 +28,13 @@ def state(settings: Settings) -> Iterator[StateDB]:
     opened = open_state(settings)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def sign() -> CollectorSign:
+    """What a collector that takes events says now."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    return replace(SIGN, seen_at=now, since=now)
 
 
 def only(settings: Settings) -> Line:
@@ -53,34 +59,38 @@ def test_a_collector_gives_signs_until_it_ends_and_one_that_is_killed_is_missed(
 
 
 def test_a_silent_collector_is_a_failure_in_production_and_a_warning_elsewhere(
-    settings: Settings, state: StateDB
+    settings: Settings, state: StateDB, sign: CollectorSign
 ) -> None:
-    give_sign(state, replace(SIGN, seen_at=NOW - timedelta(minutes=3)))
+    give_sign(state, replace(sign, seen_at=sign.seen_at - timedelta(minutes=3)))
     line = only(settings)
-    assert (line.verdict, line.since) == ("warn", NOW - timedelta(minutes=3))
+    assert (line.verdict, line.since) == ("warn", sign.seen_at - timedelta(minutes=3))
     assert "almanac collect" in line.todo
     assert only(replace(settings, environment="production")).verdict == "fail"
 
 
 def test_the_health_answer_names_each_collector_with_its_trouble_and_since_when(
-    settings: Settings, state: StateDB
+    settings: Settings, state: StateDB, sign: CollectorSign
 ) -> None:
-    give_sign(state, replace(SIGN, trouble="storage_full", seen_at=NOW - timedelta(minutes=1)))
-    give_sign(state, replace(SIGN, trouble="storage_full", since=NOW + timedelta(seconds=30)))
-    give_sign(state, replace(SIGN, place="door-2:/log", failing_files=3))
-    give_sign(state, replace(SIGN, place="door-3:/log"))
+    give_sign(state, replace(sign, trouble="storage_full", seen_at=sign.seen_at - timedelta(minutes=1)))
+    give_sign(state, replace(sign, trouble="storage_full", since=sign.seen_at + timedelta(seconds=30)))
+    give_sign(state, replace(sign, place="door-2:/log", failing_files=3))
+    give_sign(state, replace(sign, place="door-3:/log"))
     with TestClient(create_app(settings)) as client:
         parts = client.get("/api/admin/monitoring/health").json()["parts"]
     full, failing, well = [part for part in parts if part["part"] == "collector"]
-    assert (full["state"], datetime.fromisoformat(full["since"])) == ("fail", NOW), "it is so since its first sign"
+    assert (full["state"], datetime.fromisoformat(full["since"])) == ("fail", sign.seen_at), (
+        "it is so since its first sign"
+    )
     assert "storage_full" in full["seen"]
     assert (failing["state"], failing["todo"]) == ("warn", "docs/runbooks/late-data.md")
     assert "3 files of its log cannot be landed" in failing["seen"]
     assert (well["state"], well["todo"]) == ("ok", "")
 
 
-def test_what_has_been_silent_for_a_week_is_forgotten_and_signs_are_in_no_backup(state: StateDB) -> None:
-    give_sign(state, replace(SIGN, place="old", seen_at=NOW - timedelta(days=8)))
-    give_sign(state, SIGN)
-    assert [sign.place for sign in collector_signs(state)] == [SIGN.place]
+def test_what_has_been_silent_for_a_week_is_forgotten_and_signs_are_in_no_backup(
+    state: StateDB, sign: CollectorSign
+) -> None:
+    give_sign(state, replace(sign, place="old", seen_at=sign.seen_at - timedelta(days=8)))
+    give_sign(state, sign)
+    assert [one.place for one in collector_signs(state)] == [sign.place]
     assert b"door-1" not in dump_state(state)
