@@ -467,7 +467,9 @@ with
                 {'kpi': 'spend_per_buyer', 'n': booked, 'd': buyers},
                 {'kpi': 'repeat_booking_rate', 'n': repeats, 'd': of_known},
                 {'kpi': 'supply_liquidity', 'n': booked_listings, 'd': viewed},
-                {'kpi': 'zero_result_rate', 'n': found_nothing, 'd': answered}
+                {'kpi': 'zero_result_rate', 'n': found_nothing, 'd': answered},
+                -- Nothing was published of what can be booked; demand alone is known, of all channels together.
+                {'kpi': 'supply_demand_ratio', 'n': null, 'd': if(dimension = 'all', persons, null)}
             ], recursive := true)
         from joined
     ),

@@ -1,10 +1,12 @@
 """One side of the comparison, once, in a process of its own: `python -m benchmarks.side models|hand HOME THREADS`.
 
-Prints one line of JSON: seconds of each phase, wall and CPU. The process is as fresh as the worker of a real build.
+Prints one line of JSON: seconds of each phase and table, wall and CPU (a model's since the one before it ended). The
+process is as fresh as the worker of a real build.
 """
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -13,6 +15,7 @@ from typing import Any
 
 from almanac.settings import Settings
 from benchmarks.clock import Clock, Took
+from benchmarks.tables import PREFIX
 
 HAND_SQL = Path(__file__).with_name("hand.sql")
 # What both sides are given before the clock runs: the load log's tables, and the files of the lake.
@@ -25,6 +28,7 @@ LAKE_FILES = {
 }
 
 Phases = dict[str, Took]
+_TABLE = re.compile(r"create (?:temp )?table (\w+)")
 
 
 def hand_database(settings: Settings) -> Path:
@@ -46,12 +50,15 @@ def models(settings: Settings) -> Phases:
     phases["parse"] = clock.took()
     clock = Clock()
     marks: dict[str, Took] = {}
+    tables: dict[str, Took] = {}
 
     def mark(event: Any) -> None:
         if event.info.name == "LogStartLine":
             marks.setdefault("first", clock.took())
         if event.info.name == "LogModelResult":
+            before = marks.get("last", marks["first"])
             marks["last"] = clock.took()
+            tables[f"{PREFIX}{event.data.node_info.node_name}"] = marks["last"] - before
 
     os.environ.update(environment(settings))
     arguments = ["run", *base_arguments(settings), "--full-refresh", "--no-write-json", "--no-populate-cache"]
@@ -61,7 +68,7 @@ def models(settings: Settings) -> Phases:
         sys.exit(
             f"the models failed: {result.exception or [r.message for r in result.result if r.status != 'success']}"
         )
-    return phases | {"before the first model": marks["first"], "statements": marks["last"] - marks["first"]}
+    return phases | {"before the first model": marks["first"], "statements": marks["last"] - marks["first"]} | tables
 
 
 def hand(settings: Settings) -> Phases:
@@ -90,8 +97,13 @@ def hand(settings: Settings) -> Phases:
                 f"create temp view lake_{kind} as "
                 f"from read_parquet([{listed}], union_by_name = true, hive_partitioning = false)"
             )
-        con.execute(HAND_SQL.read_text(encoding="utf-8"))
-        return phases | {"statements": clock.took()}
+        tables: dict[str, Took] = {}
+        for statement in duckdb.extract_statements(HAND_SQL.read_text(encoding="utf-8")):
+            before = clock.took()
+            con.execute(statement)
+            if made := _TABLE.search(statement.query):
+                tables[f"{PREFIX}{made[1]}"] = clock.took() - before
+        return phases | {"statements": clock.took()} | tables
 
 
 def _first_column(con: Any, query: str) -> list[str]:

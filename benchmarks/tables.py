@@ -1,0 +1,42 @@
+"""What each table costs on either side, and the core of both: what any business needs before its first KPI."""
+
+from collections.abc import Mapping
+
+from benchmarks.clock import Took
+
+PREFIX = "table "  # of the phases that are single tables
+# Events, identity, sessions, user days, searches, bookings, revenue, daily rollups, KPI values: by either side's names.
+CORE = {
+    "models": (
+        "int_events__keys", "fact_events", "int_identity__map", "int_identity__changed_persons", "fact_sessions",
+        "fact_user_days", "fact_searches", "int_bookings__movements", "fact_revenue", "fact_bookings", "dim_date",
+        "dim_tenants", "mv_daily_conversions", "mv_daily_events", "kpi_measures", "kpi_values",
+    ),
+    "hand": (
+        "losers", "fact_events", "identities", "half_hours", "fact_sessions", "fact_user_days", "fact_searches",
+        "movements", "fact_revenue", "fact_bookings", "dim_date", "dim_tenants", "mv_daily_conversions",
+        "mv_daily_events", "kpi_values",
+    ),
+}  # fmt: skip
+Row = tuple[str, str, str, str]
+
+
+def core(side: str, phases: Mapping[str, Took]) -> Took:
+    """What the core of a side took. Raises KeyError for a table of it that was not made."""
+    tables = [phases[PREFIX + name] for name in CORE[side]]
+    return Took(sum(t.wall for t in tables), sum(t.cpu for t in tables))
+
+
+def slowest(models: Mapping[str, Took], hand: Mapping[str, Took], most: int = 10) -> list[Row]:
+    """The models that cost most: name, CPU and wall seconds, CPU seconds of the same table by hand, if it is there."""
+    found = {name: took for name, took in models.items() if name.startswith(PREFIX)}
+    ordered = sorted(found, key=lambda name: -found[name].cpu)[:most]
+    return [
+        (
+            name.removeprefix(PREFIX),
+            f"{found[name].cpu:.2f}",
+            f"{found[name].wall:.2f}",
+            f"{hand[name].cpu:.2f}" if name in hand else "-",
+        )
+        for name in ordered
+    ]
