@@ -1,6 +1,7 @@
 """The lake as Dagster shows it: what has arrived from the sources, and the tracking plan by which it was judged."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import dagster as dg
 
@@ -49,7 +50,7 @@ def build_lake(sources: Sequence[dg.AssetSpec]) -> dg.AssetsDefinition:
                 "landings": len({part for entry in events for part in entry.parts}),
                 "files": len(entries),
                 "quarantined": sum(entry.rows for entry in entries if entry.kind == "quarantine"),
-                "days of arrival told": tell_arrivals(context.instance, keys, entries),
+                "days of arrival told": tell_arrivals(context.instance, keys, entries, datetime.now(UTC)),
                 "newest arrival (UTC)": newest or "nothing yet",
                 **lag("seconds since the newest arrival", newest),
                 "by tenant": dg.MetadataValue.md(_by_tenant(events)),

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -16,6 +16,7 @@ from ingestion.tracking_plan import Plan
 from orchestration.translator import DATA_TEAM, LAYER
 
 Named = tuple[str, str]  # a tenant and its source
+AGAIN = timedelta(hours=1)
 FILES_AND_FETCHED, COLLECTOR = "docs/sources.md", "docs/collector.md"
 
 
@@ -60,47 +61,63 @@ def days_of(named: Named) -> dg.DynamicPartitionsDefinition:
     return dg.DynamicPartitionsDefinition(name="/".join(["sources", *named]))
 
 
-def tell_arrivals(instance: dg.DagsterInstance, sources: Iterable[dg.AssetKey], entries: Iterable[Entry]) -> int:
+def tell_arrivals(
+    instance: dg.DagsterInstance, sources: Iterable[dg.AssetKey], entries: Iterable[Entry], now: datetime
+) -> int:
     """Tell Dagster of the days of arrival that changed since it was last told; returns how many.
 
-    `sources` are the keys of the sources' assets; of others nothing is told.
+    `sources` are the keys of the sources' assets; of others nothing is told. A day that is not over at `now` (aware) is
+    told again after an hour: what is told outlives the runs, and in production there is one each minute.
     """
     known = set(sources)
     told = 0
     for named, days in _by_day(entries).items():
         if source_key(named) in known:
-            told += _tell(instance, named, days)
+            told += _tell(instance, named, days, now)
     return told
 
 
-def _tell(instance: dg.DagsterInstance, named: Named, days: Mapping[str, Arrived]) -> int:
-    remembered = "/".join(["almanac", "sources", *named])
-    last = instance.daemon_cursor_storage.get_cursor_values({remembered}).get(remembered, "{}")
-    now = {day: asdict(arrived) for day, arrived in days.items()}
-    before: dict[str, dict[str, object]] = json.loads(last)
-    changed = sorted(day for day in now.keys() | before.keys() if now.get(day) != before.get(day))
+def _tell(instance: dg.DagsterInstance, named: Named, days: Mapping[str, Arrived], now: datetime) -> int:
+    cursor = "/".join(["almanac", "sources", *named])
+    said = instance.daemon_cursor_storage.get_cursor_values({cursor}).get(cursor, "{}")
+    remembered: dict[str, dict[str, object]] = json.loads(said)
+    changed = [day for day in sorted(days.keys() | remembered.keys()) if _is_news(day, days, remembered, now)]
     if not changed:
         return 0
     partitions = days_of(named).name
     assert partitions
-    instance.add_dynamic_partitions(partitions, _all_days(min(now), max(now)))
+    instance.add_dynamic_partitions(partitions, _all_days(min([changed[0], *days]), max([changed[-1], *days])))
     for day in changed:
         arrived = days.get(day, Arrived())  # erased altogether: nothing is left
-        instance.report_runless_asset_event(
-            dg.AssetMaterialization(
-                source_key(named),
-                partition=day,
-                metadata={
-                    "dagster/partition_row_count": arrived.rows,
-                    "refused": arrived.refused,
-                    "bytes": arrived.bytes,
-                    "files": arrived.files,
-                    "newest arrival (UTC)": arrived.newest or "nothing is left of this day",
-                },
-            )
-        )
-    instance.daemon_cursor_storage.set_cursor_values({remembered: json.dumps(now)})
+        instance.report_runless_asset_event(_materialization(named, day, arrived))
+        remembered[day] = {**asdict(arrived), "told_at": now.isoformat()}
+    instance.daemon_cursor_storage.set_cursor_values({cursor: json.dumps(remembered)})
     return len(changed)
+
+
+def _is_news(
+    day: str, days: Mapping[str, Arrived], remembered: Mapping[str, Mapping[str, object]], now: datetime
+) -> bool:
+    last = dict(remembered.get(day, {}))
+    told_at = last.pop("told_at", None)
+    if last == asdict(days.get(day, Arrived())):
+        return False
+    is_over = day < now.astimezone(UTC).date().isoformat()
+    return is_over or told_at is None or now - datetime.fromisoformat(str(told_at)) >= AGAIN
+
+
+def _materialization(named: Named, day: str, arrived: Arrived) -> dg.AssetMaterialization:
+    return dg.AssetMaterialization(
+        source_key(named),
+        partition=day,
+        metadata={
+            "dagster/partition_row_count": arrived.rows,
+            "refused": arrived.refused,
+            "bytes": arrived.bytes,
+            "files": arrived.files,
+            "newest arrival (UTC)": arrived.newest or "nothing is left of this day",
+        },
+    )
 
 
 def _by_day(entries: Iterable[Entry]) -> dict[Named, dict[str, Arrived]]:

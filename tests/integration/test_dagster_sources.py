@@ -1,7 +1,7 @@
 """Sources on Dagster's pages: which days of arrival have something, which have none, and what changed since."""
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -16,6 +16,7 @@ from tests.small_lake import FIRST_DAY, land_day
 
 WEB = ("rentals", "web")
 KEY = source_key(WEB)
+LATER = datetime(2026, 3, 31, tzinfo=UTC)  # all days are over
 
 
 @pytest.fixture
@@ -33,8 +34,8 @@ def instance(settings: Settings) -> Iterator[dg.DagsterInstance]:
         yield opened
 
 
-def tell(settings: Settings, instance: dg.DagsterInstance) -> int:
-    return tell_arrivals(instance, [KEY], Lake.open(settings).entries())
+def tell(settings: Settings, instance: dg.DagsterInstance, now: datetime = LATER) -> int:
+    return tell_arrivals(instance, [KEY], Lake.open(settings).entries(), now)
 
 
 def newest(instance: dg.DagsterInstance, day: str) -> dict[str, object]:
@@ -71,15 +72,28 @@ def test_a_day_that_changes_is_told_again_and_the_others_are_not(
     assert after["dagster/partition_row_count"] == 2 * int(str(before["dagster/partition_row_count"]))
 
 
+def test_a_day_that_is_not_over_is_told_again_after_an_hour(settings: Settings, instance: dg.DagsterInstance) -> None:
+    evening = datetime(2026, 3, 4, 20, 30, tzinfo=UTC)
+    assert tell(settings, instance, evening) == 2
+    land_day(settings, FIRST_DAY + timedelta(days=2), tag="late")
+    assert tell(settings, instance, evening + timedelta(minutes=59)) == 0
+    assert tell(settings, instance, evening + timedelta(minutes=60)) == 1
+    land_day(settings, FIRST_DAY + timedelta(days=2), tag="later")
+    assert tell(settings, instance, evening + timedelta(hours=4)) == 1, "the day is over"
+    assert tell(settings, instance, evening + timedelta(hours=5)) == 0
+
+
 def test_a_day_that_was_erased_says_that_nothing_is_left(settings: Settings, instance: dg.DagsterInstance) -> None:
     tell(settings, instance)
     entries = [e for e in Lake.open(settings).entries() if "2026-03-02" not in e.path]
-    assert tell_arrivals(instance, [KEY], entries) == 1
+    assert tell_arrivals(instance, [KEY], entries, LATER) == 1
     assert newest(instance, "2026-03-02")["newest arrival (UTC)"] == "nothing is left of this day"
+    assert tell_arrivals(instance, [KEY], [e for e in entries if e.kind == "quarantine"], LATER) == 1
+    assert tell_arrivals(instance, [KEY], [e for e in entries if e.kind == "quarantine"], LATER) == 0
 
 
 def test_a_source_that_no_tenant_lists_is_told_nowhere(settings: Settings, instance: dg.DagsterInstance) -> None:
-    assert tell_arrivals(instance, [], Lake.open(settings).entries()) == 0
+    assert tell_arrivals(instance, [], Lake.open(settings).entries(), LATER) == 0
 
 
 def test_a_mapping_that_is_wrong_is_said_on_its_source_and_hides_no_other(root: Path, tmp_path: Path) -> None:
