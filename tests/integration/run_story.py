@@ -1,16 +1,21 @@
 """An installation before and after a run that nobody disturbs: what every disturbed one must end as."""
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
 import duckdb
 
+from almanac.compare import compare
 from almanac.dbt_worker import WarmDbt
 from almanac.settings import Settings
-from almanac.versions import current
+from almanac.versions import Version, current, read_status
 from orchestration.run_daily import run_daily
+from tests.integration.test_reads_while_building import Reader
+from tests.serving.running import running_portal
 from tests.small_lake import FIRST_DAY, land_day
 
 DAYS = 3
@@ -50,3 +55,26 @@ def values(settings: Settings) -> list[tuple[object, ...]]:
     assert version
     with duckdb.connect(str(version.path), read_only=True) as con:
         return con.execute("select * from kpi_values order by all").fetchall()
+
+
+@contextmanager
+def nothing_is_noticed(settings: Settings, story: Story) -> Iterator[Version]:
+    """Readers read the whole time; after the next run everything is as if nobody had disturbed the one before.
+
+    Gives the version that they see at first.
+    """
+    old = current(settings)
+    assert old is not None
+    with running_portal(settings.home) as address:
+        reader = Reader(address)
+        reader.start()
+        try:
+            yield old
+            newest = run_daily(settings)
+        finally:
+            reader.finish()
+    assert reader.errors == []
+    assert {version for version, _ in reader.seen} <= {old.id, newest}
+    assert read_status(settings).succeeded
+    assert compare(settings.warehouse, story.after.warehouse).differing == {}
+    assert values(settings) == values(story.after)

@@ -1,13 +1,10 @@
 """What else can go wrong in a run: readers notice nothing, it is said, and the next run makes up for it."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from almanac.compare import compare
 from almanac.dbt_worker import DbtRun, Event, OnEvent, SpawnedDbt
 from almanac.errors import AlmanacError
 from almanac.settings import Settings
@@ -15,9 +12,7 @@ from almanac.versions import current, read_status
 from ingestion.lake import Lake
 from orchestration.run_daily import run_daily
 from tests.disks import fill, small_disk
-from tests.integration.run_story import DAYS, Story, copied, values
-from tests.integration.test_reads_while_building import Reader
-from tests.serving.running import running_portal
+from tests.integration.run_story import DAYS, Story, copied, nothing_is_noticed
 from tests.small_lake import FIRST_DAY
 
 DISK_MEGABYTES = 512
@@ -45,26 +40,6 @@ class FillingDbt(SpawnedDbt):
                 on_event(event)
 
         return super().build(settings, full_refresh=full_refresh, on_event=look)
-
-
-@contextmanager
-def nothing_is_noticed(settings: Settings, story: Story) -> Iterator[None]:
-    """Readers read the whole time; afterwards everything is as if nobody had disturbed the run."""
-    old = current(settings)
-    assert old is not None
-    with running_portal(settings.home) as address:
-        reader = Reader(address)
-        reader.start()
-        try:
-            yield
-            newest = run_daily(settings)
-        finally:
-            reader.finish()
-    assert reader.errors == []
-    assert {version for version, _ in reader.seen} <= {old.id, newest}
-    assert read_status(settings).succeeded
-    assert compare(settings.warehouse, story.after.warehouse).differing == {}
-    assert values(settings) == values(story.after)
 
 
 def test_a_disk_that_fills_up_while_models_are_built(story: Story, tmp_path: Path) -> None:
