@@ -64,8 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def directly(settings: Settings, dbt: WarmDbt) -> None:
-    """What `almanac build` does, in this process."""
-    result = run_build(settings, runner=dbt)
+    """What `almanac build` does, in this process; it too is told of each model and test, for its progress."""
+    result = run_build(settings, runner=dbt, on_event=lambda _: None)
     assert result.succeeded, result.failed
     publish(settings, gate(settings))
 
