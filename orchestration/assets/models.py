@@ -5,7 +5,7 @@ pending and shows the selected ones. When nothing is pending no model is materia
 says so, and only the load log is stated anew, with the data version of the build that it stems from.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import dagster as dg
@@ -113,8 +113,9 @@ def _events(
     Raises what the build raises.
     """
     failed: dict[str, dg.AssetCheckResult] = {}
+    selected = context.op_execution_context.selected_output_names  # Dagster searches all assets for it
     for event in stream:
-        for shown in _shown(event, manifest, translator, context):
+        for shown in _shown(event, manifest, translator, context, selected):
             if isinstance(shown, dg.AssetCheckResult) and not shown.passed:
                 failed[event["data"]["node_info"]["unique_id"]] = shown
             else:
@@ -125,9 +126,13 @@ def _events(
 
 
 def _shown(
-    event: Event, manifest: Manifest, translator: Translator, context: dg.AssetExecutionContext
+    event: Event,
+    manifest: Manifest,
+    translator: Translator,
+    context: dg.AssetExecutionContext,
+    selected: Collection[str],
 ) -> Iterator[Any]:
-    """One result event of dbt as Dagster's events."""
+    """One result event of dbt as Dagster's events; outputs only of those `selected`."""
     unique_id = event["data"]["node_info"]["unique_id"]
     if unique_id not in manifest["nodes"]:
         context.log.warning("%s is new in the project: reload the code location to see it here", unique_id)
@@ -136,7 +141,7 @@ def _shown(
     for shown in message.to_default_asset_events(manifest, translator, context=context):
         if not isinstance(shown, dg.Output):
             yield shown
-        elif shown.output_name in context.op_execution_context.selected_output_names:
+        elif shown.output_name in selected:
             rows = {} if event.get("rows") is None else {"dagster/row_count": event["rows"]}
             yield shown.with_metadata({**shown.metadata, **rows})
 

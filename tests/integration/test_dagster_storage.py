@@ -12,6 +12,7 @@ import pytest
 import yaml
 from dagster._core.instance.ref import InstanceRef
 from dagster._daemon.types import DaemonHeartbeat
+from sqlalchemy import text
 
 from almanac import daemon
 from almanac.cli_doctor import _dagster
@@ -252,3 +253,18 @@ def test_kept_connections_and_dagsters_own_storage_read_each_others_runs(tmp_pat
         assert materialized(kept) == []
         made = [dg.materialize([one], instance=kept).run_id]
         assert materialized(kept) == made
+
+
+def test_a_table_or_column_that_a_migration_adds_later_is_seen(tmp_path: Path) -> None:
+    with open_instance(Settings.for_home(tmp_path)) as instance:
+        log = instance.event_log_storage
+        assert isinstance(log, KeptEventLog)
+        assert log.has_table("asset_keys")
+        assert log.has_asset_key_col("last_run_id")
+        assert not log.has_table("added")
+        assert not log.has_asset_key_col("added")
+        with log.index_connection() as connection:
+            connection.execute(text("create table added (id integer)"))
+            connection.execute(text("alter table asset_keys add column added integer"))
+        assert log.has_table("added")
+        assert log.has_asset_key_col("added")
