@@ -43,7 +43,7 @@ def build_once_more(context: dg.OpExecutionContext, config: BackfillConfig, alma
         )
     except AlmanacError as error:
         raise dg.Failure(str(error), allow_retries=False) from error
-    publication = publish_built(almanac.settings, lineage_of(almanac.settings, context.run))
+    publication = publish_built(almanac, context.run)
     context.add_output_metadata({"chunks": len(made.chunks), "version": publication.version.id})
 
 

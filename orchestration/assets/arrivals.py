@@ -8,7 +8,7 @@ import dagster as dg
 import expectations
 from almanac.checks import CheckResult
 from almanac.errors import AlmanacError
-from almanac.publish import gate, record_failure
+from almanac.publish import record_failure
 from almanac.settings import Settings
 from expectations.docs import DOCS_ADDRESS, docs_page
 from expectations.judge import expected_sources
@@ -44,7 +44,7 @@ def build_arrivals(plan: Plan) -> dg.AssetsDefinition:
 
     @dg.multi_asset(name="arrivals", specs=[spec], check_specs=checks, can_subset=True)
     def arrivals(context: dg.AssetExecutionContext, almanac: dg.ResourceParam[Almanac]) -> Iterator[Any]:
-        results = _judge(almanac.settings)
+        results = _judge(almanac)
         for result in results:
             key = dg.AssetCheckKey(ARRIVALS, check_name(result.subject, result.name))
             if key in context.selected_asset_check_keys:
@@ -65,13 +65,13 @@ def build_arrivals(plan: Plan) -> dg.AssetsDefinition:
     return arrivals
 
 
-def _judge(settings: Settings) -> list[CheckResult]:
+def _judge(almanac: Almanac) -> list[CheckResult]:
     """What the expectations say. Raises dg.Failure, with a note for readers, if they cannot be judged or remembered."""
     try:
         # The whole gate, so that the record of this day holds what dbt's tests said too if the arrivals stop the run.
-        return [result for result in gate(settings) if result.kind == "expectation"]
+        return [result for result in almanac.judgement.made(almanac.settings) if result.kind == "expectation"]
     except AlmanacError as error:
-        record_failure(settings, str(error), [])
+        record_failure(almanac.settings, str(error), [])
         raise dg.Failure(str(error), allow_retries=False) from error
 
 

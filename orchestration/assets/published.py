@@ -4,8 +4,7 @@ import dagster as dg
 
 from almanac.checks import CheckResult
 from almanac.errors import AlmanacError
-from almanac.openlineage.events import Run
-from almanac.publish import Publication, gate, publish, record_failure
+from almanac.publish import Publication, publish, record_failure
 from almanac.settings import Settings
 from almanac.state import open_state, shown_since
 from almanac.versions import read_status
@@ -32,8 +31,8 @@ VERSION = dg.AssetKey(["published", "version"])
     metadata={"docs": "docs/architecture.md"},
 )
 def version(context: dg.AssetExecutionContext, almanac: dg.ResourceParam[Almanac]) -> dg.MaterializeResult[None]:
-    """Publish the warehouse, once more guarded by every result; without a change the current version stays."""
-    publication = publish_built(almanac.settings, lineage_of(almanac.settings, context.run))
+    """Publish the warehouse, guarded by every result; without a change the current version stays."""
+    publication = publish_built(almanac, context.run)
     status = read_status(almanac.settings)
     return dg.MaterializeResult(
         data_version=dg.DataVersion(publication.version.id),
@@ -68,16 +67,16 @@ def _served(publication: Publication) -> dict[str, str]:
     return {"PostgreSQL": "; ".join([publication.serving.version_id, *publication.serving.notes])}
 
 
-def publish_built(settings: Settings, parent: Run | None = None) -> Publication:
-    """Publish what is built; `parent` is the run that asked for it.
+def publish_built(almanac: Almanac, run: dg.DagsterRun) -> Publication:
+    """Publish what is built, guarded by what this `run` knows of it.
 
     Raises dg.Failure, with a note for readers, if a check blocks it or it cannot be done.
     """
     results: list[CheckResult] = []
     try:
-        results = gate(settings)
-        return publish(settings, results, parent)
+        results = almanac.judgement.known(almanac.settings)
+        return publish(almanac.settings, results, lineage_of(almanac.settings, run))
     except AlmanacError as error:
         if not any(result.blocks for result in results):  # a blocking check has left its own note
-            record_failure(settings, str(error), [])
+            record_failure(almanac.settings, str(error), [])
         raise dg.Failure(str(error), allow_retries=False) from error
