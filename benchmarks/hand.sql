@@ -466,6 +466,7 @@ with
                 {'kpi': 'cancelled_gmv_rate', 'n': cancelled, 'd': booked},
                 {'kpi': 'spend_per_buyer', 'n': booked, 'd': buyers},
                 {'kpi': 'repeat_booking_rate', 'n': repeats, 'd': of_known},
+                {'kpi': 'demand_liquidity', 'n': buyers, 'd': persons}, alone('new_buyers', of_known - repeats),
                 {'kpi': 'supply_liquidity', 'n': booked_listings, 'd': viewed},
                 {'kpi': 'zero_result_rate', 'n': found_nothing, 'd': answered},
                 -- Nothing was published of what can be booked; demand alone is known, of all channels together.

@@ -15,7 +15,7 @@ Key = tuple[str, str, date, str, str]  # KPI, time grain, first day, dimension, 
 
 ALONE = (
     "sessions", "active_users", "searches", "bookings", "gmv", "revenue", "gross_gmv", "buyers", "booked_listings",
-    "listing_views", "new_users",
+    "listing_views", "new_users", "new_buyers",
 )  # fmt: skip
 # What is divided by what, and of what there must be something for the KPI to have a value or none.
 DIVIDED = {
@@ -24,6 +24,7 @@ DIVIDED = {
     "take_rate": ("revenue", "gmv", ("gmv",)),
     "cancelled_gmv_rate": ("cancelled", "gross_gmv", ("gmv",)),
     "spend_per_buyer": ("gross_gmv", "buyers", ("buyers",)),
+    "demand_liquidity": ("buyers", "active_users", ("buyers", "active_users")),
     "repeat_booking_rate": ("repeated", "bookings", ("bookings",)),
     "supply_liquidity": ("booked_listings", "viewed", ("booked_listings", "viewed")),
     "zero_result_rate": ("found nothing", "searches", ("searches",)),
@@ -99,6 +100,7 @@ def recount(arrivals: Iterable[Arrival], tenant: str) -> dict[Key, tuple[Decimal
                             sums["bookings", *cell] += 1
                             sums["gross_gmv", *cell] += event["amount"]
                             sums["repeated", *cell] += has_booked
+                            sums["new_buyers", *cell] += not has_booked
                             met["buyers", *cell].add(person)
                             met["booked_listings", *cell].add(listing)
                 has_booked = has_booked or event["event"] == "booking_confirmed"

@@ -68,7 +68,7 @@ COUNTS: dict[str, Count] = {
     "projects": Count("listing_updated", of={"listing_type": "project"}, by={"status": "status"}),
     "projects_target_amount": Count("listing_updated", lambda t: t["target_amount"], {"listing_type": "project"}),
     "suppliers_joined": Count("supplier_updated"),
-    "availabilities": Count("availability_published", by={"supplier": "supplier_id"}),
+    "availabilities": Count("availability_published", by={"supplier": "supplier_id", "listing": "listing_id"}),
     "hours_available": Count("availability_published", lambda t: t.get("hours") or 0, by={"supplier": "supplier_id"}),
     "units_available": Count("availability_published", lambda t: t.get("quantity") or 0),
     "revenue_lines_amount": Count(

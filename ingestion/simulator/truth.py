@@ -171,6 +171,7 @@ def _kpis(
     buyers = distinct(Kind.BOOKING, s.person[s.of_event])
     booked, viewed = distinct(Kind.BOOKING, events.listing), distinct(Kind.LISTING, events.listing)
     cancelled = dict.fromkeys(confirmed, 0) | total(Kind.CANCEL, events.amount)
+    repeated = _repeated(events, s)
     return [
         ("sessions", sessions, None, counts),
         ("active_users", active, None, counts),
@@ -191,7 +192,9 @@ def _kpis(
         ("cancelled_gmv_rate", cancelled, dict.fromkeys(cancelled, 0) | confirmed, (MINOR_UNITS, MINOR_UNITS)),
         ("buyers", buyers, None, counts),
         ("spend_per_buyer", confirmed, buyers, amounts),
-        ("repeat_booking_rate", total(Kind.BOOKING, _repeated(events, s)), bookings, counts),
+        ("demand_liquidity", dict.fromkeys(active, 0) | buyers, dict.fromkeys(buyers, 0) | active, counts),
+        ("repeat_booking_rate", total(Kind.BOOKING, repeated), bookings, counts),
+        ("new_buyers", total(Kind.BOOKING, one - repeated), None, counts),
         ("booked_listings", booked, None, counts),
         ("listing_views", total(Kind.LISTING, one), None, counts),
         ("supply_liquidity", dict.fromkeys(viewed, 0) | booked, dict.fromkeys(booked, 0) | viewed, counts),

@@ -137,6 +137,8 @@ TOGETHER = (
     Mutation("buyers", "their bookings", _expr("buyers", "booking_count")),
     Mutation("spend_per_buyer", "per booking", _ratio("spend_per_buyer", denominator="booking_count")),
     Mutation("repeat_booking_rate", "upside down", _upside_down("repeat_booking_rate")),
+    Mutation("new_buyers", "those who came back", _expr("new_buyers", "repeat_booking_count")),
+    Mutation("demand_liquidity", "bookings", _ratio("demand_liquidity", numerator="booking_count")),
     Mutation("booked_listings", "bookings", _expr("booked_listings", "booking_count")),
     Mutation("listing_views", "distinct listings", _expr("listing_views", "viewed_listing_count")),
     Mutation("supply_liquidity", "upside down", _upside_down("supply_liquidity")),
@@ -170,6 +172,7 @@ TOGETHER = (
     Mutation(
         "inquiry_acceptance_rate", "of those sent", _ratio("inquiry_acceptance_rate", denominator="inquiry_count")
     ),
+    Mutation("fill_rate", "of those answered", _ratio("fill_rate", denominator="inquiry_answer_count")),
     Mutation("recommendation_click_rate", "upside down", _upside_down("recommendation_click_rate")),
     Mutation("leads", "won ones", _expr("leads", "won_lead_count")),
     Mutation("leads_won", "lost ones too", _expr("leads_won", "decided_lead_count")),
@@ -205,6 +208,7 @@ TOGETHER = (
     Mutation("hours_delivered", "bookings", _expr("hours_delivered", "completed_booking_count")),
     Mutation("hours_available", "publications", _measure("offered_hours_sum", agg="count")),
     Mutation("utilisation_rate", "upside down", _upside_down("utilisation_rate")),
+    Mutation("active_listings", "publications", _measure("offered_listing_count", agg="count")),
     Mutation("active_suppliers", "publications", _measure("offering_supplier_count", agg="count")),
     Mutation("supply_demand_ratio", "upside down", _upside_down("supply_demand_ratio")),
     Mutation("notifications_sent", "opened ones", _expr("notifications_sent", "notification_opened_count")),

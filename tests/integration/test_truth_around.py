@@ -87,6 +87,7 @@ TRUTHS = {
     "inquiry_acceptance_rate": Truth(
         (Part("inquiries_answered", 1, ("status", "accepted")),), (Part("inquiries_answered"),)
     ),
+    "fill_rate": Truth((Part("inquiries_answered", 1, ("status", "accepted")),), (Part("inquiries_sent"),)),
     "recommendation_click_rate": of("recommendation_clicks", "recommendation_impressions"),
     "leads": of("leads_created", by="channel"),
     "leads_won": of("leads_won", by="channel"),
@@ -118,6 +119,7 @@ TRUTHS = {
     "hours_delivered": of("hours_booked", by="supplier"),
     "hours_available": of("hours_available", by="supplier"),
     "utilisation_rate": of("hours_booked", "hours_available", by="supplier"),
+    "active_listings": Truth((Part("availabilities", met="listing"),)),
     "active_suppliers": Truth((Part("availabilities", met="supplier"),)),
     "supply_demand_ratio": Truth((Part("availabilities", met="supplier"),), per="active_users"),
     "hours_to_completion": of("booking_completion_hours", "bookings_completed"),

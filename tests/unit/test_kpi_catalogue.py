@@ -107,8 +107,8 @@ def test_the_catalogue_of_this_repository_is_whole() -> None:
         assert bool(kpi.denominator) == (" / " in kpi.settings.formula)
     levels = {"arr", "invoices_outstanding", "loans_outstanding", "mrr", "open_tickets"}
     distinct = {
-        "active_suppliers", "active_users", "booked_listings", "buyers", "revenue_per_active_user", "spend_per_buyer",
-        "supply_demand_ratio", "supply_liquidity",
+        "active_listings", "active_suppliers", "active_users", "booked_listings", "buyers", "demand_liquidity",
+        "revenue_per_active_user", "spend_per_buyer", "supply_demand_ratio", "supply_liquidity",
     }  # fmt: skip
     assert {name for name, kpi in catalogue.kpis.items() if not kpi.is_additive} == distinct | levels
     assert {"fact_payments", "fact_revenue", "fact_sessions", "mv_daily_balances"} < set(catalogue.facts)

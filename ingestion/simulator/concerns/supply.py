@@ -87,7 +87,7 @@ class Supply:
             today.moments(rng, n, (0, 5)),
             table,
             facts=(
-                Fact("availabilities", ones(n), {"supplier": market.supplier}),
+                Fact("availabilities", ones(n), {"supplier": market.supplier, "listing": market.listing}),
                 Fact("hours_available", hours, {"supplier": market.supplier}),
                 Fact("units_available", units, {"category": market.category}),
             ),

@@ -25,6 +25,7 @@ select
     r.supplier,
     -- A date of which nothing is left is no supply; where no amount is told, being published is.
     case when coalesce(r.hours, 1) > 0 and coalesce(r.quantity, 1) > 0 then r.supplier_id end as offering_supplier_id,
+    case when coalesce(r.hours, 1) > 0 and coalesce(r.quantity, 1) > 0 then r.listing_id end as offered_listing_id,
     r.available_date,
     r.hours as hours_available,
     r.quantity as units_available,
