@@ -12,6 +12,7 @@ from almanac.errors import AlmanacError
 from almanac.locks import exclusive
 from almanac.settings import DAGSTER_DSN, Settings
 from orchestration import instance_file
+from orchestration.sqlite_storage import BATCHES
 
 _WAIT_SECONDS = 120.0  # importing Dagster takes seconds
 
@@ -40,7 +41,7 @@ def prepare_home(settings: Settings) -> Path:
 def environment(settings: Settings) -> dict[str, str]:
     """The variables that Dagster's own programs need, for the environment of a child process."""
     needed = {"DAGSTER_HOME": str(prepare_home(settings)), "DAGSTER_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1"}
-    return needed | ({DAGSTER_DSN: settings.dagster_dsn} if settings.dagster_dsn else {})
+    return needed | ({DAGSTER_DSN: settings.dagster_dsn} if settings.dagster_dsn else BATCHES)
 
 
 def open_instance(settings: Settings) -> dg.DagsterInstance:

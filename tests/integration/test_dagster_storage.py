@@ -5,12 +5,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlparse
 
 import dagster as dg
 import pytest
 import yaml
 from dagster._core.instance.ref import InstanceRef
+from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
 from dagster._daemon.types import DaemonHeartbeat
 from sqlalchemy import text
 
@@ -268,3 +270,57 @@ def test_a_table_or_column_that_a_migration_adds_later_is_seen(tmp_path: Path) -
             connection.execute(text("alter table asset_keys add column added integer"))
         assert log.has_table("added")
         assert log.has_asset_key_col("added")
+
+
+def test_what_a_run_is_going_to_do_is_written_as_dagster_writes_it(tmp_path: Path) -> None:
+    @dg.asset
+    def one() -> None:
+        """Something to materialize and to check."""
+
+    @dg.asset_check(asset=one)
+    def right() -> dg.AssetCheckResult:
+        return dg.AssetCheckResult(passed=True)
+
+    @dg.asset_check(asset=one)
+    def whole() -> dg.AssetCheckResult:
+        return dg.AssetCheckResult(passed=True)
+
+    @dg.asset(deps=[one])
+    def two() -> None:
+        """Something more."""
+
+    all_of_it = dg.Definitions([one, two], jobs=[dg.define_asset_job("both")], asset_checks=[right, whole])
+    job = all_of_it.resolve_job_def("both")
+
+    def written(instance: dg.DagsterInstance) -> dict[str, list[tuple[Any, ...]]]:
+        log = instance.event_log_storage
+        assert isinstance(log, SqliteEventLogStorage)
+        run_id = instance.create_run_for_job(job).run_id
+        events = (
+            "select id, run_id = :run, dagster_event_type, step_key, asset_key, partition from event_logs order by id"
+        )
+        assets = "select asset_key, last_run_id = :run, last_materialization from asset_keys order by 1"
+        checks = (
+            "select asset_key, check_name, partition, run_id = :run, execution_status, evaluation_event_storage_id "
+            "from asset_check_executions order by 1, 2"
+        )
+        found = {}
+        for name, query in (("events", events), ("assets", assets), ("checks", checks)):
+            with log.index_connection() as connection:
+                found[name] = [tuple(row) for row in connection.execute(text(query), {"run": run_id})]
+        with log.run_connection(run_id) as connection:
+            found["of the run"] = [tuple(row) for row in connection.execute(text(events), {"run": run_id})]
+        found["read back"] = [
+            (entry.dagster_event.event_type_value, entry.dagster_event.message)
+            for entry in instance.all_logs(run_id)
+            if entry.dagster_event
+        ]
+        return found
+
+    with open_instance(Settings.for_home(tmp_path / "kept")) as kept:
+        by_us = written(kept)
+    overrides = {"storage": {"sqlite": {"base_dir": str(tmp_path / "own" / "storage")}}}
+    with dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(tmp_path), overrides=overrides)) as own:
+        by_dagster = written(own)
+    assert len(by_us["events"]) == 4
+    assert by_us == by_dagster
