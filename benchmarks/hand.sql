@@ -34,6 +34,14 @@ anti join losers as x on x.file_id = l.file_id and x.ingest_row = l.ingest_row
 left join tenant as t on t.tenant = l.tenant
 left join local_day as d on d.time_zone = t.time_zone and d.utc_date = cast(l.event_at as date);
 
+-- The local day of the newest data.
+create temp table as_of as
+select t.tenant, cast(e.newest + to_seconds(case when d.changes_at <= e.newest then d.offset_after_seconds
+    else coalesce(d.offset_seconds, 0) end) as date) as local_date
+from tenant as t
+cross join (select max(received_at) as newest from fact_events) as e
+left join local_day as d on d.time_zone = t.time_zone and d.utc_date = cast(e.newest as date);
+
 -- Who an anonymous id belongs to: the user of its earliest identify.
 create temp table identities as
 select
@@ -181,6 +189,21 @@ select
     cast(sum(gmv_amount) as decimal(18, 4)) as net_amount,
     cast(sum(commission_amount) as decimal(18, 4)) as commission_amount
 from fact_revenue group by tenant, booking_id;
+
+create table mv_daily_customer_value as
+with moved as (
+    select tenant, revenue_date, sum(commission_amount) as earned, count_if(is_booking and not is_repeat) as customers
+    from fact_revenue where person_id is not null group by all
+),
+days as (
+    select m.tenant, unnest(generate_series(min(m.revenue_date), greatest(max(m.revenue_date), any_value(a.local_date)),
+        interval 1 day))::date as value_date
+    from moved as m left join as_of as a on a.tenant = m.tenant group by m.tenant
+)
+select d.tenant, d.value_date, cast(sum(m.earned) over so_far as decimal(18, 4)) as earned_amount,
+    cast(sum(m.customers) over so_far as bigint) as customer_count
+from days as d left join moved as m on m.tenant = d.tenant and m.revenue_date = d.value_date
+window so_far as (partition by d.tenant order by d.value_date);
 
 create table dim_tenants as select tenant, title, business, time_zone, currency from tenant;
 
@@ -446,8 +469,16 @@ with
             sum(n) filter (where kind = 'booked') as booked_listings
         from counted group by all
     ),
+    levels as (
+        select tenant, g.time_grain, cast(date_trunc(g.time_grain, value_date) as date) as period_start,
+            'all' as dimension, 'all' as dimension_value, arg_max(earned_amount, value_date) as earned,
+            arg_max(customer_count, value_date) as customers
+        from mv_daily_customer_value cross join (values ('day'), ('week'), ('month'), ('quarter')) as g(time_grain)
+        group by all
+    ),
     joined as (
         from summed full join distinct_counts using (tenant, time_grain, period_start, dimension, dimension_value)
+        full join levels using (tenant, time_grain, period_start, dimension, dimension_value)
     ),
     parts as (
         select columns(['tenant', 'time_grain', 'period_start', 'dimension', 'dimension_value']),
@@ -464,6 +495,7 @@ with
                 {'kpi': 'revenue_per_active_user', 'n': commission, 'd': persons},
                 {'kpi': 'average_booking_value', 'n': booked, 'd': bookings},
                 {'kpi': 'cancelled_gmv_rate', 'n': cancelled, 'd': booked},
+                {'kpi': 'customer_lifetime_value', 'n': earned, 'd': customers},
                 {'kpi': 'spend_per_buyer', 'n': booked, 'd': buyers},
                 {'kpi': 'repeat_booking_rate', 'n': repeats, 'd': of_known},
                 {'kpi': 'demand_liquidity', 'n': buyers, 'd': persons}, alone('new_buyers', of_known - repeats),
@@ -473,13 +505,6 @@ with
                 {'kpi': 'supply_demand_ratio', 'n': null, 'd': if(dimension = 'all', persons, null)}
             ], recursive := true)
         from joined
-    ),
-    as_of as (
-        select t.tenant, cast(e.newest + to_seconds(case when d.changes_at <= e.newest then d.offset_after_seconds
-            else coalesce(d.offset_seconds, 0) end) as date) as local_date
-        from tenant as t
-        cross join (select max(received_at) as newest from fact_events) as e
-        left join local_day as d on d.time_zone = t.time_zone and d.utc_date = cast(e.newest as date)
     )
 select
     p.tenant, p.kpi, p.time_grain, p.period_start, p.dimension, p.dimension_value,

@@ -47,14 +47,16 @@ class Part:
 class Truth:
     """How a KPI is computed from the truth. `by` are its dimensions that the truth has too.
 
-    `per` is a KPI of the visits, whose truth has every period: what is divided by.
+    `per` is a KPI of the visits, whose truth has every period: what is divided by. `so_far` are two such KPIs, one over
+    the other, of all days up to the end of the period.
     """
 
-    above: tuple[Part, ...]
+    above: tuple[Part, ...] = ()
     below: tuple[Part, ...] = ()
     by: tuple[str, ...] = ()
     is_level: bool = False
     per: str = ""
+    so_far: tuple[str, ...] = ()
 
 
 def of(quantity: str, below: str = "", *, by: str = "", is_level: bool = False, factor: int = 1) -> Truth:
@@ -87,6 +89,7 @@ TRUTHS = {
     "inquiry_acceptance_rate": Truth(
         (Part("inquiries_answered", 1, ("status", "accepted")),), (Part("inquiries_answered"),)
     ),
+    "customer_lifetime_value": Truth(so_far=("revenue", "new_buyers")),
     "fill_rate": Truth((Part("inquiries_answered", 1, ("status", "accepted")),), (Part("inquiries_sent"),)),
     "recommendation_click_rate": of("recommendation_clicks", "recommendation_impressions"),
     "leads": of("leads_created", by="channel"),
@@ -174,12 +177,14 @@ def test_the_kpi_equals_the_truth(kpi: str, settings: Settings, planned: dict[st
             above = total(planned, truth.above, dimension, grain, is_level=truth.is_level)
             below = total(planned, truth.below, dimension, grain) if truth.below else {}
             below |= of_visits(settings, truth.per, dimension, grain) if truth.per else {}
+            if truth.so_far:
+                above, below = (running(settings, visited, grain) for visited in truth.so_far)
             found = {
                 cell: (numerator or 0, denominator or 0)
                 for cell, numerator, denominator in stored(settings, kpi, grain, dimension)
             }
             wanted = {
-                cell: (above.get(cell, 0), below.get(cell, 0) if truth.below or truth.per else 1)
+                cell: (above.get(cell, 0), below.get(cell, 0) if truth.below or truth.per or truth.so_far else 1)
                 for cell in above.keys() | below.keys()
             }
             wrong = {
@@ -260,6 +265,24 @@ def chosen(
             if cell[2] == wanted[0] and wanted[1] in (None, "all", cell[3]):
                 tenant, day, _, value = cell
                 yield part, (tenant, day, dimension, value if part.where[0] == "all" else "all"), amount
+
+
+def running(settings: Settings, kpi: str, grain: str) -> dict[Cell, Decimal]:
+    """What the truth of visits says of a KPI that adds up, of all days from the first revenue to the period's last.
+
+    The last period ends with the tenant's local day of the newest data.
+    """
+    daily, revenue = of_visits(settings, kpi, "all", "day"), of_visits(settings, "revenue", "all", "day")
+    with duckdb.connect(str(settings.warehouse), read_only=True) as con:
+        newest = dict(con.execute("select tenant, local_date from intermediate.int_events__as_of").fetchall())
+    found: dict[Cell, Decimal] = {}
+    for tenant in {cell[0] for cell in revenue}:
+        first, so_far = min(cell[1] for cell in revenue if cell[0] == tenant), Decimal(0)
+        for number in range((newest[tenant] - first).days + 1):
+            day = first + timedelta(days=number)
+            so_far += daily.get((tenant, day, "all", "all"), 0)
+            found[tenant, start_of(day, grain), "all", "all"] = so_far
+    return found
 
 
 def start_of(day: date, grain: str) -> date:

@@ -105,7 +105,7 @@ def test_the_catalogue_of_this_repository_is_whole() -> None:
         assert kpi.file.relative_to(ROOT / "dbt_project/models/kpis").name == f"{name}.yml"
         assert kpi.measures
         assert bool(kpi.denominator) == (" / " in kpi.settings.formula)
-    levels = {"arr", "invoices_outstanding", "loans_outstanding", "mrr", "open_tickets"}
+    levels = {"arr", "customer_lifetime_value", "invoices_outstanding", "loans_outstanding", "mrr", "open_tickets"}
     distinct = {
         "active_listings", "active_suppliers", "active_users", "booked_listings", "buyers", "demand_liquidity",
         "revenue_per_active_user", "spend_per_buyer", "supply_demand_ratio", "supply_liquidity",

@@ -26,6 +26,7 @@
 -- depends_on: {{ ref('fact_notifications') }}
 -- depends_on: {{ ref('fact_ad_views') }}
 -- depends_on: {{ ref('mv_daily_balances') }}
+-- depends_on: {{ ref('mv_daily_customer_value') }}
 {% set facts = [
     "fact_sessions",
     "fact_user_days",
@@ -54,6 +55,7 @@
     "fact_notifications",
     "fact_ad_views",
     "mv_daily_balances",
+    "mv_daily_customer_value",
 ] %}
 {% if execute and graph.metrics %}
     {% set catalogue, by_fact, days, periods, additive = kpis(), measures(), [], [], [] %}
