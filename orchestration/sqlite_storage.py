@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from dagster import DagsterEventType, EventLogEntry
+from dagster import AssetKey, DagsterEventType, EventLogEntry, EventLogRecord
 from dagster._core.events import ASSET_CHECK_EVENTS, ASSET_EVENTS
 from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import SqliteEventLogStorage
@@ -32,6 +32,7 @@ class KeptEventLog(SqliteEventLogStorage):
     def __init__(self, base_dir: str) -> None:
         self._engines: OrderedDict[str, Engine] = OrderedDict()
         self._there: set[tuple[str, str]] = set()
+        self._stored: dict[str, tuple[str, EventLogRecord]] = {}  # by asset: its newest record as text, and read
         super().__init__(base_dir)
 
     # What a database of Dagster has it keeps, a migration only adds to it: what was there once is not looked for again.
@@ -58,6 +59,29 @@ class KeptEventLog(SqliteEventLogStorage):
         if ask():
             self._there.add((kind, name))
         return (kind, name) in self._there
+
+    # Dagster reads each record back that it has just written: for that the text need not be read again.
+
+    def _get_asset_entry_values(self, event: EventLogEntry, event_id: int, has_columns: bool) -> dict[str, Any]:
+        values = super()._get_asset_entry_values(event, event_id, has_columns)
+        if "last_materialization" in values and (key := event.get_dagster_event().asset_key):
+            record = EventLogRecord(storage_id=event_id, event_log_entry=event)
+            self._stored[key.to_string()] = (values["last_materialization"], record)
+        return values
+
+    def _get_latest_materialization_records(
+        self, raw_asset_rows: Sequence[Any]
+    ) -> dict[AssetKey, EventLogRecord | None]:
+        found: dict[AssetKey, EventLogRecord | None] = {}
+        unknown = []
+        for row in raw_asset_rows:
+            text, record = self._stored.get(row["asset_key"], ("", None))
+            key = AssetKey.from_db_string(row["asset_key"])
+            if key and record and row["last_materialization"] == text and not row["asset_details"]:
+                found[key] = record
+            else:
+                unknown.append(row)
+        return found | dict(super()._get_latest_materialization_records(unknown)) if unknown else found
 
     def wipe(self) -> None:
         """Forget every run."""

@@ -324,3 +324,29 @@ def test_what_a_run_is_going_to_do_is_written_as_dagster_writes_it(tmp_path: Pat
         by_dagster = written(own)
     assert len(by_us["events"]) == 4
     assert by_us == by_dagster
+
+
+def test_what_another_program_made_newest_is_the_newest(tmp_path: Path) -> None:
+    @dg.asset
+    def one() -> dg.MaterializeResult[None]:
+        return dg.MaterializeResult(metadata={"rows": 3, "page": dg.MetadataValue.url("http://127.0.0.1/")})
+
+    def newest(instance: dg.DagsterInstance) -> tuple[Any, ...]:
+        [record] = instance.get_asset_records([one.key])
+        stored = record.asset_entry.last_materialization_record
+        assert stored and stored.asset_materialization
+        return stored.run_id, stored.storage_id, dict(stored.asset_materialization.metadata)
+
+    settings = Settings.for_home(tmp_path)
+    with open_instance(settings) as kept:
+        overrides = {"storage": {"sqlite": {"base_dir": str(settings.dagster_home / "storage")}}}
+        with dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(tmp_path), overrides=overrides)) as own:
+            for made_by in (kept, own, kept):
+                run_id = dg.materialize([one], instance=made_by).run_id
+                assert newest(kept) == newest(own)
+                assert newest(kept)[0] == run_id
+            kept.wipe_assets([one.key])
+            assert not kept.get_asset_records([one.key]) and not own.get_asset_records([one.key])
+            run_id = dg.materialize([one], instance=kept).run_id
+            assert newest(kept) == newest(own)
+            assert newest(kept)[0] == run_id
