@@ -334,7 +334,8 @@ def test_what_another_program_made_newest_is_the_newest(tmp_path: Path) -> None:
     def newest(instance: dg.DagsterInstance) -> tuple[Any, ...]:
         [record] = instance.get_asset_records([one.key])
         stored = record.asset_entry.last_materialization_record
-        assert stored and stored.asset_materialization
+        assert stored
+        assert stored.asset_materialization
         return stored.run_id, stored.storage_id, dict(stored.asset_materialization.metadata)
 
     settings = Settings.for_home(tmp_path)
@@ -346,7 +347,8 @@ def test_what_another_program_made_newest_is_the_newest(tmp_path: Path) -> None:
                 assert newest(kept) == newest(own)
                 assert newest(kept)[0] == run_id
             kept.wipe_assets([one.key])
-            assert not kept.get_asset_records([one.key]) and not own.get_asset_records([one.key])
+            assert not kept.get_asset_records([one.key])
+            assert not own.get_asset_records([one.key])
             run_id = dg.materialize([one], instance=kept).run_id
             assert newest(kept) == newest(own)
             assert newest(kept)[0] == run_id
