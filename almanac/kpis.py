@@ -91,7 +91,7 @@ class Kpi:
     @property
     def is_level(self) -> bool:
         """Whether a longer period has the value of its last day."""
-        return any(m.is_level for m in self.measures)
+        return all(m.is_level for m in self.measures)
 
     @property
     def facts(self) -> tuple[str, ...]:
@@ -180,14 +180,9 @@ def _measures(content: dict[str, Any], file: Path) -> Iterator[Measure]:
                     f"{file}: measure {metric['name']}: fill_nulls_with is not supported; "
                     "put the rule into a model and measure its column"
                 )
-            level = is_level(metric, model, file)
-            if level != bool(entries(model, "metrics", file)[0].get("non_additive_dimension")):
-                raise AlmanacError(
-                    f"{file}: measure {metric['name']}: levels and what adds up over time are measures of two facts"
-                )
             yield Measure(
                 metric["name"], model["name"], agg, str(metric.get("expr") or metric["name"]),
-                str(metric.get("description") or metric["name"]).rstrip("."), file, level,
+                str(metric.get("description") or metric["name"]).rstrip("."), file, is_level(metric, model, file),
             )  # fmt: skip
 
 

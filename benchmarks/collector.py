@@ -84,6 +84,7 @@ def _sides(batch: int) -> Iterator[Side]:
     for size, name in ((1, "single"), (batch, f"batch of {batch}")):
         yield Side(f"{name}, collector", _ours(), size)
         yield Side(f"{name}, collector on uvicorn", _ours("--server", "uvicorn"), size)
+        yield Side(f"{name}, collector without contracts", servers.no_contracts, size)
         yield Side(f"{name}, granian alone", servers.floor, size)
         yield Side(f"{name}, FastAPI + pydantic", servers.twin, size)
         yield Side(f"{name}, nginx 204", servers.nginx, size, no_nginx)

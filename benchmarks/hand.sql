@@ -132,6 +132,17 @@ left join fact_sessions as s
     and s.listing_view_count > 0 and e.event_at between s.started_at and s.ended_at
 where e.event = 'listing_viewed';
 
+create table fact_signups as
+select
+    e.tenant, e.message_id as signup_id, coalesce(e.user_id, m.user_id, e.anonymous_id) as person_id, e.user_id, s.session_id,
+    coalesce(s.channel, 'direct') as channel, e.event_at as signed_up_at, e.event_date as signup_date
+from fact_events as e
+left join identities as m on m.tenant = e.tenant and m.anonymous_id = if(e.user_id is null, e.anonymous_id, null)
+left join fact_sessions as s
+    on s.tenant = e.tenant and s.person_id = coalesce(e.user_id, m.user_id, e.anonymous_id)
+    and e.event_at between s.started_at and s.ended_at
+where e.event = 'signup_completed';
+
 -- What each booking gained or lost per local date.
 create temp table movements as
 with lines as (
@@ -406,6 +417,7 @@ with
             count_if(results_count = 0) as found_nothing, count(results_count) as answered
         from fact_searches group by all),
     per_view as (select tenant, view_date as day, channel, count(*) as views from fact_listing_views group by all),
+    per_signup as (select tenant, signup_date as day, channel, count(*) as signups from fact_signups group by all),
     per_movement as (
         select tenant, revenue_date as day, channel, count_if(movement = 'booked' and is_first) as bookings,
             sum(booked_amount) as booked, sum(gmv_amount) as gmv, sum(commission_amount) as commission,
@@ -419,8 +431,8 @@ with
             sum(commission) as commission, sum(found_nothing) as found_nothing, sum(answered) as answered,
             sum(views) as views, sum(cancelled) as cancelled, sum(repeats) as repeats, sum(of_known) as of_known,
             sum(seconds) as seconds, sum(pages) as pages, sum(bounced) as bounced, sum(news) as news,
-            sum(activated) as activated
-        from (from per_session union all by name from per_search union all by name from per_movement
+            sum(activated) as activated, sum(signups) as signups
+        from (from per_session union all by name from per_signup union all by name from per_search union all by name from per_movement
             union all by name from per_view)
         group by all
     ),
@@ -437,7 +449,7 @@ with
             sum(gmv) as gmv, sum(commission) as commission, sum(found_nothing) as found_nothing,
             sum(answered) as answered, sum(views) as views, sum(cancelled) as cancelled, sum(repeats) as repeats,
             sum(of_known) as of_known, sum(seconds) as seconds, sum(pages) as pages, sum(bounced) as bounced,
-            sum(news) as news, sum(activated) as activated
+            sum(news) as news, sum(activated) as activated, sum(signups) as signups
         from periods
         group by grouping sets ((tenant, time_grain, period_start), (tenant, time_grain, period_start, channel))
     ),
@@ -491,6 +503,7 @@ with
                 {'kpi': 'average_session_seconds', 'n': seconds, 'd': sessions},
                 {'kpi': 'pages_per_session', 'n': pages, 'd': sessions},
                 {'kpi': 'bounce_rate', 'n': bounced, 'd': sessions}, alone('new_users', news),
+                alone('signups', signups), {'kpi': 'signup_rate', 'n': signups, 'd': sessions},
                 {'kpi': 'activation_rate', 'n': activated, 'd': news},
                 {'kpi': 'revenue_per_active_user', 'n': commission, 'd': persons},
                 {'kpi': 'average_booking_value', 'n': booked, 'd': bookings},
@@ -501,6 +514,8 @@ with
                 {'kpi': 'demand_liquidity', 'n': buyers, 'd': persons}, alone('new_buyers', of_known - repeats),
                 {'kpi': 'supply_liquidity', 'n': booked_listings, 'd': viewed},
                 {'kpi': 'zero_result_rate', 'n': found_nothing, 'd': answered},
+                -- Nobody tells of referrals.
+                {'kpi': 'referral_rate', 'n': null, 'd': if(dimension = 'all', signups, null)},
                 -- Nothing was published of what can be booked; demand alone is known, of all channels together.
                 {'kpi': 'supply_demand_ratio', 'n': null, 'd': if(dimension = 'all', persons, null)}
             ], recursive := true)

@@ -39,18 +39,24 @@ class Server:
 @contextmanager
 def collector(arguments: Sequence[str], core: int) -> Iterator[Server]:
     """Our collector, with `arguments` for `almanac collect`, on a fresh home."""
-    with tempfile.TemporaryDirectory(prefix="almanac-bench-", dir=_disk()) as home:
-        state = open_state(Settings.for_home(Path(home)))
-        _, key = create_key(state, TENANT, SOURCE)
-        state.close()
+    with _home() as (home, key, environment):
         command = [sys.executable, "-m", "almanac", "collect", "--port", "0", *arguments]
-        environment = {**os.environ, "ALMANAC_HOME": home}
         with _process(command, core, environment, subprocess.PIPE) as process:
             assert process.stdout is not None
             found = re.match(rb"collecting on (\S+)", process.stdout.readline())
             if not found:
                 sys.exit("the collector did not start: see above")
-            yield Server(found[1].decode(), process.pid, key, Path(home))
+            yield Server(found[1].decode(), process.pid, key, home)
+
+
+@contextmanager
+def no_contracts(core: int) -> Iterator[Server]:
+    """The collector without what its door does (`benchmarks.no_contracts`), on a fresh home."""
+    with _home() as (home, key, environment):
+        port = _free_port()
+        with _process([sys.executable, "-m", "benchmarks.no_contracts", str(port)], core, environment) as process:
+            _wait(port)
+            yield Server(f"http://127.0.0.1:{port}", process.pid, key, home)
 
 
 @contextmanager
@@ -124,6 +130,16 @@ def _process(
 
 def _nginx() -> str | None:
     return shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+
+
+@contextmanager
+def _home() -> Iterator[tuple[Path, str, dict[str, str]]]:
+    """A fresh home, a write key for it, and the environment that names it."""
+    with tempfile.TemporaryDirectory(prefix="almanac-bench-", dir=_disk()) as home:
+        state = open_state(Settings.for_home(Path(home)))
+        _, key = create_key(state, TENANT, SOURCE)
+        state.close()
+        yield Path(home), key, {**os.environ, "ALMANAC_HOME": home}
 
 
 def _disk() -> Path:

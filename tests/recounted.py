@@ -15,7 +15,7 @@ Key = tuple[str, str, date, str, str]  # KPI, time grain, first day, dimension, 
 
 ALONE = (
     "sessions", "active_users", "searches", "bookings", "gmv", "revenue", "gross_gmv", "buyers", "booked_listings",
-    "listing_views", "new_users", "new_buyers",
+    "listing_views", "new_users", "new_buyers", "signups",
 )  # fmt: skip
 # What is divided by what, and of what there must be something for the KPI to have a value or none.
 DIVIDED = {
@@ -31,6 +31,7 @@ DIVIDED = {
     "average_session_seconds": ("seconds", "sessions", ("sessions",)),
     "pages_per_session": ("pages", "sessions", ("sessions",)),
     "bounce_rate": ("bounced", "sessions", ("sessions",)),
+    "signup_rate": ("signups", "sessions", ("signups", "sessions")),
     "activation_rate": ("activated", "new_users", ("sessions",)),
     "revenue_per_active_user": ("revenue", "active_users", ("revenue", "active_users")),
 }
@@ -88,6 +89,8 @@ def recount(arrivals: Iterable[Arrival], tenant: str) -> dict[Key, tuple[Decimal
                     if event["event"] == "search_performed":
                         sums["searches", *cell] += 1
                         sums["found nothing", *cell] += event["typed"]["results_count"] == 0
+                    if event["event"] == "signup_completed":
+                        sums["signups", *cell] += 1
                     if event["event"] == "listing_viewed":
                         sums["listing_views", *cell] += 1
                         met["viewed", *cell].add(listing)

@@ -65,7 +65,12 @@ PAID: Mapping[str, str | Value] = {"provider": "provider", "stream": stream}
 MOVED = ("new", "expansion", "contraction", "churn", "reactivation")
 COUNTS: dict[str, Count] = {
     "listing_updates": Count("listing_updated", by={"category": "category"}, of={"target_amount": None}),
-    "projects": Count("listing_updated", of={"listing_type": "project"}, by={"status": "status"}),
+    **{
+        f"projects_{s}": Count(
+            "listing_updated", of={**state(s), "listing_type": "project"}, by={"category": "category"}
+        )
+        for s in ("active", "funded", "failed")
+    },
     "projects_target_amount": Count("listing_updated", lambda t: t["target_amount"], {"listing_type": "project"}),
     "suppliers_joined": Count("supplier_updated"),
     "availabilities": Count("availability_published", by={"supplier": "supplier_id", "listing": "listing_id"}),
@@ -86,6 +91,9 @@ COUNTS: dict[str, Count] = {
     "mrr_movement_amount": Count(
         "subscription_changed", lambda t: t["mrr"] - t["previous_mrr"], by={"movement": "movement"}
     ),
+    "mrr_lost_amount": Count("subscription_changed", lambda t: max(t["previous_mrr"] - t["mrr"], 0)),
+    "subscriptions_begun": Count("subscription_changed", lambda t: int(t["movement"] in ("new", "reactivation"))),
+    "subscriptions_ended": Count("subscription_changed", of={"movement": "churn"}),
     "subscription_movements": Count("subscription_changed", by={"movement": "movement", "plan": "plan"}),
     "invoice_updates": Count("invoice_updated", by={"status": "status"}),
     **{f"invoices_{s}_amount": Count("invoice_updated", amount, state(s)) for s in ("issued", "paid", "void")},

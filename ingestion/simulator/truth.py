@@ -154,7 +154,7 @@ def _kpis(
         return added_up(period_of(world.calendar.days(events.at[mask]), grain), channel[mask], values[mask])
 
     one = np.ones(len(events), dtype=np.int64)
-    searches = total(Kind.SEARCH, one)
+    searches, signups = total(Kind.SEARCH, one), total(Kind.SIGNUP, one)
     searched = count(s.has_search)
     converted = dict.fromkeys(searched, 0) | count(s.has_search & s.has_conversion)
     bookings = total(Kind.BOOKING, one)
@@ -181,6 +181,8 @@ def _kpis(
         ("activation_rate", added(s.is_activated.astype(np.int64)), added(s.is_first.astype(np.int64)), counts),
         ("bounce_rate", added((s.events == 1).astype(np.int64)), sessions, counts),
         ("searches", searches, None, counts),
+        ("signups", signups, None, counts),
+        ("signup_rate", dict.fromkeys(sessions, 0) | signups, dict.fromkeys(signups, 0) | sessions, counts),
         ("search_to_book_conversion", converted, searched, counts),
         ("bookings", bookings, None, counts),
         ("gmv", gmv, None, amounts),

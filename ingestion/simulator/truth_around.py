@@ -27,6 +27,9 @@ ALL = "all"
 # What is there at the end of a local day: the sum up to it of what came, less what went.
 RUNNING: dict[str, tuple[tuple[str, int], ...]] = {
     "mrr_amount": (("mrr_movement_amount", 1),),
+    "subscriptions_active": (("subscriptions_begun", 1), ("subscriptions_ended", -1)),
+    "group_members": (("group_members_new", 1),),
+    "float_amount": (("float_change_amount", 1),),
     "tickets_open": (("tickets_opened", 1), ("tickets_reopened", 1), ("tickets_resolved", -1)),
     "invoices_outstanding_amount": (
         ("invoices_issued_amount", 1),

@@ -18,8 +18,12 @@ from ingestion.lake import Lake
 
 FOLDER = Path(__file__).resolve().parent
 LANDINGS = (1, 2, 3, 4)
-EVENTS, BUSINESS = "events.yml", "business.yml"  # what visitors do, and what a business tells besides
-EXPECTED = ("expected.csv", "business.csv")
+EVENTS, BUSINESS, COMMUNITY = (
+    "events.yml",
+    "business.yml",
+    "community.yml",
+)  # what visitors do; what businesses tell besides
+EXPECTED = ("expected.csv", "business.csv", "community.csv")
 
 Key = tuple[str, str, str, date, str, str]  # tenant, KPI, time grain, period, dimension, its value
 
@@ -37,8 +41,8 @@ Values = dict[Key, Value]
 
 
 def events(*files: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every golden event of the files (by default of both) with its tenant, in their order."""
-    for file in files or (EVENTS, BUSINESS):
+    """Every golden event of the files (by default of all) with its tenant, in their order."""
+    for file in files or (EVENTS, BUSINESS, COMMUNITY):
         for tenant, own in yaml.safe_load((FOLDER / file).read_text(encoding="utf-8")).items():
             for event in own:
                 yield tenant, event
@@ -122,6 +126,7 @@ def message(event: dict[str, Any]) -> dict[str, Any]:
         "event": event.get("event"),
         "messageId": str(UUID(int=event["id"])),
         "userId": event.get("user"),
+        "groupId": event.get("group"),
         "anonymousId": event.get("anonymous"),
         "timestamp": event["at"],
         "sentAt": event.get("sent"),

@@ -111,6 +111,11 @@ MUTATIONS = (
     Mutation(
         "repeat_booking_rate", "every booking", _measure("repeat_booking_count", expr="case when is_booking then 1 end")
     ),
+    Mutation(
+        "new_community_members",
+        "communities",
+        _measure("membership_count", agg="count_distinct", expr="community_id"),
+    ),
     Mutation("supply_liquidity", "of all looks", _measure("viewed_listing_count", agg="count")),
     Mutation(
         "zero_result_rate",
@@ -235,6 +240,48 @@ TOGETHER = (
     ),
     Mutation("new_users", "all visits", _expr("new_users", "session_count")),
     Mutation("activation_rate", "of all visits", _ratio("activation_rate", denominator="session_count")),
+    Mutation("signups", "sessions", _expr("signups", "session_count")),
+    Mutation("signup_rate", "upside down", _upside_down("signup_rate")),
+    Mutation("referrals", "what they led to", _expr("referrals", "referred_signup_count")),
+    Mutation("referral_signup_rate", "customers", _ratio("referral_signup_rate", numerator="referred_customer_count")),
+    Mutation(
+        "referral_conversion_rate", "of those sent", _ratio("referral_conversion_rate", denominator="referral_count")
+    ),
+    Mutation("referral_rate", "of those sent", _ratio("referral_rate", denominator="referral_count")),
+    Mutation(
+        "projects_launched",
+        "told again",
+        _measure("launched_project_count", expr="case when status = 'active' then 1 else 0 end"),
+    ),
+    Mutation("projects_funded", "failed ones too", _expr("projects_funded", "ended_project_count")),
+    Mutation(
+        "project_success_rate",
+        "of those launched",
+        _ratio("project_success_rate", denominator="launched_project_count"),
+    ),
+    Mutation("days_to_funding", "of all funded", _ratio("days_to_funding", denominator="funded_project_count")),
+    Mutation("active_communities", "projects", _expr("active_communities", "pledged_project_count")),
+    Mutation("projects_per_community", "pledges", _ratio("projects_per_community", numerator="pledge_count")),
+    Mutation("community_members", "joins", _expr("community_members", "membership_count")),
+    Mutation("float_balance", "loans", _expr("float_balance", "loans_outstanding_value")),
+    Mutation(
+        "hours_to_first_response",
+        "of resolved ones",
+        _ratio("hours_to_first_response", denominator="ticket_resolved_count"),
+    ),
+    Mutation(
+        "hours_to_resolution", "of all resolved", _ratio("hours_to_resolution", denominator="ticket_resolved_count")
+    ),
+    Mutation("hours_to_fill", "of all accepted", _ratio("hours_to_fill", denominator="accepted_inquiry_count")),
+    Mutation("active_subscriptions", "those that began", _expr("active_subscriptions", "started_subscription_count")),
+    Mutation(
+        "subscription_churn_rate",
+        "of those at the end",
+        _ratio("subscription_churn_rate", denominator="active_subscription_count"),
+    ),
+    Mutation("mrr_churn_rate", "of the MRR at the end", _ratio("mrr_churn_rate", denominator="mrr_value")),
+    Mutation("net_revenue_retention", "with new ones", _ratio("net_revenue_retention", numerator="mrr_value")),
+    Mutation("invoice_collection_rate", "upside down", _upside_down("invoice_collection_rate")),
     Mutation("revenue_per_active_user", "of GMV", _ratio("revenue_per_active_user", numerator="gmv_value")),
 )
 

@@ -85,6 +85,8 @@ def test_metricflow_gives_the_same_rows_for_every_kpi_time_grain_and_dimension(r
     for kpi in load_catalogue(ROOT).kpis.values():
         for grain, dimension in product(kpi.settings.time_grains, (None, *kpi.settings.dimensions)):
             asked, stored = referee.asked(kpi.name, grain, dimension), referee.stored(kpi.name, grain, dimension)
+            if not kpi.denominator:  # a level that is not there yet is no row, and MetricFlow has one without a value
+                asked = {key: value for key, value in asked.items() if value is not None}
             assert stored, f"{kpi.name} by {grain} and {dimension}: comparing nothing with nothing proves nothing"
             wrong |= {
                 (kpi.name, grain, *key): (asked.get(key, "missing"), stored.get(key, "missing"))

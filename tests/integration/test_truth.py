@@ -13,7 +13,7 @@ pytestmark = pytest.mark.xdist_group("truth")
 
 
 # Their truth has every period and channel; that of the others is compared by test_truth_around.py.
-FACTS = {"fact_sessions", "fact_user_days", "fact_searches", "fact_listing_views", "fact_revenue"}
+FACTS = {"fact_sessions", "fact_user_days", "fact_searches", "fact_signups", "fact_listing_views", "fact_revenue"}
 OF_VISITS = {name for name, kpi in load_catalogue(ROOT).kpis.items() if set(kpi.facts) <= FACTS}
 
 

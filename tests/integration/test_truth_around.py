@@ -25,7 +25,7 @@ pytestmark = pytest.mark.xdist_group("truth_around")  # one world for all KPIs
 
 LAST_DAY = date(2026, 4, 8)
 DAYS = {"community": 45, "equipment": 40}  # instalments are a month apart; of the others 18, over the end of a quarter
-USERS = {"rentals": 60, "advisory": 40, "community": 70, "equipment": 80, "travel": 60}
+USERS = {"rentals": 60, "advisory": 40, "community": 110, "equipment": 80, "travel": 60}
 
 Cell = tuple[str, date, str, str]  # tenant, first day of the period, dimension, its value
 
@@ -34,13 +34,15 @@ Cell = tuple[str, date, str, str]  # tenant, first day of the period, dimension,
 class Part:
     """A quantity of the truth as a summand: all of it, or what has one value of one of its dimensions.
 
-    With `met` it is how many values of that dimension had some of it in the period.
+    With `met` it is how many values of that dimension had some of it in the period; of a level, the period's last day
+    counts.
     """
 
     quantity: str
     factor: int = 1
     where: tuple[str, str] = ("all", "all")
     met: str = ""
+    is_level: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,15 +56,20 @@ class Truth:
     above: tuple[Part, ...] = ()
     below: tuple[Part, ...] = ()
     by: tuple[str, ...] = ()
-    is_level: bool = False
     per: str = ""
     so_far: tuple[str, ...] = ()
 
 
 def of(quantity: str, below: str = "", *, by: str = "", is_level: bool = False, factor: int = 1) -> Truth:
-    return Truth((Part(quantity, factor),), (Part(below),) if below else (), tuple(by.split()), is_level)
+    return Truth((Part(quantity, factor, is_level=is_level),), (Part(below),) if below else (), tuple(by.split()))
 
 
+OPENING_SUBSCRIPTIONS = (
+    Part("subscriptions_active", is_level=True),
+    Part("subscriptions_begun", -1),
+    Part("subscriptions_ended"),
+)
+OPENING_MRR = (Part("mrr_amount", is_level=True), Part("mrr_movement_amount", -1))
 TRUTHS = {
     "payments_received": of("payments_received_amount", by="provider"),
     "payment_failure_rate": of("payments_failed", "payments_attempted", by="provider"),
@@ -77,6 +84,40 @@ TRUTHS = {
     "pledges": of("pledges", by="category"),
     "pledged_amount": of("pledges_amount", by="category"),
     "average_pledge": of("pledges_amount", "pledges", by="category"),
+    "active_subscriptions": of("subscriptions_active", is_level=True),
+    # What there was at the beginning: what there is at the end, less what came, and what went.
+    "subscription_churn_rate": Truth((Part("subscriptions_ended"),), OPENING_SUBSCRIPTIONS),
+    "mrr_churn_rate": Truth((Part("mrr_lost_amount"),), OPENING_MRR),
+    "net_revenue_retention": Truth(
+        (*OPENING_MRR, Part("mrr_movement_amount", 1, ("movement", "expansion")), Part("mrr_lost_amount", -1)),
+        OPENING_MRR,
+    ),
+    "invoice_collection_rate": of("invoices_paid_amount", "invoices_issued_amount"),
+    "float_balance": of("float_amount", is_level=True),
+    "projects_launched": of("projects_active", by="category"),
+    "projects_funded": of("projects_funded", by="category"),
+    "project_success_rate": Truth(
+        (Part("projects_funded"),), (Part("projects_funded"), Part("projects_failed")), ("category",)
+    ),
+    "days_to_funding": of("projects_funding_days", "projects_funded"),
+    "active_communities": Truth((Part("pledges", met="community"),)),
+    "projects_per_community": Truth((Part("pledges", met="project"),), (Part("pledges", met="community"),)),
+    "new_community_members": of("group_members_new", by="community_id"),
+    "community_members": of("group_members", is_level=True),
+    "referrals": Truth((Part("referrals", 1, ("status", "sent")),)),
+    "referral_signup_rate": Truth(
+        (Part("referrals", 1, ("status", "signed_up")),), (Part("referrals", 1, ("status", "sent")),)
+    ),
+    "referral_conversion_rate": Truth(
+        (Part("referrals", 1, ("status", "converted")),), (Part("referrals", 1, ("status", "signed_up")),)
+    ),
+    "referral_rate": Truth((Part("referrals", 1, ("status", "signed_up")),), per="signups"),
+    "hours_to_first_response": of("ticket_first_response_hours", "tickets_answered"),
+    "hours_to_resolution": of("ticket_resolution_hours", "tickets_resolved"),
+    "hours_to_fill": Truth(
+        (Part("inquiry_answer_hours", 1, ("status", "accepted")),),
+        (Part("inquiries_answered", 1, ("status", "accepted")),),
+    ),
     "invoiced_amount": of("invoices_issued_amount"),
     "invoices_paid_amount": of("invoices_paid_amount"),
     "invoices_outstanding": of("invoices_outstanding_amount", is_level=True),
@@ -174,7 +215,7 @@ def test_the_kpi_equals_the_truth(kpi: str, settings: Settings, planned: dict[st
     truth, own = TRUTHS[kpi], load_catalogue(ROOT).kpi(kpi)
     for dimension in ("all", *(d for d in own.settings.dimensions if d in truth.by)):
         for grain in own.settings.time_grains:
-            above = total(planned, truth.above, dimension, grain, is_level=truth.is_level)
+            above = total(planned, truth.above, dimension, grain)
             below = total(planned, truth.below, dimension, grain) if truth.below else {}
             below |= of_visits(settings, truth.per, dimension, grain) if truth.per else {}
             if truth.so_far:
@@ -211,29 +252,23 @@ def stored(
 
 
 def total(
-    planned: dict[str, dict[Cell, Decimal]],
-    parts: tuple[Part, ...],
-    dimension: str,
-    grain: str,
-    *,
-    is_level: bool = False,
+    planned: dict[str, dict[Cell, Decimal]], parts: tuple[Part, ...], dimension: str, grain: str
 ) -> dict[Cell, Decimal]:
     """The parts added up over periods, each period under the name of its first day; of a level, its last day."""
     sums: dict[Cell, Decimal] = {}
-    newest: dict[tuple[str, date], date] = {}
+    newest: dict[Cell, tuple[date, Decimal]] = {}
     for part in parts:
         for cell, values in met(planned, part, grain).items():
             sums[cell] = sums.get(cell, Decimal(0)) + len(values) * part.factor
     for part, (tenant, day, _, value), amount in chosen(planned, parts, dimension):
         start = start_of(day, grain)
         cell = (tenant, start, "all" if dimension == "all" else dimension, value)
-        if is_level:
-            if day < newest.get((tenant, start), day):
-                continue
-            newest[tenant, start] = day
-            sums[cell] = amount * part.factor
-        else:
+        if not part.is_level:
             sums[cell] = sums.get(cell, Decimal(0)) + amount * part.factor
+        elif day >= newest.get(cell, (day,))[0]:
+            newest[cell] = (day, amount * part.factor)
+    for cell, (_, amount) in newest.items():
+        sums[cell] = sums.get(cell, Decimal(0)) + amount
     return sums
 
 

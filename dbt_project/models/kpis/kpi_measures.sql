@@ -25,7 +25,12 @@
 -- depends_on: {{ ref('fact_booking_status_changes') }}
 -- depends_on: {{ ref('fact_notifications') }}
 -- depends_on: {{ ref('fact_ad_views') }}
+-- depends_on: {{ ref('fact_signups') }}
+-- depends_on: {{ ref('fact_referrals') }}
+-- depends_on: {{ ref('fact_memberships') }}
+-- depends_on: {{ ref('fact_project_updates') }}
 -- depends_on: {{ ref('mv_daily_balances') }}
+-- depends_on: {{ ref('mv_daily_subscriptions') }}
 -- depends_on: {{ ref('mv_daily_customer_value') }}
 {% set facts = [
     "fact_sessions",
@@ -54,7 +59,12 @@
     "fact_booking_status_changes",
     "fact_notifications",
     "fact_ad_views",
+    "fact_signups",
+    "fact_referrals",
+    "fact_memberships",
+    "fact_project_updates",
     "mv_daily_balances",
+    "mv_daily_subscriptions",
     "mv_daily_customer_value",
 ] %}
 {% if execute and graph.metrics %}

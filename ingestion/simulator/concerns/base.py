@@ -8,13 +8,14 @@ from typing import Any, Protocol
 import numpy as np
 
 from ingestion.simulator.business import Business
-from ingestion.simulator.columns import HOUR, Bools, Events, Ints, Kind, stream
+from ingestion.simulator.columns import HOUR, SECOND, Bools, Events, Ints, Kind, stream
 from ingestion.simulator.market import Market
 from ingestion.simulator.people import People
 
 Values = Ints | Sequence[Any] | np.ndarray[Any, Any]
 Table = dict[str, Values]  # column by column
 CENTS = 100
+FINE_HOUR = 10_000  # parts of an hour that the truth tells
 
 
 @dataclass(frozen=True)
@@ -205,6 +206,12 @@ def chosen(rng: np.random.Generator, names: Sequence[str], weights: Sequence[flo
 def where(mask: Any, yes: Any, no: Any) -> Any:
     """One value or the other for each row; None is a value too."""
     return np.where(mask, np.asarray(yes, dtype=object), np.asarray(no, dtype=object))
+
+
+def fine_hours(span: Ints) -> Ints:
+    """Milliseconds as parts of an hour (`FINE_HOUR`), of whole seconds as the warehouse counts them."""
+    hours: Ints = np.rint(span // SECOND * (FINE_HOUR * SECOND / HOUR)).astype(np.int64)
+    return hours
 
 
 def ones(count: int) -> Ints:

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ingestion.simulator.columns import DAY, HOUR, MINUTE, SECOND, Ints, Kind
-from ingestion.simulator.concerns.base import Batch, Fact, Incident, Table, Today, chosen, ones
+from ingestion.simulator.columns import DAY, HOUR, MINUTE, Ints, Kind
+from ingestion.simulator.concerns.base import FINE_HOUR, Batch, Fact, Incident, Table, Today, chosen, fine_hours, ones
 
 CATEGORIES = ("payment", "booking", "account", "complaint")
 PRIORITIES = ("low", "normal", "high", "urgent")
@@ -58,13 +58,13 @@ class Tickets:
             opened + wait,
             everything,
             Fact("tickets_answered", ones(n), {"priority": about["priority"]}),
-            Fact("ticket_first_response_seconds", wait // SECOND, {"priority": about["priority"]}),
+            Fact("ticket_first_response_hours", fine_hours(wait), {"priority": about["priority"]}, FINE_HOUR),
         )
         # A ticket that is opened again is solved a second time; its resolution time runs from the first opening.
         for at, mask in ((solved, everything), (solved + 2 * more, again)):
             rows = np.flatnonzero(mask)
-            seconds = (at[rows] - opened[rows]) // SECOND
-            facts = Fact("tickets_resolved", ones(len(rows))), Fact("ticket_resolution_seconds", seconds)
+            hours = fine_hours(at[rows] - opened[rows])
+            facts = Fact("tickets_resolved", ones(len(rows))), Fact("ticket_resolution_hours", hours, scale=FINE_HOUR)
             yield told("resolved", at, mask, *facts)
         yield told("reopened", solved + more, again, Fact("tickets_reopened", ones(int(again.sum()))))
         closed = solved + np.where(again, 2 * more, 0) + 2 * DAY

@@ -7,7 +7,18 @@ from typing import Any
 import numpy as np
 
 from ingestion.simulator.columns import HOUR, MINUTE, NONE, Ints, Kind
-from ingestion.simulator.concerns.base import Batch, Fact, Spots, Today, chosen, ones, visiting, where
+from ingestion.simulator.concerns.base import (
+    FINE_HOUR,
+    Batch,
+    Fact,
+    Spots,
+    Today,
+    chosen,
+    fine_hours,
+    ones,
+    visiting,
+    where,
+)
 
 REASONS = ("near_you", "similar_price", "others_booked", "popular")
 
@@ -177,6 +188,7 @@ class Inquiries:
         outcome = rng.choice(3, size=n, p=(self.accepted, self.declined, 1 - self.accepted - self.declined))
         wait = (np.exp(rng.normal(np.log(self.hours * HOUR), 0.8, n))).astype(np.int64) + MINUTE
         wait = np.where(outcome == 2, 48 * HOUR, np.minimum(wait, 47 * HOUR))
+        hours = fine_hours(np.where(outcome == 2, 0, wait))
         status = np.array(("accepted", "declined", "expired"), dtype=object)[outcome]
         yield Batch(
             "inquiry_answered",
@@ -184,6 +196,6 @@ class Inquiries:
             {"inquiry_id": ids, "status": status, "supplier_id": market.supplier[listing]},
             facts=(
                 Fact("inquiries_answered", ones(n), {"status": status}),
-                Fact("inquiry_answer_seconds", np.where(outcome == 2, 0, wait // 1000), {"status": status}),
+                Fact("inquiry_answer_hours", hours, {"status": status}, FINE_HOUR),
             ),
         )

@@ -7,13 +7,24 @@ from typing import Any
 import numpy as np
 
 from ingestion.simulator.columns import DAY, HOUR, MINUTE, SECOND, Events, Ints, Kind
-from ingestion.simulator.concerns.base import CENTS, Batch, Fact, Incident, Table, Today, chosen, money, ones
+from ingestion.simulator.concerns.base import (
+    CENTS,
+    FINE_HOUR,
+    Batch,
+    Fact,
+    Incident,
+    Table,
+    Today,
+    chosen,
+    fine_hours,
+    money,
+    ones,
+)
 from ingestion.simulator.concerns.ledger import revenue_lines
 from ingestion.simulator.concerns.rates import Currency
 
 FAULTS = ("paid_twice", "short_by_a_cent", "not_paid")
 TWICE, SHORT, NOT_PAID = range(3)
-FINE_HOUR = 10_000  # parts of an hour that the truth tells
 FAILURES = ("insufficient_funds", "card_expired", "provider_error")
 
 
@@ -110,7 +121,7 @@ class Fulfilment:
         missed = rng.random(n) < self.no_show
         hours = b.count * self.hours_of_unit
         done_at = b.at + np.maximum(b.count * self.unit_days, 1) * DAY + rng.integers(0, 4 * HOUR, n)
-        took = np.rint((done_at - b.at) // SECOND * (FINE_HOUR * SECOND / HOUR)).astype(np.int64)
+        took = fine_hours(done_at - b.at)
         market = today.market
         table: Table = {"hours": np.where(missed, 0, hours).astype(np.float64)} if self.hours_of_unit else {}
         return Batch(

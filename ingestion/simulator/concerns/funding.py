@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ingestion.simulator.columns import DAY, HOUR, MINUTE, Ints, Kind
-from ingestion.simulator.concerns.base import CENTS, Batch, Fact, Table, Today, chosen, iso_dates, money, ones, visiting
+from ingestion.simulator.concerns.base import CENTS, Batch, Fact, Today, chosen, iso_dates, money, ones, visiting
 from ingestion.simulator.concerns.fulfilment import payments
 from ingestion.simulator.concerns.ledger import revenue_lines
 
@@ -21,7 +21,7 @@ class Projects:
 
     pledges: float = 0.25  # of views of a running project
     amounts: tuple[int, ...] = (1_000, 2_500, 2_500, 5_000, 10_000, 25_000)  # minor units
-    target: tuple[int, int] = (40_000, 600_000)
+    target: tuple[int, int] = (8_000, 600_000)
     span: int = 45
     runs: int = 20
     fails: float = 0.04  # of payments
@@ -54,7 +54,6 @@ class Projects:
     def _state(self, today: Today, rows: Ints, target: Ints, status: str, at: Ints) -> Batch:
         market, n = today.market, len(rows)
         days = np.full(n, today.day + (self.runs if status == "active" else 0))
-        by: Table = {"status": [status] * n, f"{status} category": market.category[rows]}
         return Batch(
             "listing_updated",
             at,
@@ -70,7 +69,7 @@ class Projects:
                 "due_date": iso_dates(days),
             },
             facts=(
-                Fact("projects", ones(n), by),
+                Fact(f"projects_{status}", ones(n), {"category": market.category[rows]}),
                 Fact("projects_target_amount", target, {"status": [status] * n}, CENTS),
                 Fact("projects_funding_days", np.full(n, self.runs if status == "funded" else 0)),
             ),
@@ -211,9 +210,14 @@ class Float:
         level = int(today.memory.get("level", self.start)) + int(rng.integers(-40_000, 45_000))
         today.memory["level"] = level
         balance = np.array([level * 2 // 3 if today.since == self.dip else level], dtype=np.int64)
+        change = balance - int(today.memory.get("told", 0))
+        today.memory["told"] = int(balance[0])
         yield Batch(
             "balance_recorded",
             np.array([today.start + 22 * HOUR]),
             {"balance_account": ["float"], "balance": money(balance)},
-            facts=(Fact("float_balance_amount", balance, scale=CENTS),),
+            facts=(
+                Fact("float_balance_amount", balance, scale=CENTS),
+                Fact("float_change_amount", change, scale=CENTS),
+            ),
         )

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ingestion.simulator.columns import Ints
 from ingestion.simulator.concerns.base import Batch, Fact, Today, chosen, ones
 
 AGES = ("18-24", "25-34", "35-44", "45-54", "55+")
@@ -65,14 +66,28 @@ class Memberships:
         n = int(rng.poisson(today.rate(self.per_day)))
         number = (len(groups) * rng.random(n) ** 2).astype(np.int64)
         names, cities = np.array(groups, dtype=object)[number], today.business.offer.cities
+        at, person = today.moments(rng, n), today.somebody(rng, n)
         yield Batch(
             "group_joined",
-            today.moments(rng, n),
+            at,
             {
                 "group_id": names,
                 "name": [f"Circle {k}" for k in number.tolist()],
                 "city": [cities[k % len(cities)] for k in number.tolist()],
             },
-            person=today.somebody(rng, n),
-            facts=(Fact("group_members_joined", ones(n), {"group": names}),),
+            person=person,
+            facts=(
+                Fact("group_members_joined", ones(n), {"group": names}),
+                Fact("group_members_new", self._are_new(today, at, person, number), {"community_id": names}),
+            ),
         )
+
+    def _are_new(self, today: Today, at: Ints, person: Ints, group: Ints) -> Ints:
+        """1 for everybody who is not in the community yet, in the order of time."""
+        members: set[tuple[int, int]] = today.memory.setdefault("members", set())
+        new = np.zeros(len(at), dtype=np.int64)
+        for row in np.argsort(at, kind="stable").tolist():
+            pair = (int(person[row]), int(group[row]))
+            new[row] = pair not in members
+            members.add(pair)
+        return new

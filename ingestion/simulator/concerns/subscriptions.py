@@ -139,6 +139,7 @@ def _batches(today: Today, planned: _Day, rng: np.random.Generator) -> Iterator[
 def _movements(rows: list[Row]) -> Batch:
     at, person, names, movement, mrr, before, plan = zip(*rows, strict=True)
     after, earlier = _ints(mrr), _ints(before)
+    begun, ended = (np.isin(movement, kinds).astype(np.int64) for kinds in (("new", "reactivation"), ("churn",)))
     return Batch(
         "subscription_changed",
         _ints(at),
@@ -154,6 +155,9 @@ def _movements(rows: list[Row]) -> Batch:
         facts=(
             Fact("mrr_movement_amount", after - earlier, {"movement": list(movement)}, CENTS),
             Fact("subscription_movements", ones(len(rows)), {"movement": list(movement), "plan": list(plan)}),
+            Fact("subscriptions_begun", begun),
+            Fact("subscriptions_ended", ended),
+            Fact("mrr_lost_amount", np.maximum(earlier - after, 0), scale=CENTS),
         ),
     )
 

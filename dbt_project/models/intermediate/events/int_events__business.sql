@@ -46,6 +46,10 @@
     "ad_viewed",
     "user_identified",
     "signup_completed",
+    "referral_recorded",
+    "group_joined",
+    "listing_updated",
+    "balance_recorded",
 ] %}
 
 with
@@ -98,7 +102,8 @@ select
         l.scan_id,
         l.leg_id,
         l.notification_id,
-        l.ad_id
+        l.ad_id,
+        l.referral_id
     ) as subject_id,
     l.status,
     l.provider,
@@ -129,6 +134,10 @@ select
     l.is_completed,
     l.country,
     l.city,
-    l.role
+    l.role,
+    l.listing_type,
+    l.target_amount,
+    l.balance_account,
+    l.balance
 from accepted as a
 inner join landed as l on l.file_id = a.file_id and l.ingest_row = a.ingest_row

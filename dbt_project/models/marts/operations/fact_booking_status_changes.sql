@@ -66,7 +66,6 @@ select
     told_at as changed_at,
     told_date as change_date,
     cast(floor(extract(epoch from (told_at - changed_before_at))) as bigint) as seconds_since_previous,
-    -- From whole seconds, so that no engine has a half to round its own way.
-    cast(floor(extract(epoch from (told_at - first_told_at))) / 3600.0 as decimal(18, 4)) as hours_since_first,
+    {{ hours_between("first_told_at", "told_at") }} as hours_since_first,
     status = 'completed' and status_before is not null as is_followed_completion
 from timed

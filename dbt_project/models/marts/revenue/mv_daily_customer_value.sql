@@ -15,13 +15,7 @@ with
         group by tenant, revenue_date
     ),
 
-    spans as (
-        select
-            m.tenant, min(m.revenue_date) as first_date, greatest(max(m.revenue_date), max(a.local_date)) as last_date
-        from moved as m
-        left join as_of as a on a.tenant = m.tenant
-        group by m.tenant
-    )
+    spans as ({{ day_spans("revenue_date") }})
 
 select
     s.tenant,
