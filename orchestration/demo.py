@@ -31,9 +31,9 @@ START_SECONDS = 60.0
 DAGSTER_SECONDS = 240.0
 ASK = ".venv/bin/python -i -m almanac.ask"
 # Measured on two cores; a phase says "about", and a slower machine takes longer.
-EVENTS_PER_SECOND = 25_000
-BUILD_SECONDS, BUILD_EVENTS_PER_SECOND = 20, 25_000
-BYTES_PER_EVENT, DISK_PER_EVENT = 85, 420  # in the lake; with warehouse and published versions
+EVENTS_PER_SECOND = 12_000
+BUILD_SECONDS, BUILD_EVENTS_PER_SECOND = 20, 40_000
+BYTES_PER_EVENT, DISK_PER_EVENT = 90, 340  # in the lake; with warehouse and published versions
 LINEAGE = "assets/published/version?view=lineage&lineageScope=upstream&lineageDepth=20"
 
 
@@ -88,10 +88,10 @@ class Demo:
     def _simulate(self) -> None:
         again = is_there(self.settings)
         seconds = 5 + self.size.events / EVENTS_PER_SECOND
-        what = f"{self.size.days} days of two businesses: about {self.size.events:,} events, "
+        what = f"{self.size.days} days of five businesses: about {self.size.events:,} events, "
         what += f"{self.size.events * BYTES_PER_EVENT / 2**20:.0f} MB, {_about(seconds)}"
         if again:
-            what = f"two businesses up to now: whatever is missing since the last time, {_about(5 + seconds / 4)}"
+            what = f"five businesses up to now: whatever is missing since the last time, {_about(5 + seconds / 4)}"
         self._announce("Simulate", what)
         start = time.monotonic()
         landed = simulate_history(self.settings, self.size)

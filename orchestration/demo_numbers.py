@@ -1,4 +1,6 @@
-"""The numbers that the demo ends with: every KPI of the latest complete week, read from the published version."""
+"""The numbers that the demo ends with: KPIs of the latest complete week, read from the published version."""
+
+from collections import Counter
 
 import duckdb
 
@@ -25,7 +27,10 @@ order by c.unit, c.title, v.tenant
 
 
 def weekly_table(settings: Settings) -> str:
-    """A table of every KPI for the latest complete week of each tenant. Raises AlmanacError if nothing is published."""
+    """A table of the KPIs that most tenants have, for the latest complete week of each, and how many more there are.
+
+    Raises AlmanacError if nothing is published.
+    """
     version = current(settings)
     if version is None:
         raise AlmanacError("nothing is published yet; run `almanac build`")
@@ -39,10 +44,15 @@ def weekly_table(settings: Settings) -> str:
         for tenant, currency, _, _, title, unit, form, value in rows
         if value is not None
     }
-    titles = dict.fromkeys(title for title, _ in shown)  # a KPI that nobody has a value of is not listed
+    known = Counter(title for title, _ in shown)  # a KPI that nobody has a value of is not listed
+    titles = [title for title, count in known.items() if 2 * count >= len(heads)]
     body = [[title, *(shown.get((title, tenant), NONE) for tenant in heads)] for title in titles]
     tenants, weeks = zip(*heads.values(), strict=True)
-    return _aligned([["KPI", *tenants], ["", *weeks], *body])
+    table = _aligned([["KPI", *tenants], ["", *weeks], *body])
+    more = len(known) - len(titles)
+    return table + (
+        f"\n     and {more} more that one or two of them have: `almanac kpis list`, or the portal" if more else ""
+    )
 
 
 def _aligned(rows: list[list[str]]) -> str:

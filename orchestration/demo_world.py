@@ -1,4 +1,4 @@
-"""What the demo puts into the lake: two simulated businesses, the newest events through the running collector."""
+"""What the demo puts into the lake: five simulated businesses, the newest events through the running collector."""
 
 import json
 import time
@@ -11,11 +11,12 @@ from almanac.errors import AlmanacError
 from almanac.settings import Settings
 from almanac.state import create_key, find_key, open_state
 from ingestion.simulator import Simulation, send_newest, simulate
-from ingestion.simulator.tenants import DEMO, business_of
+from ingestion.simulator.tenants import BUSINESSES, business_of
 from ingestion.tracking_plan import load_plan
 
 THROUGH_COLLECTOR = "rentals"
-EVENTS_PER_USER_AND_DAY = 0.63
+DEFAULT_USERS = 3_600  # of that tenant; the others have their own numbers
+EVENTS_PER_USER_AND_DAY = 1.5
 LANDING_SECONDS = 60
 
 
@@ -33,12 +34,12 @@ class Size:
 
 
 def size_of(days: int, users: int | None) -> Size:
-    """The size for `users` persons of the largest tenant (default: its own number); a small one never gets smaller.
+    """The size for `users` persons of the largest tenant (default: `DEFAULT_USERS`); a small one never gets smaller.
 
     A business of a handful of persons has days without any event, and rows are expected from each source every day.
     """
-    largest = DEMO[THROUGH_COLLECTOR].users if users is None else users
-    return Size(days, {b.tenant: max(round(b.share * largest), min(largest, b.users)) for b in DEMO.values()})
+    largest = DEFAULT_USERS if users is None else users
+    return Size(days, {b.tenant: max(round(b.share * largest), min(largest, b.users)) for b in BUSINESSES.values()})
 
 
 def is_there(settings: Settings) -> bool:
@@ -53,7 +54,7 @@ def simulate_history(settings: Settings, size: Size) -> int:
     """
     yesterday = datetime.now(UTC).date() - timedelta(days=1)
     return sum(
-        simulate(settings, tenant, users=users, days=size.days, last_day=yesterday).landed
+        simulate(settings, tenant, users=users, days=size.days, last_day=yesterday, is_whole=True).landed
         for tenant, users in size.users.items()
     )
 
@@ -66,7 +67,13 @@ def simulate_today(settings: Settings, size: Size) -> tuple[int, Simulation]:
     now = datetime.now(UTC)
     today = {
         tenant: simulate(
-            settings, tenant, users=users, days=size.days, now=now, hold_newest=tenant == THROUGH_COLLECTOR
+            settings,
+            tenant,
+            users=users,
+            days=size.days,
+            now=now,
+            hold_newest=tenant == THROUGH_COLLECTOR,
+            is_whole=True,
         )
         for tenant, users in size.users.items()
     }

@@ -7,7 +7,7 @@ import click
 from almanac.settings import Settings
 from ingestion.simulator.newest import send_newest
 from ingestion.simulator.run import DEFAULT_DAYS, DEFAULT_SEED, Simulation, simulate
-from ingestion.simulator.tenants import BUSINESSES, DEMO, business_of
+from ingestion.simulator.tenants import BUSINESSES, VISITED, business_of
 
 DATE = click.DateTime(formats=["%Y-%m-%d"])
 
@@ -18,7 +18,7 @@ DATE = click.DateTime(formats=["%Y-%m-%d"])
     "tenants",
     multiple=True,
     type=click.Choice(list(BUSINESSES)),
-    help=f"May be repeated; default: {' and '.join(DEMO)}.",
+    help=f"May be repeated; default: {' and '.join(VISITED)}.",
 )
 @click.option(
     "--users", type=click.IntRange(min=1), help="Persons of the largest tenant; the others follow in proportion."
@@ -32,7 +32,7 @@ DATE = click.DateTime(formats=["%Y-%m-%d"])
     "is_whole",
     default=None,
     help="With or without what happens around the visits (payments, tickets, telemetry, ...);"
-    f" default: without for {' and '.join(DEMO)}, with for the others.",
+    f" default: without for {' and '.join(VISITED)}, with for the others.",
 )
 @click.option("--last-day", type=DATE, help="UTC date, e.g. 2026-03-31; default: today, up to now.")
 @click.option("--collector", metavar="URL", help="Send the newest events there instead of landing them.")
@@ -52,7 +52,7 @@ def simulate_command(
     The same arguments give the same events; a second run lands nothing twice, a later one continues. The truth is
     written beside the lake, where the warehouse never reads it.
     """
-    tenants = tenants or tuple(DEMO)
+    tenants = tenants or tuple(VISITED)
     if bool(collector) != bool(write_key):
         raise click.UsageError("--collector and --write-key belong together")
     if collector and len(tenants) != 1:

@@ -20,7 +20,7 @@ from almanac.settings import Settings
 from almanac.state import open_state, revoke_key
 from almanac.versions import current, read_status
 from ingestion.lake import Lake
-from ingestion.simulator.tenants import DEMO
+from ingestion.simulator.tenants import BUSINESSES
 from orchestration.demo import ASK
 from orchestration.demo_trouble import break_it, fix_it, replay
 from orchestration.demo_world import key_file, size_of, write_key
@@ -210,7 +210,7 @@ def test_the_write_key_is_kept_for_its_owner_until_it_is_lost_or_revoked(tmp_pat
 def test_the_default_is_large_enough_to_be_worth_a_look() -> None:
     size = size_of(90, None)
     assert size.events >= 300_000
-    assert set(size.users) == set(DEMO)
+    assert set(size.users) == set(BUSINESSES)
 
 
 def values(settings: Settings) -> list[tuple[object, ...]]:

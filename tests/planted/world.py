@@ -9,7 +9,7 @@ from ingestion.simulator.calendar import instant
 from ingestion.simulator.columns import DAY
 from ingestion.simulator.engine import unfold
 from ingestion.simulator.messages import Writer
-from ingestion.simulator.tenants import DEMO
+from ingestion.simulator.tenants import VISITED
 from ingestion.simulator.voice import Naming, naming, namings
 from ingestion.tracking_plan import load_plan
 
@@ -38,13 +38,13 @@ def senders() -> dict[str, Sender]:
     plan = load_plan()
     return {
         b.tenant: Sender(b.tenant, b.source, plan.tenants[b.tenant].currency, namings(plan.tenants[b.tenant]))
-        for b in DEMO.values()
+        for b in VISITED.values()
     }
 
 
 def days_of(tenant: str, seed: int, days: int) -> Days:
     """What arrived from `tenant` by UTC day, in order of arrival; the last day holds the morning only."""
-    business, own = DEMO[tenant], load_plan().tenants[tenant]
+    business, own = VISITED[tenant], load_plan().tenants[tenant]
     until = datetime.combine(FIRST_DAY + timedelta(days=days - 1), time(9), tzinfo=UTC)
     world = unfold(business, own.time_zone, seed, USERS[tenant], FIRST_DAY, until)
     found: Days = defaultdict(list)

@@ -106,11 +106,12 @@ def test_the_catalogue_of_this_repository_is_whole() -> None:
         assert kpi.measures
         assert bool(kpi.denominator) == (" / " in kpi.settings.formula)
     levels = {
-        "active_subscriptions", "arr", "community_members", "customer_lifetime_value", "float_balance", "invoices_outstanding",
-        "loans_outstanding", "mrr", "open_tickets",
+        "active_subscriptions", "arr", "community_members", "customer_lifetime_value", "float_balance",
+        "invoices_outstanding", "loans_outstanding", "mrr", "open_tickets",
     }  # fmt: skip
     distinct = {
-        "active_communities", "mrr_churn_rate", "net_revenue_retention", "projects_per_community", "subscription_churn_rate",
+        "active_communities", "mrr_churn_rate", "net_revenue_retention", "projects_per_community",
+        "subscription_churn_rate",
         "active_listings", "active_suppliers", "active_users", "booked_listings", "buyers", "demand_liquidity",
         "revenue_per_active_user", "spend_per_buyer", "supply_demand_ratio", "supply_liquidity",
     }  # fmt: skip

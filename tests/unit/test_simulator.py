@@ -27,7 +27,7 @@ from ingestion.simulator.cli import COMMANDS
 from ingestion.simulator.columns import HOUR, MINUTE, Events, Kind
 from ingestion.simulator.engine import World, unfold
 from ingestion.simulator.messages import Writer
-from ingestion.simulator.tenants import DEMO, business_of
+from ingestion.simulator.tenants import VISITED, business_of
 from ingestion.simulator.truth import arrival_truth, kpi_truth, persons
 from ingestion.tracking_plan import Plan, judge, load_plan
 from tests.recounted import Key, recount
@@ -35,7 +35,7 @@ from tests.recounted import Key, recount
 # The days around the end of March hold a day of 23 hours in Berlin, a month's and a week's end.
 FIRST, UNTIL = date(2026, 3, 12), datetime(2026, 4, 5, 15, 20, tzinfo=UTC)
 USERS = {"rentals": 500, "advisory": 250}
-TENANTS = pytest.mark.parametrize("tenant", list(DEMO))
+TENANTS = pytest.mark.parametrize("tenant", list(VISITED))
 
 
 @cache

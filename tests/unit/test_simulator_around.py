@@ -30,7 +30,7 @@ from ingestion.simulator.concerns.trials import Trial, is_treated
 from ingestion.simulator.engine import World, unfold
 from ingestion.simulator.market import Market
 from ingestion.simulator.messages import Writer
-from ingestion.simulator.tenants import BUSINESSES, DEMO, business_of
+from ingestion.simulator.tenants import BUSINESSES, VISITED, business_of
 from ingestion.simulator.truth import arrival_truth, kpi_truth
 from ingestion.simulator.truth_around import RUNNING, around_truth
 from ingestion.tracking_plan import judge, load_plan
@@ -102,7 +102,7 @@ def series(tenant: str, quantity: str, dimension: str = "all", value: str = "all
 # --- the world -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("tenant", list(DEMO))
+@pytest.mark.parametrize("tenant", list(VISITED))
 def test_visits_are_the_same_with_and_without_what_is_around_them(tenant: str) -> None:
     alone, whole = made(tenant, is_whole=False), the_world(tenant)
     for part in ("events", "deliveries"):
@@ -399,7 +399,7 @@ def test_a_landing_holds_everything_and_its_truth_lies_beside_the_lake(tmp_path:
 
 def test_the_demos_businesses_are_simulated_by_their_visits_unless_it_is_said(tmp_path: Path) -> None:
     settings = Settings.for_home(tmp_path)
-    for tenant in DEMO:
+    for tenant in VISITED:
         done = simulate(settings, tenant, users=20, days=2, last_day=date(2026, 4, 4))
         assert not (settings.truth / f"{tenant}_around.parquet").exists()
         assert done.truth.exists()

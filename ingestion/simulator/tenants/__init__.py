@@ -9,8 +9,8 @@ from ingestion.simulator.tenants.rentals import RENTALS
 from ingestion.simulator.tenants.travel import TRAVEL
 
 BUSINESSES: dict[str, Business] = {b.tenant: b for b in (RENTALS, ADVISORY, COMMUNITY, EQUIPMENT, TRAVEL)}
-# Those of `make demo`, and of `almanac simulate` where none is named.
-DEMO: dict[str, Business] = {b.tenant: b for b in (RENTALS, ADVISORY)}
+# Of whom visits alone are simulated unless it is asked for otherwise; those of `almanac simulate` where none is named.
+VISITED: dict[str, Business] = {b.tenant: b for b in (RENTALS, ADVISORY)}
 
 
 def business_of(tenant: str) -> Business:
@@ -20,4 +20,4 @@ def business_of(tenant: str) -> Business:
     return BUSINESSES[tenant]
 
 
-__all__ = ["BUSINESSES", "DEMO", "business_of"]
+__all__ = ["BUSINESSES", "VISITED", "business_of"]
