@@ -19,6 +19,7 @@ from serving.values import Values
 
 ROW_HEIGHT, ROW_GAP = 36, 12  # px of the grid (--row and --gap of the style sheet)
 TREND_DAYS = 62  # more points than that are noise in the line of a tile
+OFF_ZERO = "The y axis does not start at zero."
 CHART_FRAME = 130  # px of a chart's card that are not its drawing area
 
 
@@ -141,7 +142,7 @@ def _chart(card: TimeSeries, kpis: list[Kpi], frame: dict[str, Any], source: Car
         legend=_legend(plot, card.chart),
         previous=_previous_days(plot),
         sentence=sentence(plot),
-        note="" if starts_at_zero(plot, card.chart) else "The y axis does not start at zero.",
+        note=" ".join(filter(None, (plot.note, "" if starts_at_zero(plot, card.chart) else OFF_ZERO))),
     )
     return CardView(**frame, unit=plot.style.unit_label, chart=view, table=plot_table(plot))
 

@@ -144,12 +144,13 @@ def _kpi(row: dict[str, Any], checks: list[Check]) -> Kpi:
     )
 
 
-def dimension_values(reading: Reading, dimension: str) -> tuple[str, ...]:
-    """Every value of a dimension in the version, sorted: its place decides its colour, on every page the same."""
-    key = f"dimension {dimension}"
+def dimension_values(reading: Reading, tenant: str, dimension: str) -> tuple[str, ...]:
+    """Every value that a tenant has of a dimension, sorted: its place decides its colour, on every page the same."""
+    key = f"dimension {tenant} {dimension}"
     if key not in reading.memo:
         rows = reading.rows(
-            "select distinct dimension_value from kpi_values where dimension = ? order by 1", [dimension]
+            "select distinct dimension_value from kpi_values where tenant = ? and dimension = ? order by 1",
+            [tenant, dimension],
         )
         reading.memo[key] = tuple(r[0] for r in rows)
     return cast(tuple[str, ...], reading.memo[key])

@@ -10,8 +10,8 @@ from serving.catalogue import Kpi, Tenant, dimension_values
 from serving.formatting import Style
 from serving.ranges import GRAINS, Span, TimeGrain, before, periods, shown_grain
 from serving.reading import Reading
-from serving.theme import CATEGORIES
-from serving.values import ALL, Value, Values
+from serving.splits import split
+from serving.values import Value, Values
 
 
 class CardError(Exception):
@@ -42,6 +42,7 @@ class Plot:
     is_split: bool  # by a dimension
     previous_starts: tuple[date, ...] = ()
     previous: tuple[Value | None, ...] = ()
+    note: str = ""  # what is not drawn
 
     @property
     def has_data(self) -> bool:
@@ -74,14 +75,13 @@ def plot_of(
     grain = shown_grain(card.time_grain, span, offered_grains(kpis))
     starts = tuple(periods(span, grain))
     if card.dimension:
-        series = _by_dimension(reading, kpis[0], card.dimension, values, tenant, grain, starts)
-    else:
-        series = tuple(
-            Series(k.title, k.style(tenant.currency), n, _aligned(values.of(k.kpi, grain, span), starts))
-            for n, k in enumerate(kpis, start=1)
-        )
-    if not compared or len(series) != 1 or card.dimension or not starts:
-        return Plot(grain, starts, series, bool(card.dimension))
+        return _by_dimension(reading, kpis[0], card.dimension, values, tenant, grain, starts)
+    series = tuple(
+        Series(k.title, k.style(tenant.currency), n, _aligned(values.of(k.kpi, grain, span), starts))
+        for n, k in enumerate(kpis, start=1)
+    )
+    if not compared or len(series) != 1 or not starts:
+        return Plot(grain, starts, series, is_split=False)
     earlier = _periods_before(starts, grain)
     found = values.of(kpis[0].kpi, grain, Span(earlier[0], earlier[-1]))
     if len(found) < 2:  # nothing that a line could show
@@ -127,17 +127,13 @@ def _by_dimension(
     tenant: Tenant,
     grain: TimeGrain,
     starts: tuple[date, ...],
-) -> tuple[Series, ...]:
-    known = dimension_values(reading, dimension)
+) -> Plot:
     rows = values.of(kpi.kpi, grain, Span(starts[0], starts[-1]), dimension) if starts else []
-    groups: dict[str, list[Value]] = {}
-    for row in rows:
-        groups.setdefault(row.dimension_value, []).append(row)
-    return tuple(
-        Series(name, kpi.style(tenant.currency), place, _aligned(groups[name], starts))
-        for place, name in enumerate(known, start=1)
-        if name in groups and name != ALL and place <= CATEGORIES
+    found = split(kpi, rows, dimension_values(reading, tenant.tenant, dimension))
+    series = tuple(
+        Series(name, kpi.style(tenant.currency), place, _aligned(own, starts)) for name, place, own in found.parts
     )
+    return Plot(grain, starts, series, is_split=True, note=found.note)
 
 
 def _aligned(rows: Sequence[Value], starts: Sequence[date]) -> tuple[Value | None, ...]:

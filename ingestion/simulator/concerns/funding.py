@@ -14,7 +14,7 @@ from ingestion.simulator.concerns.ledger import revenue_lines
 
 @dataclass(frozen=True)
 class Projects:
-    """Listing n is a project that is launched on day n modulo `span` and ends after `runs` days.
+    """Listing n is a project that is launched on day n modulo `span` and ends `runs[0]` to `runs[1]` days later.
 
     A project is funded if its pledges reach the target, and what was paid for one that failed is given back.
     """
@@ -22,8 +22,8 @@ class Projects:
     pledges: float = 0.25  # of views of a running project
     amounts: tuple[int, ...] = (1_000, 2_500, 2_500, 5_000, 10_000, 25_000)  # minor units
     target: tuple[int, int] = (8_000, 600_000)
-    span: int = 45
-    runs: int = 20
+    span: int = 90
+    runs: tuple[int, int] = (12, 28)
     fails: float = 0.04  # of payments
     fee: int = 5  # per cent of what is paid
 
@@ -36,14 +36,15 @@ class Projects:
         rng, count = today.rng("projects"), len(today.market.listing)
         low, high = self.target
         launch = np.arange(count) % self.span
+        until = launch + self._days(np.arange(count))
         targets: dict[int, int] = today.memory.setdefault("targets", {})
         starting = np.flatnonzero(launch == today.since)
         drawn = np.exp(rng.uniform(np.log(low), np.log(high), len(starting))).astype(np.int64) // CENTS * CENTS
         targets |= dict(zip(starting.tolist(), drawn.tolist(), strict=True))
         yield self._state(today, starting, drawn, "active", today.moments(rng, len(starting), (0, 2)))
-        running = (launch <= today.since) & (launch + self.runs > today.since)
+        running = (launch <= today.since) & (until > today.since)
         yield from self._pledged(today, running, rng)
-        ending = np.flatnonzero(launch + self.runs == today.since)
+        ending = np.flatnonzero(until == today.since)
         raised: dict[int, int] = today.memory.setdefault("raised", {})
         funded = np.array([raised.get(k, 0) >= targets[k] for k in ending.tolist()], dtype=np.bool_)
         for status, rows in (("funded", ending[funded]), ("failed", ending[~funded])):
@@ -51,9 +52,15 @@ class Projects:
             yield self._state(today, rows, amount, status, today.moments(rng, len(rows), (22, 23)))
         yield self._given_back(today, ending[~funded], rng)
 
+    def _days(self, projects: Ints) -> Ints:
+        """How long projects run."""
+        shortest, longest = self.runs
+        return shortest + projects * 7 % (longest - shortest + 1)
+
     def _state(self, today: Today, rows: Ints, target: Ints, status: str, at: Ints) -> Batch:
         market, n = today.market, len(rows)
-        days = np.full(n, today.day + (self.runs if status == "active" else 0))
+        runs = self._days(rows)
+        days = today.day + (runs if status == "active" else np.zeros(n, dtype=np.int64))
         return Batch(
             "listing_updated",
             at,
@@ -71,7 +78,7 @@ class Projects:
             facts=(
                 Fact(f"projects_{status}", ones(n), {"category": market.category[rows]}),
                 Fact("projects_target_amount", target, {"status": [status] * n}, CENTS),
-                Fact("projects_funding_days", np.full(n, self.runs if status == "funded" else 0)),
+                Fact("projects_funding_days", runs * (status == "funded")),
             ),
         )
 
