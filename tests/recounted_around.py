@@ -107,6 +107,7 @@ COUNTS: dict[str, Count] = {
     "dwell_seconds": Count("page_left", lambda t: t["dwell_seconds"], by={"route": "route"}),
     "scroll_depth": Count("page_left", lambda t: t["depth_ratio"]),
     "web_vitals": Count("web_vital_measured", by={"metric": "metric"}),
+    "web_vitals_good": Count("web_vital_measured", of={"vital_rating": "good"}, by={"metric": "metric"}),
     "web_vital_sum": Count("web_vital_measured", lambda t: t["value"], by={"metric": "metric"}),
     "tickets_opened": Count("ticket_updated", of=state("opened"), by={"category": "category", "priority": "priority"}),
     "tickets_answered": Count("ticket_updated", of=state("answered"), by={"priority": "priority"}),

@@ -18,12 +18,9 @@ from ingestion.lake import Lake
 
 FOLDER = Path(__file__).resolve().parent
 LANDINGS = (1, 2, 3, 4)
-EVENTS, BUSINESS, COMMUNITY = (
-    "events.yml",
-    "business.yml",
-    "community.yml",
-)  # what visitors do; what businesses tell besides
-EXPECTED = ("expected.csv", "business.csv", "community.csv")
+# What visitors do, and what businesses and their systems tell besides.
+EVENTS, BUSINESS, COMMUNITY, PLATFORM = "events.yml", "business.yml", "community.yml", "platform.yml"
+EXPECTED = ("expected.csv", "business.csv", "community.csv", "platform.csv")
 
 Key = tuple[str, str, str, date, str, str]  # tenant, KPI, time grain, period, dimension, its value
 
@@ -42,7 +39,7 @@ Values = dict[Key, Value]
 
 def events(*files: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Every golden event of the files (by default of all) with its tenant, in their order."""
-    for file in files or (EVENTS, BUSINESS, COMMUNITY):
+    for file in files or (EVENTS, BUSINESS, COMMUNITY, PLATFORM):
         for tenant, own in yaml.safe_load((FOLDER / file).read_text(encoding="utf-8")).items():
             for event in own:
                 yield tenant, event

@@ -11,7 +11,18 @@ from almanac.build import run_build
 from almanac.dbt_worker import WarmDbt
 from almanac.kpis import load_catalogue
 from almanac.settings import ROOT, Settings
-from tests.golden.golden import BUSINESS, COMMUNITY, EVENTS, LANDINGS, differences, events, expected, land, measured
+from tests.golden.golden import (
+    BUSINESS,
+    COMMUNITY,
+    EVENTS,
+    LANDINGS,
+    PLATFORM,
+    differences,
+    events,
+    expected,
+    land,
+    measured,
+)
 from tests.golden.mutations import MUTATIONS, TOGETHER, Mutation, build_kpis
 
 pytestmark = pytest.mark.xdist_group("golden")  # what its tests share is made once
@@ -49,6 +60,7 @@ def test_the_golden_events_can_be_read_by_a_person() -> None:
     assert len(list(events(EVENTS))) <= 40
     assert len(list(events(BUSINESS))) <= 120
     assert len(list(events(COMMUNITY))) <= 40
+    assert len(list(events(PLATFORM))) <= 40
 
 
 def test_every_kpi_of_the_catalogue_has_golden_rows_of_every_grain_and_a_mutation() -> None:

@@ -92,6 +92,31 @@ TRUTHS = {
         (*OPENING_MRR, Part("mrr_movement_amount", 1, ("movement", "expansion")), Part("mrr_lost_amount", -1)),
         OPENING_MRR,
     ),
+    "api_requests": of("api_requests", by="route"),
+    "api_error_rate": Truth((Part("api_requests", 1, ("status", "500")),), (Part("api_requests"),)),
+    "api_latency_ms": of("api_latency_ms", "api_requests", by="route"),
+    "slow_request_rate": Truth(
+        tuple(Part("api_requests", 1, ("latency_ms", bound)) for bound in ("<= 1000", "<= 2000", "<= 5000", "> 5000")),
+        (Part("api_requests"),),
+    ),
+    "errors": of("errors", by="route"),
+    "good_web_vitals_rate": of("web_vitals_good", "web_vitals", by="metric"),
+    **{
+        kpi: Truth(
+            (Part("system_sample_sum", 1, ("metric", metric)),), (Part("system_samples", 1, ("metric", metric)),)
+        )
+        for kpi, metric in (
+            ("database_latency_ms", "database_ms"),
+            ("pool_usage_rate", "pool_used_ratio"),
+            ("cache_hit_rate", "cache_hit_ratio"),
+            ("quota_usage_rate", "quota_used_ratio"),
+        )
+    },
+    "clicks": of("clicks", by="element"),
+    "rage_clicks": of("rage_bursts", by="element"),
+    "seconds_on_page": of("dwell_seconds", "pages_left", by="route"),
+    "scroll_depth": of("scroll_depth", "pages_left"),
+    "dashboard_uses": of("dashboard_uses", by="dashboard"),
     "invoice_collection_rate": of("invoices_paid_amount", "invoices_issued_amount"),
     "float_balance": of("float_amount", is_level=True),
     "projects_launched": of("projects_active", by="category"),

@@ -1,4 +1,4 @@
-"""A chart by a dimension loses nothing silently: there are eight colours, and what is left is said or drawn together."""
+"""A chart by a dimension loses nothing silently: where colours end, what is left is said or drawn together."""
 
 from dataclasses import replace
 from datetime import date

@@ -29,6 +29,13 @@
 -- depends_on: {{ ref('fact_referrals') }}
 -- depends_on: {{ ref('fact_memberships') }}
 -- depends_on: {{ ref('fact_project_updates') }}
+-- depends_on: {{ ref('fact_api_requests') }}
+-- depends_on: {{ ref('fact_errors') }}
+-- depends_on: {{ ref('fact_web_vitals') }}
+-- depends_on: {{ ref('fact_system_samples') }}
+-- depends_on: {{ ref('fact_clicks') }}
+-- depends_on: {{ ref('fact_page_leaves') }}
+-- depends_on: {{ ref('fact_dashboard_uses') }}
 -- depends_on: {{ ref('mv_daily_balances') }}
 -- depends_on: {{ ref('mv_daily_subscriptions') }}
 -- depends_on: {{ ref('mv_daily_customer_value') }}
@@ -63,6 +70,13 @@
     "fact_referrals",
     "fact_memberships",
     "fact_project_updates",
+    "fact_api_requests",
+    "fact_errors",
+    "fact_web_vitals",
+    "fact_system_samples",
+    "fact_clicks",
+    "fact_page_leaves",
+    "fact_dashboard_uses",
     "mv_daily_balances",
     "mv_daily_subscriptions",
     "mv_daily_customer_value",

@@ -111,5 +111,6 @@ class Behaviour:
                 pages.moments(0.05 * rng.random(n)),
                 {"metric": [metric] * n, "value": value, "route": routes[pages.after], "vital_rating": rating},
                 Fact("web_vitals", ones(n), {"metric": [metric] * n, f"{metric} rating": rating}),
+                Fact("web_vitals_good", (rating == "good").astype(np.int64), {"metric": [metric] * n}),
                 Fact("web_vital_sum", thousandths, {"metric": [metric] * n}, 1000),
             )

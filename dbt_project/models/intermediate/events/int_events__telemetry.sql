@@ -1,0 +1,73 @@
+{{
+    config(
+        materialized="incremental",
+        contract={"enforced": true},
+        pre_hook="{{ begin_replace_changed() }}",
+        meta={
+            "incremental": {
+                "key": "file_id",
+                "key_type": "uuid",
+                "lake": true,
+                "changed": [{"producer": "fact_events", "kind": "file"}],
+            }
+        },
+    )
+}}
+
+{% set events = [
+    "api_request",
+    "error_occurred",
+    "web_vital_measured",
+    "system_sampled",
+    "element_clicked",
+    "page_left",
+    "dashboard_used",
+] %}
+
+with
+    accepted as (
+        select *
+        from {{ ref("fact_events") }}
+        where
+            event in ('{{ events | join("', '") }}')
+            {% if is_incremental() %}
+                and file_id in (select c.file_id from int_events__telemetry__changed as c)
+            {% endif %}
+    ),
+
+    -- The copies of the lake have every property with its declared type; the events say which copy counts.
+    landed as (
+        select *
+        from {{ ref("stg_events") }}
+        where
+            event in ('{{ events | join("', '") }}')
+            {% if is_incremental() %}
+                and file_id in (select c.file_id from int_events__telemetry__changed as c)
+            {% endif %}
+    )
+
+select
+    a.tenant,
+    a.file_id,
+    a.message_id,
+    a.event,
+    coalesce(a.anonymous_id, a.user_id) as visitor_id,
+    a.event_at,
+    a.event_date,
+    l.route,
+    l.status_code,
+    l.latency_ms,
+    l.service,
+    l.error_type,
+    l.severity,
+    l.is_handled,
+    l.metric,
+    l.value,
+    l.vital_rating,
+    l.element,
+    l.dwell_seconds,
+    l.depth_ratio,
+    l.dashboard,
+    l.action
+from accepted as a
+inner join landed as l on l.file_id = a.file_id and l.ingest_row = a.ingest_row
