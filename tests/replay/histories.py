@@ -22,8 +22,6 @@ ZONES = {
 }
 # Days around which the zones above change to or from summer time.
 DAYS = [datetime(2026, 3, 8), datetime(2026, 3, 29), datetime(2026, 4, 5), datetime(2026, 9, 27), datetime(2026, 10, 4)]
-# What becomes of a page, by its id, so that the rest of a history is as without it.
-ODD_PAGES = {1: "listing_viewed", 5: "listing_viewed", 3: "signup_completed", 7: "element_clicked"}
 MEDIUMS = {None: None, "cpc": "paid", "email": "email", "organic": "organic"}
 
 Copy = dict[str, Any]
@@ -87,8 +85,8 @@ class World:
         known = event == "user_identified" or rng.random() < 0.3
         money = event.startswith("booking")
         message_id = uuid.UUID(int=rng.getrandbits(128), version=4)
-        if event == "page_viewed":
-            event = ODD_PAGES.get(message_id.int % 8, event)
+        if event == "page_viewed" and message_id.int % 4 == 1:
+            event = "listing_viewed"
         copy = {
             "tenant": tenant,
             "message_id": str(message_id),
@@ -174,8 +172,6 @@ def message(copy: Copy) -> dict[str, Any]:
         # What the plan does not declare, or only after a conversion: what drifts.
         odd = ({}, {"sort": "price"}, {"sort": 2}, {"results_count": "7"})[int(copy["message_id"][-1], 16) % 4]
         sent["properties"] = {"query": "flat", **odd}
-    if copy["event"] == "element_clicked":
-        sent["properties"] = {"element": "menu"}
     if copy["event"] == "listing_viewed":
         sent["properties"] = {"listing_id": f"listing-{copy['message_id'][0]}"}
     if copy["type"] == "identify":

@@ -23,7 +23,8 @@ def measured(warehouse: Path) -> dict[str, set[tuple[Any, ...]]]:
         f"where person_id <> '{ASIDE}' group by all",
         "bookings": "select tenant, booking_id, gross_amount, cancelled_amount, commission_amount "
         "from marts.fact_bookings",
-        "profiles": "select tenant, user_id, valid_from, valid_to, plan, role from marts.dim_users_history",
+        "profiles": "select tenant, user_id, valid_from, valid_to, plan, role from marts.dim_users_history "
+        f"where user_id <> '{ASIDE}'",
     }
     with duckdb.connect(str(warehouse), read_only=True) as con:
         rows = {name: con.execute(sql).fetchall() for name, sql in queries.items()}
