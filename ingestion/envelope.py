@@ -5,6 +5,7 @@ Does not belong here: what single events carry (`ingestion/tracking_plan`), file
 raises for what a message holds.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -25,6 +26,7 @@ LONGEST_NAME = 200  # characters of a refused event's name; its payload has the 
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
 _NUL = b"\\u0000"
+_IS_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000").search  # behind a whole number of escaped backslashes
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +190,7 @@ def _row(
 def json_text(value: Any) -> str:
     """JSON text of a value, which must not hold the character NUL."""
     encoded = _encode(value)
-    if _NUL in encoded:
+    if _NUL in encoded and _IS_NUL(encoded):
         raise NeedsScrubbing
     return encoded.decode()
 

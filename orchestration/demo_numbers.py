@@ -1,12 +1,11 @@
 """The numbers that the demo ends with: KPIs of the latest complete week, read from the published version."""
 
-from collections import Counter
-
 import duckdb
 
 from almanac.errors import AlmanacError
 from almanac.settings import Settings
 from almanac.versions import current, hold
+from dashboards.specs import kpis_of, load_dashboards
 from serving.formatting import NONE, Style, exact
 
 WEEKS = """
@@ -27,7 +26,7 @@ order by c.unit, c.title, v.tenant
 
 
 def weekly_table(settings: Settings) -> str:
-    """A table of the KPIs that most tenants have, for the latest complete week of each, and how many more there are.
+    """A table of the KPIs that leadership looks at, of each tenant's latest complete week, and how many more there are.
 
     Raises AlmanacError if nothing is published.
     """
@@ -44,15 +43,16 @@ def weekly_table(settings: Settings) -> str:
         for tenant, currency, _, _, title, unit, form, value in rows
         if value is not None
     }
-    known = Counter(title for title, _ in shown)  # a KPI that nobody has a value of is not listed
-    titles = [title for title, count in known.items() if 2 * count >= len(heads)]
+    known = dict.fromkeys(title for title, _ in shown)  # a KPI that nobody has a value of is not listed
+    boards = [board for board in load_dashboards(settings.root).values() if board.section == "leadership"]
+    asked = {kpi for board in boards for card in board.cards for kpi in kpis_of(card)}
+    looked_at = {title for _, _, _, kpi, title, *_ in rows if kpi in asked}
+    titles = [title for title in known if title in looked_at]
     body = [[title, *(shown.get((title, tenant), NONE) for tenant in heads)] for title in titles]
     tenants, weeks = zip(*heads.values(), strict=True)
     table = _aligned([["KPI", *tenants], ["", *weeks], *body])
     more = len(known) - len(titles)
-    return table + (
-        f"\n     and {more} more that one or two of them have: `almanac kpis list`, or the portal" if more else ""
-    )
+    return table + (f"\n     and {more} more: on the portal, or with `almanac kpis show`" if more else "")
 
 
 def _aligned(rows: list[list[str]]) -> str:

@@ -303,6 +303,14 @@ def test_characters_that_cannot_be_stored_are_replaced_but_not_in_ids(bad: str, 
         assert "a\ufffdb" in refused.payload
 
 
+@given(st.lists(st.sampled_from(["\\", "u0000", "\0", "x", '"']), min_size=1).map("".join))
+def test_the_escape_of_nul_as_text_is_no_nul(text: str) -> None:
+    row = row_of(properties={"query": text})
+    assert row.typed["query"] == text.replace("\0", "\ufffd")
+    assert json.loads(row.properties) == {"query": text.replace("\0", "\ufffd")}
+    assert ("replaced_nul" in warnings_of(row)) == ("\0" in text)
+
+
 def test_the_character_nul_in_a_name_is_refused() -> None:
     refused = refusal_of(properties={"a": {"x\0": 1}})
     assert (refused.field, refused.code) == ("", "invalid_character")
