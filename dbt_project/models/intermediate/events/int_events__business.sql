@@ -52,27 +52,7 @@
     "balance_recorded",
 ] %}
 
-with
-    accepted as (
-        select *
-        from {{ ref("fact_events") }}
-        where
-            event in ('{{ events | join("', '") }}')
-            {% if is_incremental() %}
-                and file_id in (select c.file_id from int_events__business__changed as c)
-            {% endif %}
-    ),
-
-    -- The copies of the lake have every property with its declared type; the events say which copy counts.
-    landed as (
-        select *
-        from {{ ref("stg_events") }}
-        where
-            event in ('{{ events | join("', '") }}')
-            {% if is_incremental() %}
-                and file_id in (select c.file_id from int_events__business__changed as c)
-            {% endif %}
-    )
+with {{ accepted_with_copies(events) }}
 
 select
     a.tenant,
