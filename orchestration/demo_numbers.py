@@ -52,7 +52,7 @@ def weekly_table(settings: Settings) -> str:
     tenants, weeks = zip(*heads.values(), strict=True)
     table = _aligned([["KPI", *tenants], ["", *weeks], *body])
     more = len(known) - len(titles)
-    return table + (f"\n     and {more} more: on the portal, or with `almanac kpis show`" if more else "")
+    return table + (f"\n     and {more} more: on the portal, or by `almanac kpis list`" if more else "")
 
 
 def _aligned(rows: list[list[str]]) -> str:

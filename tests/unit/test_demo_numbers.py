@@ -1,4 +1,4 @@
-"""The table that the demo ends with: every KPI that somebody has a value of, written as everywhere else."""
+"""The table that the demo ends with: what leadership looks at and somebody has, written as everywhere else."""
 
 from pathlib import Path
 
@@ -51,6 +51,21 @@ def test_a_kpi_without_any_value_is_left_out_and_one_of_a_single_tenant_is_not(t
     assert "Searches" not in table
     assert table["Bookings"][0] == "-"
     assert table["Bookings"][1] != "-"
+
+
+def test_what_leadership_does_not_look_at_is_counted_and_not_listed(tmp_path: Path) -> None:
+    settings = Settings.for_home(tmp_path)
+    publish(settings)
+    before = weekly_table(settings)
+    assert "Bookings" in before
+    change(
+        settings,
+        "update kpi_values set kpi = 'clicks' where kpi = 'bookings'",
+        "update kpi_catalogue set kpi = 'clicks', title = 'Clicks' where kpi = 'bookings'",
+    )
+    after = weekly_table(settings)
+    assert "Clicks" not in after
+    assert after.splitlines()[-1].strip() == "and 1 more: on the portal, or by `almanac kpis list`"
 
 
 def test_before_anything_is_published_it_says_what_to_run(tmp_path: Path) -> None:

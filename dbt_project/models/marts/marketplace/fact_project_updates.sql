@@ -9,7 +9,7 @@ with
     followed as (
         select
             e.*,
-            row_number() over (partition by tenant, listing_id, status order by event_at, message_id) as told_before,
+            row_number() over (partition by tenant, listing_id, status order by event_at, message_id) as telling,
             min(case when status = 'active' then event_date end) over (partition by tenant, listing_id) as launch_date
         from events as e
     )
@@ -21,7 +21,7 @@ select
     group_id as community_id,
     coalesce(category, 'unknown') as category,
     status,
-    status = 'active' and told_before = 1 as is_launch,
+    status = 'active' and telling = 1 as is_launch,
     target_amount,
     case when status = 'funded' then cast(event_date - launch_date as bigint) end as days_to_funding,
     event_at as updated_at,

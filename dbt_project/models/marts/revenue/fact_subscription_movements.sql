@@ -8,6 +8,7 @@ select
     coalesce(e.movement, 'unknown') as movement,
     coalesce(e.plan, 'unknown') as plan_name,
     e.mrr - e.previous_mrr as mrr_change_amount,
+    case when e.movement in ('churn', 'contraction') then e.previous_mrr - e.mrr else 0 end as lost_mrr_amount,
     e.event_at as moved_at,
     e.event_date as movement_date
 from {{ ref("int_events__business") }} as e

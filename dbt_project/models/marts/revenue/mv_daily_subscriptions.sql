@@ -8,7 +8,7 @@ with
             tenant,
             movement_date,
             sum(mrr_change_amount) as net_new_mrr,
-            sum(case when movement in ('churn', 'contraction') then - mrr_change_amount else 0 end) as lost_mrr,
+            sum(lost_mrr_amount) as lost_mrr,
             sum(case when movement = 'expansion' then mrr_change_amount else 0 end) as expansion_mrr,
             sum(case when movement in ('new', 'reactivation') then 1 else 0 end) as started,
             sum(case when movement = 'churn' then 1 else 0 end) as ended
