@@ -26,6 +26,7 @@ select
         else case when coalesce(nullif(l.context_campaign_source, ''), nullif(l.context_page_referrer, '')) is not null
             then 'referral' end
     end as channel,
+    l.context_device_type as device_type, l.context_browser_name as browser, l.context_country as country,
     l.project_id, l.listing_id, l.category, l.city, l.results_count, l.booking_id, l.amount, l.commission, l.currency, l.properties,
     l.warnings,
     l.file_id, l.ingest_row
@@ -60,6 +61,8 @@ select
     min(e.event_at) as started_at, max(e.event_at) as ended_at,
     min(e.event_date) as session_date, max(e.event_date) as ended_date,
     arg_min(e.channel, (e.event_at, e.message_id)) as channel,
+    arg_min(e.device_type, (e.event_at, e.message_id)) as device_type,
+    arg_min(e.browser, (e.event_at, e.message_id)) as browser,
     count(*) as event_count,
     count_if(e.type in ('page', 'screen')) as page_view_count,
     count_if(e.event = 'listing_viewed') as listing_view_count,
@@ -88,6 +91,8 @@ select
     cast(floor(epoch(max(ended_at) - min(started_at))) as bigint) as duration_seconds,
     min(session_date) as session_date, max(ended_date) as ended_date,
     coalesce(arg_min(channel, started_at), 'direct') as channel,
+    coalesce(arg_min(device_type, started_at), 'unknown') as device_type,
+    coalesce(arg_min(browser, started_at), 'unknown') as browser,
     cast(sum(event_count) as bigint) as event_count, cast(sum(page_view_count) as bigint) as page_view_count,
     cast(sum(listing_view_count) as bigint) as listing_view_count, cast(sum(search_count) as bigint) as search_count,
     sum(search_count) > 0 as has_search, max(last_booking_at) is not null as has_booking,
@@ -163,25 +168,67 @@ select
 from lines
 group by tenant, booking_id, movement, event_date;
 
+create table dim_listings as
+with seen as (
+    select
+        tenant, listing_id,
+        arg_max_null(category, (event_at, message_id)) filter (where category is not null) as category,
+        arg_max_null(city, (event_at, message_id)) filter (where city is not null) as city,
+        min(event_at) as first_seen_at, max(event_at) as last_seen_at,
+        count_if(event = 'listing_viewed') as view_count
+    from fact_events where listing_id is not null group by all
+),
+published as (
+    select
+        e.tenant, e.listing_id, arg_max(l.supplier_id, (e.event_at, e.message_id)) as supplier_id,
+        arg_max(l.origin || '-' || l.destination, (e.event_at, e.message_id)) as route
+    from fact_events as e
+    inner join lake_events as l on l.file_id = e.file_id and l.ingest_row = e.ingest_row
+    where e.event in ('listing_updated', 'availability_published') and e.listing_id is not null
+    group by all
+)
+select s.tenant, s.listing_id, s.category, s.city, p.supplier_id, p.route, s.first_seen_at, s.last_seen_at, s.view_count
+from seen as s left join published as p using (tenant, listing_id);
+
 create table fact_revenue as
+with
+    described as (
+        select
+            v.*, coalesce(v.user_id, m.user_id, v.anonymous_id) as person_id,
+            v.movement = 'booked' and v.is_first as is_booking, coalesce(l.supplier_id, v.listing_id) as supplier,
+            coalesce(l.category, 'unknown') as category, coalesce(l.city, 'unknown') as city,
+            coalesce(l.route, 'none') as route,
+            strftime(v.moved_at + to_seconds(case when d.changes_at <= v.moved_at then d.offset_after_seconds
+                else coalesce(d.offset_seconds, 0) end), '%H') as hour_of_day
+        from movements as v
+        left join identities as m on m.tenant = v.tenant and m.anonymous_id = if(v.user_id is null, v.anonymous_id, null)
+        left join dim_listings as l on l.tenant = v.tenant and l.listing_id = v.listing_id
+        left join tenant as t on t.tenant = v.tenant
+        left join local_day as d on d.time_zone = t.time_zone and d.utc_date = cast(v.moved_at as date)
+    ),
+    since as (
+        select *, count_if(is_booking) over (
+                partition by tenant, person_id order by moved_at, booking_id
+                rows between unbounded preceding and 1 preceding
+            ) as before,
+            min(if(is_booking, movement_date, null)) over (partition by tenant, person_id) as buyer_since,
+            min(if(is_booking, movement_date, null)) over (partition by tenant, supplier) as supplier_since
+        from described
+    )
 select
-    v.tenant, v.booking_id, v.movement, v.movement_date as revenue_date, v.moved_at as revenue_at, v.is_first,
-    v.movement = 'booked' and v.is_first as is_booking,
-    coalesce(v.user_id, m.user_id, v.anonymous_id) is not null and v.movement = 'booked' and v.is_first
-        and coalesce(count_if(v.movement = 'booked' and v.is_first) over (
-            partition by v.tenant, coalesce(v.user_id, m.user_id, v.anonymous_id) order by v.moved_at, v.booking_id
-            rows between unbounded preceding and 1 preceding
-        ) > 0, false) as is_repeat,
-    coalesce(v.user_id, m.user_id, v.anonymous_id) as person_id, s.session_id, coalesce(s.channel, 'direct') as channel,
-    v.listing_id, v.currency, v.line_count,
+    v.tenant, v.booking_id, v.movement, v.movement_date as revenue_date, v.moved_at as revenue_at, v.hour_of_day, v.is_first,
+    v.is_booking, v.person_id is not null and v.is_booking and coalesce(v.before > 0, false) as is_repeat,
+    v.person_id, s.session_id, coalesce(s.channel, 'direct') as channel, v.listing_id, v.category, v.city, v.route,
+    v.supplier,
+    if(v.person_id is null, 'unknown', coalesce(strftime(v.buyer_since, '%Y-%m'), 'unknown')) as buyer_cohort,
+    if(v.supplier is null, 'unknown', coalesce(strftime(v.supplier_since, '%Y-%m'), 'unknown')) as supplier_cohort,
+    v.currency, v.line_count,
     cast(if(v.movement = 'booked', v.amount, 0) as decimal(18, 4)) as booked_amount,
     cast(if(v.movement = 'booked', v.amount, -v.amount) as decimal(18, 4)) as gmv_amount,
     cast(if(v.movement = 'booked', v.commission, -v.commission) as decimal(18, 4)) as commission_amount
-from movements as v
-left join identities as m on m.tenant = v.tenant and m.anonymous_id = if(v.user_id is null, v.anonymous_id, null)
+from since as v
 left join fact_sessions as s
-    on s.tenant = v.tenant and s.person_id = coalesce(v.user_id, m.user_id, v.anonymous_id)
-    and v.moved_at between s.started_at and s.ended_at;
+    on s.tenant = v.tenant and s.person_id = v.person_id and v.moved_at between s.started_at and s.ended_at;
 
 create table fact_bookings as
 select
@@ -215,6 +262,37 @@ select d.tenant, d.value_date, cast(sum(m.earned) over so_far as decimal(18, 4))
     cast(sum(m.customers) over so_far as bigint) as customer_count
 from days as d left join moved as m on m.tenant = d.tenant and m.revenue_date = d.value_date
 window so_far as (partition by d.tenant order by d.value_date);
+
+-- How what was booked in 28 days is spread over suppliers.
+create table mv_daily_concentration as
+with
+    counted as (
+        select r.tenant, r.supplier, sum(r.booked_amount) as amount, r.revenue_date as first,
+            least(r.revenue_date + interval 27 day, any_value(x.last)) as last
+        from fact_revenue as r
+        inner join (
+            select r.tenant, greatest(max(r.revenue_date), any_value(a.local_date)) as last
+            from fact_revenue as r left join as_of as a using (tenant)
+            where r.supplier is not null and r.booked_amount <> 0 group by all
+        ) as x using (tenant)
+        where r.supplier is not null and r.booked_amount <> 0 group by r.tenant, r.supplier, r.revenue_date
+    ),
+    spread as (
+        select tenant, supplier, cast(unnest(generate_series(first, last, interval 1 day)) as date) as day, amount from counted
+    ),
+    per_supplier as (
+        select tenant, day, supplier, cast(sum(amount) as decimal(28, 4)) as amount from spread group by all having sum(amount) > 0
+    ),
+    ranked as (
+        select *, row_number() over (partition by tenant, day order by amount desc) as place,
+            count(*) over (partition by tenant, day) as n
+        from per_supplier
+    )
+select tenant, day as concentration_date, count(*) as supplier_count, cast(sum(amount) as decimal(18, 4)) as booked_amount,
+    cast(coalesce(sum(amount) filter (where place <= ceil(n / 10)), 0) as decimal(18, 4)) as top_amount,
+    cast(sum(amount * amount) as decimal(36, 4)) as sum_of_squares,
+    cast(cast(sum(amount) as decimal(28, 4)) * cast(sum(amount) as decimal(28, 4)) as decimal(36, 4)) as square_of_sum
+from ranked group by all;
 
 create table dim_tenants as select tenant, title, business, time_zone, currency from tenant;
 
@@ -272,15 +350,6 @@ left join (
 ) as b on b.tenant = s.tenant and b.person_id = s.person_id
 left join dim_users_history as u on u.tenant = s.tenant and u.user_id = s.person_id and u.is_current
 group by s.tenant, s.person_id;
-
-create table dim_listings as
-select
-    tenant, listing_id,
-    arg_max_null(category, (event_at, message_id)) filter (where category is not null or city is not null) as category,
-    arg_max_null(city, (event_at, message_id)) filter (where category is not null or city is not null) as city,
-    min(event_at) as first_seen_at, max(event_at) as last_seen_at,
-    count_if(event = 'listing_viewed') as view_count
-from fact_events where listing_id is not null group by all;
 
 create table mv_daily_conversions as
 select
@@ -460,8 +529,9 @@ with
         union all
         select tenant, channel, revenue_date, 'buyer', person_id from fact_revenue where is_booking
         union all
-        select tenant, channel, revenue_date, 'booked', listing_id from fact_revenue
-        where is_booking
+        select tenant, channel, revenue_date, 'booked', listing_id from fact_revenue where is_booking
+        union all
+        select tenant, channel, revenue_date, 'selling', supplier from fact_revenue where is_booking
     ),
     met_periods as (
         select tenant, kind, id, channel, 'day' as time_grain, day as period_start from met
@@ -478,7 +548,8 @@ with
     distinct_counts as (
         select tenant, time_grain, period_start, dimension, dimension_value, sum(n) filter (where kind = 'active') as persons,
             sum(n) filter (where kind = 'viewed') as viewed, sum(n) filter (where kind = 'buyer') as buyers,
-            sum(n) filter (where kind = 'booked') as booked_listings
+            sum(n) filter (where kind = 'booked') as booked_listings,
+            sum(n) filter (where kind = 'selling') as suppliers
         from counted group by all
     ),
     levels as (
@@ -488,9 +559,45 @@ with
         from mv_daily_customer_value cross join (values ('day'), ('week'), ('month'), ('quarter')) as g(time_grain)
         group by all
     ),
+    spread as (
+        select tenant, g.time_grain, cast(date_trunc(g.time_grain, concentration_date) as date) as period_start,
+            'all' as dimension, 'all' as dimension_value, arg_max(booked_amount, concentration_date) as booked_in_window,
+            arg_max(top_amount, concentration_date) as top, arg_max(sum_of_squares, concentration_date) as squares,
+            arg_max(square_of_sum, concentration_date) as square
+        from mv_daily_concentration cross join (values ('day'), ('week'), ('month'), ('quarter')) as g(time_grain)
+        group by all
+    ),
+    -- What is told by more than its channel.
+    split_days as (
+        select tenant, 'sessions' as kpi, session_date as day, dimension, dimension_value, count(*) as n
+        from (
+            unpivot (select tenant, session_date, device_type, browser from fact_sessions)
+            on device_type, browser into name dimension value dimension_value
+        ) group by all
+        union all
+        select tenant, unnest(['bookings', 'gmv']), revenue_date, dimension, dimension_value,
+            unnest([count_if(is_booking), sum(gmv_amount)])
+        from (
+            unpivot (
+                select tenant, revenue_date, is_booking, gmv_amount, category, city, route, buyer_cohort, supplier_cohort
+                from fact_revenue
+            ) on category, city, route, buyer_cohort, supplier_cohort into name dimension value dimension_value
+        ) group by all
+        union all
+        select tenant, 'bookings', revenue_date, 'hour_of_day', hour_of_day, count_if(is_booking) from fact_revenue group by all
+        union all
+        select tenant, 'revenue', revenue_date, 'category', category, sum(commission_amount) from fact_revenue group by all
+    ),
+    split_up as (
+        select tenant, g.time_grain, cast(date_trunc(g.time_grain, day) as date) as period_start, dimension,
+            dimension_value, kpi, sum(n) as n
+        from split_days cross join (values ('day'), ('week'), ('month'), ('quarter')) as g(time_grain)
+        group by all
+    ),
     joined as (
         from summed full join distinct_counts using (tenant, time_grain, period_start, dimension, dimension_value)
         full join levels using (tenant, time_grain, period_start, dimension, dimension_value)
+        full join spread using (tenant, time_grain, period_start, dimension, dimension_value)
     ),
     parts as (
         select columns(['tenant', 'time_grain', 'period_start', 'dimension', 'dimension_value']),
@@ -509,7 +616,10 @@ with
                 {'kpi': 'average_booking_value', 'n': booked, 'd': bookings},
                 {'kpi': 'cancelled_gmv_rate', 'n': cancelled, 'd': booked},
                 {'kpi': 'customer_lifetime_value', 'n': earned, 'd': customers},
-                {'kpi': 'spend_per_buyer', 'n': booked, 'd': buyers},
+                {'kpi': 'spend_per_buyer', 'n': booked, 'd': buyers}, alone('selling_suppliers', suppliers),
+                {'kpi': 'gmv_per_supplier', 'n': booked, 'd': suppliers},
+                {'kpi': 'supplier_concentration', 'n': squares, 'd': square},
+                {'kpi': 'top_supplier_share', 'n': top, 'd': booked_in_window},
                 {'kpi': 'repeat_booking_rate', 'n': repeats, 'd': of_known},
                 {'kpi': 'demand_liquidity', 'n': buyers, 'd': persons}, alone('new_buyers', of_known - repeats),
                 {'kpi': 'supply_liquidity', 'n': booked_listings, 'd': viewed},
@@ -520,6 +630,8 @@ with
                 {'kpi': 'supply_demand_ratio', 'n': null, 'd': if(dimension = 'all', persons, null)}
             ], recursive := true)
         from joined
+        union all
+        select tenant, time_grain, period_start, dimension, dimension_value, kpi, n, 1 from split_up
     )
 select
     p.tenant, p.kpi, p.time_grain, p.period_start, p.dimension, p.dimension_value,

@@ -9,12 +9,13 @@ PREFIX = "table "  # of the phases that are single tables
 CORE = {
     "models": (
         "int_events__keys", "fact_events", "int_identity__map", "int_identity__changed_persons", "fact_sessions",
-        "fact_user_days", "fact_searches", "int_bookings__movements", "fact_revenue", "fact_bookings", "dim_date",
+        "fact_user_days", "fact_searches", "int_bookings__movements", "dim_listings", "fact_revenue",
+        "fact_bookings", "dim_date",
         "dim_tenants", "mv_daily_conversions", "mv_daily_events", "kpi_measures", "kpi_values",
     ),
     "hand": (
         "losers", "fact_events", "identities", "half_hours", "fact_sessions", "fact_user_days", "fact_searches",
-        "movements", "fact_revenue", "fact_bookings", "dim_date", "dim_tenants", "mv_daily_conversions",
+        "movements", "dim_listings", "fact_revenue", "fact_bookings", "dim_date", "dim_tenants", "mv_daily_conversions",
         "mv_daily_events", "kpi_values",
     ),
 }  # fmt: skip

@@ -7,7 +7,16 @@ from typing import Any
 
 from almanac.errors import AlmanacError
 from almanac.yaml_files import read_yaml
-from dashboards.specs import Dashboard, Table, TimeSeries, dashboard_files, kpis_of, load_dashboard
+from dashboards.specs import (
+    Dashboard,
+    Ranking,
+    Tile,
+    TimeSeries,
+    dashboard_files,
+    dimension_of,
+    kpis_of,
+    load_dashboard,
+)
 
 KpiShape = tuple[Collection[str], Collection[str]]  # the time grains and the dimensions that a KPI declares
 
@@ -46,12 +55,12 @@ def _against(dashboard: Dashboard, kpis: Mapping[str, KpiShape], units: Mapping[
                 yield f"{where}: unknown KPI {kpi!r}: use one of {', '.join(sorted(kpis))}"
                 continue
             grains, dimensions = kpis[kpi]
-            if not isinstance(card, TimeSeries | Table):
-                continue
-            if card.time_grain not in grains:
-                yield f"{where}: {kpi!r} has no time grain {card.time_grain!r}: it declares {_listed(grains)}"
-            if card.dimension and card.dimension not in dimensions:
-                yield f"{where}: {kpi!r} has no dimension {card.dimension!r}: it declares {_listed(dimensions)}"
+            grain = None if isinstance(card, Tile) else "day" if isinstance(card, Ranking) else card.time_grain
+            if grain and grain not in grains:
+                yield f"{where}: {kpi!r} has no time grain {grain!r}: it declares {_listed(grains)}"
+            dimension = dimension_of(card)
+            if dimension and dimension not in dimensions:
+                yield f"{where}: {kpi!r} has no dimension {dimension!r}: it declares {_listed(dimensions)}"
         found = {units[kpi] for kpi in kpis_of(card) if kpi in units}
         if isinstance(card, TimeSeries) and len(found) > 1:
             yield f"card {card.id!r}: a chart has one y axis, its KPIs have the units {_listed(found)}"

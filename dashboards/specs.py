@@ -15,7 +15,8 @@ from almanac.yaml_files import read_yaml
 
 FOLDER = Path("dashboards") / "specs"
 COLUMNS = 24  # of the grid on which cards lie
-TAGS = {"tile", "time_series", "table", "tenant", "date_range"}  # pydantic puts them into the path of an error
+# What pydantic puts into the path of an error.
+TAGS = {"tile", "time_series", "table", "ranking", "tenant", "date_range"}
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=63)]
 Text = Annotated[str, Field(min_length=1, max_length=500)]
@@ -114,7 +115,24 @@ class Table(_Kpis):
     type: Literal["table"]
 
 
-Card = Annotated[Tile | TimeSeries | Table, Field(discriminator="type")]
+class Ranking(_Card):
+    """The values of one dimension over the whole range, added up: the largest first, or in the order of their names."""
+
+    type: Literal["ranking"]
+    kpi: Name
+    dimension: Name
+    order: Literal["value", "name"] = "value"
+    limit: Annotated[int, Field(ge=1, le=50)] = 10
+
+    @model_validator(mode="after")
+    def _is_named(self) -> Self:
+        if self.title is None:
+            raise ValueError("title is missing: say what the card shows")
+        return self
+
+
+AnyCard = Tile | TimeSeries | Table | Ranking
+Card = Annotated[AnyCard, Field(discriminator="type")]
 Filter = Annotated[TenantFilter | DateRangeFilter, Field(discriminator="type")]
 
 
@@ -155,14 +173,19 @@ class Dashboard(_Model):
         return next((f.default for f in self.filters if isinstance(f, DateRangeFilter)), "28d")
 
     @property
-    def ordered_cards(self) -> tuple[Tile | TimeSeries | Table, ...]:
+    def ordered_cards(self) -> tuple[AnyCard, ...]:
         """Cards as one reads them: by row, then by column."""
         return tuple(sorted(self.cards, key=lambda c: (c.position.row, c.position.column)))
 
 
-def kpis_of(card: Tile | TimeSeries | Table) -> tuple[str, ...]:
+def kpis_of(card: AnyCard) -> tuple[str, ...]:
     """The KPIs that a card names."""
-    return (card.kpi,) if isinstance(card, Tile) else card.kpis
+    return (card.kpi,) if isinstance(card, Tile | Ranking) else card.kpis
+
+
+def dimension_of(card: AnyCard) -> str | None:
+    """The dimension by which a card splits its KPIs, if any."""
+    return None if isinstance(card, Tile) else card.dimension
 
 
 def in_order(dashboards: Iterable[Dashboard]) -> list[Dashboard]:
@@ -206,7 +229,7 @@ def _load(path: Path, label: str, _changed: int, _size: int) -> Dashboard:
         raise AlmanacError(f"{label}: {'; '.join(_fault(raw, e) for e in error.errors())}") from error
 
 
-def _cells(card: Tile | TimeSeries | Table) -> list[tuple[int, int]]:
+def _cells(card: AnyCard) -> list[tuple[int, int]]:
     rows = range(card.position.row, card.position.row + card.size.height)
     return [(r, c) for r in rows for c in range(card.position.column, card.position.column + card.size.width)]
 

@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from dashboards.specs import Table, Tile, TimeSeries, kpis_of
+from dashboards.specs import AnyCard, Ranking, Table, Tile, TimeSeries, kpis_of
 from serving.cards import CardSource
 from serving.catalogue import Kpi, Tenant
 from serving.exports import csv_text
 from serving.figures import Figure, compare
 from serving.problems import Problem
 from serving.ranges import period_span, periods, shown_grain
+from serving.rankings import ranked
 from serving.series import offered_grains
 from serving.values import ALL
 
@@ -16,8 +17,8 @@ HEADER = ("tenant", "kpi", "unit", "time_grain", "period_start", "period_end", "
 VALUES = ("numerator", "denominator", "value", "is_complete")
 
 
-def card_csv(card: Tile | TimeSeries | Table, source: CardSource) -> str:
-    """What a card shows: a tile's figure and the compared one, or the rows of a chart or a table.
+def card_csv(card: AnyCard, source: CardSource) -> str:
+    """What a card shows: a tile's figure and the compared one, a ranking's whole list, the rows of a chart or table.
 
     Raises Problem 404 if the version lacks one of its KPIs.
     """
@@ -26,7 +27,12 @@ def card_csv(card: Tile | TimeSeries | Table, source: CardSource) -> str:
         if name not in source.kpis:
             raise Problem(404, "unknown_kpi", f"The published numbers have no KPI {name}.")
         kpis.append(source.kpis[name])
-    rows = _figures(kpis[0], source) if isinstance(card, Tile) else _periods(card, kpis, source)
+    if isinstance(card, Tile):
+        rows = _figures(kpis[0], source)
+    elif isinstance(card, Ranking):
+        rows = _ranked(card, kpis[0], source)
+    else:
+        rows = _periods(card, kpis, source)
     return csv_text((*HEADER, *VALUES), rows)
 
 
@@ -46,6 +52,16 @@ def _figure(kpi: Kpi, tenant: Tenant, figure: Figure) -> tuple[Any, ...]:
         figure.value,
         figure.is_complete,
     )
+
+
+def _ranked(card: Ranking, kpi: Kpi, source: CardSource) -> list[tuple[Any, ...]]:
+    chosen = source.selection
+    where = ("total", chosen.span.first, chosen.span.last, card.dimension)
+    return [
+        (*_of(kpi, chosen.tenant), *where, one.name, one.parts.numerator, one.parts.denominator, one.parts.value,
+         one.is_complete)
+        for one in ranked(card, kpi, source.values, chosen.span)
+    ]  # fmt: skip
 
 
 def _periods(card: TimeSeries | Table, kpis: list[Kpi], source: CardSource) -> list[tuple[Any, ...]]:

@@ -3,13 +3,14 @@
 from dataclasses import dataclass
 from typing import Any
 
-from dashboards.specs import Dashboard, Table, Tile, TimeSeries, kpis_of
+from dashboards.specs import AnyCard, Dashboard, Ranking, Table, Tile, TimeSeries, kpis_of
 from serving import formatting
 from serving.catalogue import Kpi, Publication
 from serving.charts import chart_spec, has_direct_labels, starts_at_zero
 from serving.explanations import Explanation, explain
 from serving.figures import Comparison, compare
 from serving.ranges import TimeGrain, period_span, periods, shown_grain
+from serving.rankings import RankingView, ranking_view
 from serving.reading import Reading
 from serving.selection import Selection
 from serving.series import CardError, Plot, plot_of, sentence
@@ -19,6 +20,7 @@ from serving.values import Values
 
 ROW_HEIGHT, ROW_GAP = 36, 12  # px of the grid (--row and --gap of the style sheet)
 TREND_DAYS = 62  # more points than that are noise in the line of a tile
+UNKNOWN, NOTHING = "unknown", "none"  # what a dimension says where it says nothing
 OFF_ZERO = "The y axis does not start at zero."
 CHART_FRAME = 130  # px of a chart's card that are not its drawing area
 
@@ -40,6 +42,7 @@ class CardView:
     tile: "TileView | None" = None
     chart: "ChartView | None" = None
     table: TableView | None = None
+    ranking: RankingView | None = None
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ def card_views(dashboard: Dashboard, source: CardSource) -> list[CardView]:
     return [card_view(card, source) for card in dashboard.ordered_cards]
 
 
-def card_view(card: Tile | TimeSeries | Table, source: CardSource) -> CardView:
+def card_view(card: AnyCard, source: CardSource) -> CardView:
     """One card; see `card_views`."""
     frame: dict[str, Any] = {
         "id": card.id,
@@ -98,6 +101,8 @@ def card_view(card: Tile | TimeSeries | Table, source: CardSource) -> CardView:
             return _tile(card, kpis[0], frame, source)
         if isinstance(card, TimeSeries):
             return _chart(card, kpis, frame, source)
+        if isinstance(card, Ranking):
+            return _ranking(card, kpis[0], frame, source)
         return _table(card, kpis, frame, source)
     except CardError as error:
         return CardView(**frame, failed=str(error))
@@ -147,6 +152,16 @@ def _chart(card: TimeSeries, kpis: list[Kpi], frame: dict[str, Any], source: Car
     return CardView(**frame, unit=plot.style.unit_label, chart=view, table=plot_table(plot))
 
 
+def _ranking(card: Ranking, kpi: Kpi, frame: dict[str, Any], source: CardSource) -> CardView:
+    chosen = source.selection
+    view = ranking_view(card, kpi, source.values, chosen.tenant, chosen.span)
+    unit = kpi.style(chosen.tenant.currency).unit_label
+    empty = "" if view.lines else _empty(kpi.title, chosen)
+    if [line.name for line in view.lines] in ([UNKNOWN], [NOTHING]):
+        empty = f"Nobody tells the {view.subject.lower()} of {formatting.lowered(kpi.title)}."
+    return CardView(**frame, unit=unit, ranking=view, empty=empty)
+
+
 def _table(card: Table, kpis: list[Kpi], frame: dict[str, Any], source: CardSource) -> CardView:
     chosen = source.selection
     view, grain = kpi_table(card, kpis, source.values, chosen.tenant, chosen.span)
@@ -180,8 +195,7 @@ def _subject(kpis: list[Kpi]) -> str:
 
 
 def _empty(subject: str, chosen: Selection) -> str:
-    words = subject if subject.isupper() else subject[0].lower() + subject[1:]
-    return f"No {words} {formatting.between(chosen.span.first, chosen.span.last)}."
+    return f"No {formatting.lowered(subject)} {formatting.between(chosen.span.first, chosen.span.last)}."
 
 
 def _grained(title: str, wanted: str, shown: str) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import cast
 
-from dashboards.specs import COLUMNS, Card, Dashboard, Position, Size, Tile, kpis_of
+from dashboards.specs import COLUMNS, Card, Dashboard, Position, Ranking, Size, Tile, kpis_of
 from serving.catalogue import Kpi, Tenant, kpis, tenants
 from serving.reading import Reading
 
@@ -75,7 +75,7 @@ def _without(card: Card, gone: set[str], known: dict[str, Kpi]) -> Card | None:
     left = tuple(name for name in kpis_of(card) if name not in gone)
     if not left:
         return None
-    if isinstance(card, Tile) or left == card.kpis:
+    if isinstance(card, Tile | Ranking) or left == card.kpis:
         return card
     # A single line has no label of its own, so the title has to name it.
     title = f"{known[left[0]].title} per {card.time_grain}" if len(left) == 1 and left[0] in known else card.title

@@ -10,6 +10,7 @@ from serving.adding import add_up
 from serving.catalogue import Kpi, Tenant
 from serving.formatting import Number, Style, Tone
 from serving.ranges import Span, TimeGrain, periods, shown_grain
+from serving.rankings import words
 from serving.series import CardError, Plot, offered_grains
 from serving.sparkline import Sparkline
 from serving.values import ALL, Value, Values
@@ -69,7 +70,7 @@ def kpi_table(
     grain = shown_grain(card.time_grain, span, offered_grains(kpis))
     columns = [Column("period", grain.capitalize(), is_number=False)]
     if card.dimension:
-        columns.append(Column("dimension", card.dimension.replace("_", " ").capitalize(), is_number=False))
+        columns.append(Column("dimension", words(card.dimension), is_number=False))
     lines = list(_lines(card.dimension or ALL, kpis, values, grain, span))
     styles = [_column_style(kpi, tenant, [line.values[n] for line in lines]) for n, kpi in enumerate(kpis)]
     columns += [Column(k.kpi, k.title, s.unit_label) for k, s in zip(kpis, styles, strict=True)]

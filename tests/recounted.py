@@ -15,7 +15,7 @@ Key = tuple[str, str, date, str, str]  # KPI, time grain, first day, dimension, 
 
 ALONE = (
     "sessions", "active_users", "searches", "bookings", "gmv", "revenue", "gross_gmv", "buyers", "booked_listings",
-    "listing_views", "new_users", "new_buyers", "signups",
+    "listing_views", "new_users", "new_buyers", "signups", "selling_suppliers",
 )  # fmt: skip
 # What is divided by what, and of what there must be something for the KPI to have a value or none.
 DIVIDED = {
@@ -24,6 +24,7 @@ DIVIDED = {
     "take_rate": ("revenue", "gmv", ("gmv",)),
     "cancelled_gmv_rate": ("cancelled", "gross_gmv", ("gmv",)),
     "spend_per_buyer": ("gross_gmv", "buyers", ("buyers",)),
+    "gmv_per_supplier": ("gross_gmv", "selling_suppliers", ("selling_suppliers",)),
     "demand_liquidity": ("buyers", "active_users", ("buyers", "active_users")),
     "repeat_booking_rate": ("repeated", "bookings", ("bookings",)),
     "supply_liquidity": ("booked_listings", "viewed", ("booked_listings", "viewed")),
@@ -42,7 +43,9 @@ def recount(arrivals: Iterable[Arrival], tenant: str) -> dict[Key, tuple[Decimal
     zone = ZoneInfo(PLAN.tenants[tenant].time_zone)
     # An identify is no part of a visit, and yet it says whose visits they are.
     known = {name for name, contract in PLAN.events.items() if contract.in_visit} | {"user_identified"}
-    events = [event for event in clean(arrivals, tenant) if event["event"] in known]
+    everything = clean(arrivals, tenant)
+    listings, first_bookings = listings_of(everything), {}
+    events = [event for event in everything if event["event"] in known]
     users: dict[str, str] = {}
     for event in events:
         if event["event"] == "user_identified":
@@ -57,6 +60,13 @@ def recount(arrivals: Iterable[Arrival], tenant: str) -> dict[Key, tuple[Decimal
                 if event["device"] in users
                 else "a " + event["device"]
             ].append(event)
+    for person, theirs in people.items():
+        for event in theirs:
+            if event["event"] == "booking_confirmed":
+                month = f"{event['at'].astimezone(zone):%Y-%m}"
+                supplier = listings[event["typed"]["listing_id"]]["supplier"]
+                for who in (("buyer", person), ("supplier", supplier)):
+                    first_bookings[who] = min(month, first_bookings.get(who, month))
     sums: dict[Key, Decimal] = defaultdict(Decimal)
     met: dict[Key, set[str]] = defaultdict(set)
     for person, theirs in people.items():
@@ -70,6 +80,11 @@ def recount(arrivals: Iterable[Arrival], tenant: str) -> dict[Key, tuple[Decimal
             days = [e["at"].astimezone(zone).date() for e in session]
             searches = [e["at"] for e in session if e["event"] == "search_performed"]
             booked = [e["at"] for e in session if e["event"] == "booking_confirmed"]
+            sent = [e["typed"] for e in session if e["device"]]
+            for dimension in ("device_type", "browser"):
+                value = str(sent[0][f"context_{dimension.replace('browser', 'browser_name')}"]) if sent else "unknown"
+                for grain, start in periods(days[0]):
+                    sums["sessions", grain, start, dimension, value] += 1
             for cell in cells(days[0], channel):
                 sums["sessions", *cell] += 1
                 sums["seconds", *cell] += (session[-1]["at"] - session[0]["at"]) // timedelta(seconds=1)
@@ -85,6 +100,10 @@ def recount(arrivals: Iterable[Arrival], tenant: str) -> dict[Key, tuple[Decimal
                     met["active_users", *cell].add(person)
             for event, day in zip(session, days, strict=True):
                 listing = event["typed"].get("listing_id")
+                if event["event"] in ("booking_confirmed", "booking_cancelled"):
+                    for key, amount in split_up(event, person, listings[listing], first_bookings, zone):
+                        for grain, start in periods(day):
+                            sums[key[0], grain, start, *key[1:]] += amount
                 for cell in cells(day, channel):
                     if event["event"] == "search_performed":
                         sums["searches", *cell] += 1
@@ -106,13 +125,49 @@ def recount(arrivals: Iterable[Arrival], tenant: str) -> dict[Key, tuple[Decimal
                             sums["new_buyers", *cell] += not has_booked
                             met["buyers", *cell].add(person)
                             met["booked_listings", *cell].add(listing)
+                            met["selling_suppliers", *cell].add(listings[listing]["supplier"])
                 has_booked = has_booked or event["event"] == "booking_confirmed"
     counts = dict(sums) | {key: Decimal(len(who)) for key, who in met.items()}
     found = {key: (value, Decimal(1)) for key, value in counts.items() if key[0] in ALONE}
     for kpi, (above, below, where) in DIVIDED.items():
-        for cell in {tuple(rest) for name, *rest in counts if name in where}:
+        for cell in {tuple(rest) for name, *rest in counts if name in where and rest[2] in ("all", "channel")}:
             found[kpi, *cell] = (counts.get((above, *cell), Decimal(0)), counts.get((below, *cell), Decimal(0)))
     return found
+
+
+def listings_of(events: list[dict[str, Any]]) -> dict[str, dict[str, str]]:
+    """What is known of each listing in the end: category, city, route and supplier."""
+    found: dict[str, dict[str, str]] = {}
+    for event in events:
+        typed = event["typed"]
+        if typed.get("listing_id"):
+            own = found.setdefault(
+                typed["listing_id"],
+                {"category": "unknown", "city": "unknown", "route": "none", "supplier": typed["listing_id"]},
+            )
+            own |= {name: typed[name] for name in ("category", "city") if typed.get(name)}
+            if event["event"] in ("listing_updated", "availability_published"):
+                own |= {"supplier": typed["supplier_id"]} if typed.get("supplier_id") else {}
+                if typed.get("destination"):
+                    own["route"] = f"{typed['origin']}-{typed['destination']}"
+    return found
+
+
+def split_up(
+    event: dict[str, Any], person: str, listing: dict[str, str], first_bookings: dict[Any, str], zone: ZoneInfo
+) -> Iterator[tuple[tuple[str, str, str], Decimal]]:
+    """What a booking or a cancellation adds to KPIs by their dimensions besides the channel."""
+    is_booking = event["event"] == "booking_confirmed"
+    sign, count = (1, Decimal(1)) if is_booking else (-1, Decimal(0))
+    values = {name: listing[name] for name in ("category", "city", "route")}
+    values["buyer_cohort"] = first_bookings.get(("buyer", person), "unknown")
+    values["supplier_cohort"] = first_bookings.get(("supplier", listing["supplier"]), "unknown")
+    for dimension, value in values.items():
+        yield ("gmv", dimension, value), sign * event["amount"]
+        yield ("bookings", dimension, value), count
+    yield ("bookings", "hour_of_day", f"{event['at'].astimezone(zone):%H}"), count
+    yield ("revenue", "category", listing["category"]), sign * event["commission"]
+    yield ("gross_gmv", "supplier", listing["supplier"]), event["amount"] if is_booking else Decimal(0)
 
 
 def clean(arrivals: Iterable[Arrival], tenant: str) -> list[dict[str, Any]]:
@@ -159,10 +214,13 @@ def cut(events: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
             start = n
 
 
-def cells(day: date, channel: str) -> Iterator[tuple[str, date, str, str]]:
+def periods(day: date) -> tuple[tuple[str, date], ...]:
     month = day.replace(day=1)
     quarter = month.replace(month=day.month - (day.month - 1) % 3)
-    week = day - timedelta(days=day.weekday())
-    for grain, start in (("day", day), ("week", week), ("month", month), ("quarter", quarter)):
+    return ("day", day), ("week", day - timedelta(days=day.weekday())), ("month", month), ("quarter", quarter)
+
+
+def cells(day: date, channel: str) -> Iterator[tuple[str, date, str, str]]:
+    for grain, start in periods(day):
         yield grain, start, "all", "all"
         yield grain, start, "channel", channel

@@ -4,15 +4,22 @@
     `at time zone <column>` per row costs four times as much as this join and depends on each engine's zone tables.
 -#}
 {% macro local_date(timestamp_column, local_day) %}
-    cast(
-        {{ timestamp_column }} + coalesce(
-            case
-                when {{ local_day }}.changes_at <= {{ timestamp_column }}
-                then {{ local_day }}.offset_after_seconds
-                else {{ local_day }}.offset_seconds
-            end,
-            0
-        )
-        * interval '1 second' as date
+    cast({{ local_time(timestamp_column, local_day) }} as date)
+{% endmacro %}
+
+{#- The hour of a tenant's local day, `00` to `23`: on a day of 25 hours one of them is there twice. -#}
+{% macro local_hour(timestamp_column, local_day) %}
+    lpad(cast(cast(extract(hour from {{ local_time(timestamp_column, local_day) }}) as integer) as varchar), 2, '0')
+{% endmacro %}
+
+{% macro local_time(timestamp_column, local_day) %}
+    {{ timestamp_column }} + coalesce(
+        case
+            when {{ local_day }}.changes_at <= {{ timestamp_column }}
+            then {{ local_day }}.offset_after_seconds
+            else {{ local_day }}.offset_seconds
+        end,
+        0
     )
+    * interval '1 second'
 {% endmacro %}

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ingestion.simulator.around import Around
-from ingestion.simulator.columns import Bools, Deliveries, Fault, Ints, uuid_texts
+from ingestion.simulator.columns import Deliveries, Fault, Ints, uuid_texts
 from ingestion.simulator.concerns.base import Batch, Values
 from ingestion.simulator.people import People
 from ingestion.simulator.voice import Naming, naming, namings
@@ -26,11 +26,10 @@ class AroundWriter:
         plan: Plan,
         tenant: Tenant,
         users: Sequence[str],
-        context: Callable[[bool], Message],
+        context: Callable[[int], Message],
     ) -> None:
         self._around, self._people, self._users, self._context = around, people, users, context
         self._plan, self._names = plan, namings(tenant)
-        self._mobile: Bools = people.mobile
         self._system = f"service-{tenant.tenant}"
 
     def at(self, deliveries: Deliveries) -> Ints:
@@ -79,10 +78,8 @@ class AroundWriter:
         known = np.ones(len(rows), dtype=np.bool_) if batch.known is None else batch.known[rows]
         ids = self._people.anonymous_ids
         return [
-            {"anonymousId": ids[d], "context": self._context(m)} | ({"userId": self._users[p]} if k else {})
-            for p, d, m, k in zip(
-                persons, devices.tolist(), self._mobile[devices].tolist(), known.tolist(), strict=True
-            )
+            {"anonymousId": ids[d], "context": self._context(d)} | ({"userId": self._users[p]} if k else {})
+            for p, d, k in zip(persons, devices.tolist(), known.tolist(), strict=True)
         ]
 
     def _spoil(self, event: str, own: Naming, body: Message, fault: int) -> None:

@@ -6,8 +6,9 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from ingestion.simulator.columns import SECOND, Ints
+from ingestion.simulator.columns import MINUTE, SECOND, Ints
 
+QUARTER = 15 * MINUTE
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -17,6 +18,7 @@ class Calendar:
 
     first: int  # ordinal of the first day
     midnights: Ints  # epoch milliseconds UTC; one more than there are days
+    zone: str  # IANA
 
     @classmethod
     def of(cls, zone: str, first: date, last: date) -> "Calendar":
@@ -28,6 +30,7 @@ class Calendar:
             np.array(
                 [int(datetime(d.year, d.month, d.day, tzinfo=tz).timestamp()) * SECOND for d in days], dtype=np.int64
             ),
+            zone,
         )
 
     def start(self, day: int) -> int:
@@ -37,6 +40,13 @@ class Calendar:
     def days(self, at: Ints) -> Ints:
         """The local day (ordinal) of each instant."""
         return np.searchsorted(self.midnights, at, side="right").astype(np.int64) - 1 + self.first
+
+    def hours(self, at: Ints) -> Ints:
+        """The hour of the local day, 0 to 23, of each instant."""
+        zone = ZoneInfo(self.zone)
+        quarters, where = np.unique(at // QUARTER, return_inverse=True)  # offsets change and end with one
+        hours = [instant(quarter * QUARTER).astimezone(zone).hour for quarter in quarters.tolist()]
+        return np.array(hours, dtype=np.int64)[where]
 
 
 def milliseconds(at: datetime) -> int:

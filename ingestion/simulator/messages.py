@@ -11,6 +11,7 @@ from ingestion.envelope import Arrival
 from ingestion.simulator.around_messages import SERVER, AroundWriter
 from ingestion.simulator.columns import NONE, Deliveries, Fault, Ints, Kind, uuid_texts
 from ingestion.simulator.engine import World
+from ingestion.simulator.people import BROWSERS
 from ingestion.simulator.properties import Row, makers, user_id
 from ingestion.simulator.voice import naming, namings
 from ingestion.tracking_plan import Plan, Tenant, load_plan
@@ -45,14 +46,15 @@ class Writer:
         self._listing_viewed = naming(names, "listing_viewed").event
         self._search = naming(names, "search_performed")
         self._users = [user_id(world, n) for n in range(len(world.people))]
-        self._contexts: dict[tuple[bool, int, int], dict[str, Any]] = {}
+        self._mobile, self._browser = world.people.mobile.tolist(), world.people.browser.tolist()
+        self._contexts: dict[tuple[bool, int, int, int], dict[str, Any]] = {}
         self._around = AroundWriter(
             world.around,
             world.people,
             plan or load_plan(),
             tenant,
             self._users,
-            lambda mobile: self._context(mobile, NONE, Kind.PAGE),
+            lambda device: self._context(device, NONE, Kind.PAGE),
         )
 
     def everything(self, deliveries: Deliveries, around: Deliveries) -> list[Arrival]:
@@ -112,7 +114,7 @@ class Writer:
             e.at.tolist(),
             strict=True,
         )
-        anonymous_ids, mobile = self._world.people.anonymous_ids, self._world.people.mobile.tolist()
+        anonymous_ids = self._world.people.anonymous_ids
         for row, kind, fault, message_id, known, anonymous, device, campaign in zip(
             rows,
             e.kind.tolist(),
@@ -129,13 +131,13 @@ class Writer:
                 message["userId"] = self._users[row[0]]
             if anonymous:
                 message["anonymousId"] = anonymous_ids[device]
-                message["context"] = self._context(mobile[device], campaign, kind)
+                message["context"] = self._context(device, campaign, kind)
             else:
                 message["context"] = SERVER
             if fault:
                 self._spoil(message, fault)
             else:
-                self._say(message, kind, Row._make(row), mobile[device])
+                self._say(message, kind, Row._make(row), self._mobile[device])
             yield message
 
     def _say(self, message: dict[str, Any], kind: int, row: Row, mobile: bool) -> None:
@@ -160,14 +162,15 @@ class Writer:
             message["event"] = self._search.event
             message["properties"] = {self._search.key("results_count"): "many"}
 
-    def _context(self, mobile: bool, campaign: int, kind: int) -> dict[str, Any]:
-        found = self._contexts.get((mobile, campaign, kind))
+    def _context(self, device: int, campaign: int, kind: int) -> dict[str, Any]:
+        key = (self._mobile[device], self._browser[device], campaign, kind)
+        found = self._contexts.get(key)
         if found is None:
-            found = self._contexts[mobile, campaign, kind] = self._make_context(mobile, campaign, kind)
+            found = self._contexts[key] = self._make_context(*key)
         return found
 
-    def _make_context(self, mobile: bool, campaign: int, kind: int) -> dict[str, Any]:
-        context: dict[str, Any] = {}
+    def _make_context(self, mobile: bool, browser: int, campaign: int, kind: int) -> dict[str, Any]:
+        context: dict[str, Any] = {"browser": {"name": BROWSERS[browser]}}
         page: dict[str, str] = {}
         if mobile:
             context["device"], context["os"] = {"type": "mobile"}, {"name": "iOS"}

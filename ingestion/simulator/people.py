@@ -7,6 +7,7 @@ import numpy as np
 from ingestion.simulator.business import Business
 from ingestion.simulator.columns import DAY, HOUR, MINUTE, Bools, Floats, Ints, message_ids, stream, uuid_texts
 
+BROWSERS = ("Chrome", "Edge", "Firefox", "Safari")
 RAMP_DAYS = 180  # newcomers spread over so many days
 PRESENT_AT_START = 0.65
 FIRST_NAMES = (
@@ -41,6 +42,12 @@ class People:
     mobile: Bools  # per device: an app that sends screens, not pages
     skew: Ints  # per device: how far its clock is off, milliseconds
     anonymous_ids: list[str]  # per device
+
+    @property
+    def browser(self) -> Ints:
+        """Index into `BROWSERS` per device: on phones the first and the last one."""
+        number = np.arange(len(self.mobile)) // 2 % 5
+        return np.where(self.mobile, np.where(number < 2, 0, 3), np.array((0, 0, 1, 2, 3))[number])
 
     def __len__(self) -> int:
         return len(self.rate)

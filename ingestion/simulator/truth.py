@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from itertools import product
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +18,11 @@ from ingestion.simulator.columns import NONE, Bools, Deliveries, Events, Ints, K
 from ingestion.simulator.engine import World
 from ingestion.simulator.properties import MINOR_UNITS
 from ingestion.simulator.truth_cells import ALL, Cells, added_up, counted_once, minus, period_of
+from ingestion.simulator.truth_splits import of_events, of_sessions, suppliers
 from ingestion.simulator.visits import channel_index
+
+# KPI, time grain, first day of the period (ordinal), dimension, its value, numerator, denominator
+Row = tuple[str, str, int, str, str, Decimal, Decimal]
 
 GRAINS = ("day", "week", "month", "quarter")
 DAY_MILLISECONDS = 86_400_000
@@ -56,7 +61,7 @@ class Sessions:
 
 
 def kpi_truth(world: World) -> pa.Table:
-    """Numerator and denominator of every KPI per time grain, period and channel (schema `KPI_SCHEMA`).
+    """Numerator and denominator of every KPI per time grain, period and dimension (schema `KPI_SCHEMA`).
 
     A cell that nothing fell into has no row. The denominator of a KPI that is no ratio is 1.
     """
@@ -65,13 +70,48 @@ def kpi_truth(world: World) -> pa.Table:
     in_session = arrived.kind != Kind.IDENTIFY
     events = arrived.take(in_session)
     sessions = _sessions(world, events, person[in_session])
-    rows: list[tuple[str, str, int, int, Decimal, Decimal]] = []
+    rows: list[Row] = []
     for grain in GRAINS:
         for kpi, numerator, denominator, scale in _kpis(world, events, sessions, grain):
             for cell in sorted(numerator):
                 below = denominator[cell] if denominator is not None else scale[1]
-                rows.append((kpi, grain, *cell, _decimal(numerator[cell], scale[0]), _decimal(below, scale[1])))
-    return _table(world.business.tenant, rows)
+                value = (_decimal(numerator[cell], scale[0]), _decimal(below, scale[1]))
+                dimension = ("all", "all") if cell[1] == ALL else ("channel", CHANNELS[cell[1]])
+                rows.append((kpi, grain, cell[0], *dimension, *value))
+    return _table(world.business.tenant, rows + _split_up(world, events, sessions))
+
+
+def _split_up(world: World, events: Events, s: Sessions) -> list[Row]:
+    """What adds up, by its other dimensions."""
+    one = np.ones(len(events), dtype=np.int64)
+    sign = np.where(events.kind == Kind.BOOKING, 1, np.where(events.kind == Kind.CANCEL, -1, 0))
+    booked = np.where(sign == 1, one, 0)
+    days = world.calendar.days(events.at)
+    values = {
+        "bookings": (booked, 1),
+        "gmv": (sign * events.amount, MINOR_UNITS),
+        "gross_gmv": (booked * events.amount, MINOR_UNITS),
+        "revenue": (sign * events.commission, MINOR_UNITS),
+        "sessions": (np.ones(len(s.day), dtype=np.int64), 1),
+    }
+    moved = (sign != 0, days)
+    every = (np.ones(len(s.day), dtype=np.bool_), s.day)
+    found: list[Row] = []
+    for splits, (rows, day) in (
+        (of_events(world, events, s.person[s.of_event]), moved),
+        (of_sessions(world, events, s.of_event, len(s.day)), every),
+    ):
+        for split, grain in product(splits, GRAINS):
+            for kpi in split.kpis:
+                added, scale = values[kpi]
+                known = rows & (split.codes != NONE)
+                cells = added_up(period_of(day[known], grain), split.codes[known], added[known])
+                found += [
+                    (kpi, grain, period, split.name, split.words[code], _decimal(value, scale), Decimal(1))
+                    for (period, code), value in sorted(cells.items())
+                    if code != ALL
+                ]
+    return found
 
 
 def persons(world: World, events: Events) -> Ints:
@@ -169,6 +209,7 @@ def _kpis(
         return counted_once(period_of(world.calendar.days(events.at[mask]), grain), channel[mask], values[mask])
 
     buyers = distinct(Kind.BOOKING, s.person[s.of_event])
+    selling = distinct(Kind.BOOKING, suppliers(world, events))
     booked, viewed = distinct(Kind.BOOKING, events.listing), distinct(Kind.LISTING, events.listing)
     cancelled = dict.fromkeys(confirmed, 0) | total(Kind.CANCEL, events.amount)
     repeated = _repeated(events, s)
@@ -198,6 +239,8 @@ def _kpis(
         ("repeat_booking_rate", total(Kind.BOOKING, repeated), bookings, counts),
         ("new_buyers", total(Kind.BOOKING, one - repeated), None, counts),
         ("booked_listings", booked, None, counts),
+        ("selling_suppliers", selling, None, counts),
+        ("gmv_per_supplier", confirmed, selling, amounts),
         ("listing_views", total(Kind.LISTING, one), None, counts),
         ("supply_liquidity", dict.fromkeys(viewed, 0) | booked, dict.fromkeys(booked, 0) | viewed, counts),
         ("zero_result_rate", total(Kind.SEARCH, (events.count == 0).astype(np.int64)), searches, counts),
@@ -227,17 +270,17 @@ def _decimal(value: int, scale: int) -> Decimal:
     return Decimal(value) / scale
 
 
-def _table(tenant: str, rows: list[tuple[str, str, int, int, Decimal, Decimal]]) -> pa.Table:
-    columns = list(zip(*rows, strict=True)) or [()] * 6
-    kpi, grain, period, channel, numerator, denominator = columns
+def _table(tenant: str, rows: list[Row]) -> pa.Table:
+    columns = list(zip(*rows, strict=True)) or [()] * 7
+    kpi, grain, period, dimension, dimension_value, numerator, denominator = columns
     return pa.table(
         [
             [tenant] * len(rows),
             kpi,
             grain,
             [date.fromordinal(n) for n in period],
-            ["all" if c == ALL else "channel" for c in channel],
-            ["all" if c == ALL else CHANNELS[c] for c in channel],
+            dimension,
+            dimension_value,
             numerator,
             denominator,
         ],

@@ -4,11 +4,10 @@ from datetime import date
 
 import numpy as np
 
-from ingestion.simulator.business import CHANNELS
 from ingestion.simulator.columns import Ints
 
-ALL = len(CHANNELS)  # the code of "all channels" beside the channels' own
-Cells = dict[tuple[int, int], int]  # (first day of the period as ordinal, channel or ALL) -> count or minor units
+ALL = 1_000_000  # the code of "all of them" beside the values' own
+Cells = dict[tuple[int, int], int]  # (first day of the period as ordinal, value or ALL) -> count or minor units
 
 
 def period_of(days: Ints, grain: str) -> Ints:

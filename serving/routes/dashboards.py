@@ -5,7 +5,7 @@ from datetime import timedelta
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from dashboards.specs import Dashboard, Table, TimeSeries, kpis_of
+from dashboards.specs import Dashboard, dimension_of, kpis_of
 from serving import formatting
 from serving.card_exports import card_csv
 from serving.cards import CardSource, card_views
@@ -117,7 +117,7 @@ def _source(reading: Reading, spec: Dashboard, asked: Asked) -> CardSource:
     most = next((t.tenant for t in tenants_with(spec, reading)), None)
     chosen = select(asked, tenants(reading), spec.tenant_default or most, spec.range_default)
     names = [kpi for card in spec.cards for kpi in kpis_of(card)]
-    dimensions = [c.dimension for c in spec.cards if isinstance(c, TimeSeries | Table) and c.dimension]
+    dimensions = [dimension for card in spec.cards if (dimension := dimension_of(card))]
     first = (chosen.previous or chosen.span).first - LEAD
     values = read_values(reading, chosen.tenant.tenant, names, Span(first, chosen.span.last), dimensions)
     return CardSource(reading, publication(reading), kpis(reading), values, chosen)

@@ -108,6 +108,7 @@ MUTATIONS = (
     ),
     Mutation("buyers", "those who cancel too", _unfiltered("buying_person_count")),
     Mutation("booked_listings", "cancelled ones too", _unfiltered("booked_listing_count")),
+    Mutation("selling_suppliers", "those of cancelled ones too", _unfiltered("selling_supplier_count")),
     Mutation(
         "repeat_booking_rate", "every booking", _measure("repeat_booking_count", expr="case when is_booking then 1 end")
     ),
@@ -145,6 +146,10 @@ TOGETHER = (
     Mutation("customer_lifetime_value", "bookings", _ratio("customer_lifetime_value", denominator="booking_count")),
     Mutation("new_buyers", "those who came back", _expr("new_buyers", "repeat_booking_count")),
     Mutation("demand_liquidity", "bookings", _ratio("demand_liquidity", numerator="booking_count")),
+    Mutation("selling_suppliers", "listings", _expr("selling_suppliers", "booked_listing_count")),
+    Mutation("gmv_per_supplier", "per listing", _ratio("gmv_per_supplier", denominator="booked_listing_count")),
+    Mutation("supplier_concentration", "upside down", _upside_down("supplier_concentration")),
+    Mutation("top_supplier_share", "of all squares", _ratio("top_supplier_share", denominator="supplier_square_sum")),
     Mutation("booked_listings", "bookings", _expr("booked_listings", "booking_count")),
     Mutation("listing_views", "distinct listings", _expr("listing_views", "viewed_listing_count")),
     Mutation("supply_liquidity", "upside down", _upside_down("supply_liquidity")),

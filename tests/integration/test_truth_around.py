@@ -50,7 +50,8 @@ class Truth:
     """How a KPI is computed from the truth. `by` are its dimensions that the truth has too.
 
     `per` is a KPI of the visits, whose truth has every period: what is divided by. `so_far` are two such KPIs, one over
-    the other, of all days up to the end of the period.
+    the other, of all days up to the end of the period. `spread` says what of the 28 days up to it is compared:
+    `squares` of suppliers' amounts, or the amounts of the `top` tenth of them.
     """
 
     above: tuple[Part, ...] = ()
@@ -58,6 +59,7 @@ class Truth:
     by: tuple[str, ...] = ()
     per: str = ""
     so_far: tuple[str, ...] = ()
+    spread: str = ""
 
 
 def of(quantity: str, below: str = "", *, by: str = "", is_level: bool = False, factor: int = 1) -> Truth:
@@ -155,6 +157,8 @@ TRUTHS = {
     "inquiry_acceptance_rate": Truth(
         (Part("inquiries_answered", 1, ("status", "accepted")),), (Part("inquiries_answered"),)
     ),
+    "supplier_concentration": Truth(spread="squares"),
+    "top_supplier_share": Truth(spread="top"),
     "customer_lifetime_value": Truth(so_far=("revenue", "new_buyers")),
     "fill_rate": Truth((Part("inquiries_answered", 1, ("status", "accepted")),), (Part("inquiries_sent"),)),
     "recommendation_click_rate": of("recommendation_clicks", "recommendation_impressions"),
@@ -243,6 +247,8 @@ def test_the_kpi_equals_the_truth(kpi: str, settings: Settings, planned: dict[st
             above = total(planned, truth.above, dimension, grain)
             below = total(planned, truth.below, dimension, grain) if truth.below else {}
             below |= of_visits(settings, truth.per, dimension, grain) if truth.per else {}
+            if truth.spread:
+                above, below = spread_over_suppliers(settings, truth.spread, grain)
             if truth.so_far:
                 above, below = (running(settings, visited, grain) for visited in truth.so_far)
             found = {
@@ -250,7 +256,10 @@ def test_the_kpi_equals_the_truth(kpi: str, settings: Settings, planned: dict[st
                 for cell, numerator, denominator in stored(settings, kpi, grain, dimension)
             }
             wanted = {
-                cell: (above.get(cell, 0), below.get(cell, 0) if truth.below or truth.per or truth.so_far else 1)
+                cell: (
+                    above.get(cell, 0),
+                    below.get(cell, 0) if truth.below or truth.per or truth.so_far or truth.spread else 1,
+                )
                 for cell in above.keys() | below.keys()
             }
             wrong = {
@@ -333,8 +342,7 @@ def running(settings: Settings, kpi: str, grain: str) -> dict[Cell, Decimal]:
     The last period ends with the tenant's local day of the newest data.
     """
     daily, revenue = of_visits(settings, kpi, "all", "day"), of_visits(settings, "revenue", "all", "day")
-    with duckdb.connect(str(settings.warehouse), read_only=True) as con:
-        newest = dict(con.execute("select tenant, local_date from intermediate.int_events__as_of").fetchall())
+    newest = newest_days(settings)
     found: dict[Cell, Decimal] = {}
     for tenant in {cell[0] for cell in revenue}:
         first, so_far = min(cell[1] for cell in revenue if cell[0] == tenant), Decimal(0)
@@ -343,6 +351,30 @@ def running(settings: Settings, kpi: str, grain: str) -> dict[Cell, Decimal]:
             so_far += daily.get((tenant, day, "all", "all"), 0)
             found[tenant, start_of(day, grain), "all", "all"] = so_far
     return found
+
+
+def spread_over_suppliers(settings: Settings, what: str, grain: str) -> tuple[dict[Cell, Decimal], dict[Cell, Decimal]]:
+    """Squares and the square of all (or what the top tenth has, and the amount of all) of 28 days, at its end."""
+    sold: dict[tuple[str, date], dict[str, Decimal]] = {}
+    for (tenant, day, _, supplier), amount in of_visits(settings, "gross_gmv", "supplier", "day").items():
+        for later in range(28):
+            of_day = sold.setdefault((tenant, day + timedelta(days=later)), {})
+            of_day[supplier] = of_day.get(supplier, Decimal(0)) + amount
+    newest = newest_days(settings)
+    above, below = {}, {}
+    for (tenant, day), amounts in sorted(sold.items()):
+        cell = (tenant, start_of(day, grain), "all", "all")
+        most = sorted((a for a in amounts.values() if a > 0), reverse=True)
+        if day <= newest[tenant] and most:  # a later day of the period takes the place of an earlier one
+            above[cell] = sum(a * a for a in most) if what == "squares" else sum(most[: -(-len(most) // 10)])
+            below[cell] = sum(most) ** 2 if what == "squares" else sum(most)
+    return above, below
+
+
+def newest_days(settings: Settings) -> dict[str, date]:
+    """Each tenant's local day of the newest data."""
+    with duckdb.connect(str(settings.warehouse), read_only=True) as con:
+        return dict(con.execute("select tenant, local_date from intermediate.int_events__as_of").fetchall())
 
 
 def start_of(day: date, grain: str) -> date:

@@ -39,6 +39,7 @@
 -- depends_on: {{ ref('mv_daily_balances') }}
 -- depends_on: {{ ref('mv_daily_subscriptions') }}
 -- depends_on: {{ ref('mv_daily_customer_value') }}
+-- depends_on: {{ ref('mv_daily_concentration') }}
 {% set facts = [
     "fact_sessions",
     "fact_user_days",
@@ -80,6 +81,7 @@
     "mv_daily_balances",
     "mv_daily_subscriptions",
     "mv_daily_customer_value",
+    "mv_daily_concentration",
 ] %}
 {% if execute and graph.metrics %}
     {% set catalogue, by_fact, days, periods, additive = kpis(), measures(), [], [], [] %}

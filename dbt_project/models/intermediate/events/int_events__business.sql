@@ -110,6 +110,7 @@ select
     l.group_id,
     l.planned_at,
     l.origin,
+    l.destination,
     l.template,
     l.is_completed,
     l.country,

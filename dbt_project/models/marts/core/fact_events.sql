@@ -57,6 +57,9 @@ select
     cast(
         {{ channel_of("l.context_campaign_medium", "l.context_campaign_source", "l.context_page_referrer") }} as varchar
     ) as channel,
+    l.context_device_type as device_type,
+    l.context_browser_name as browser,
+    l.context_country as country,
     l.project_id,
     l.listing_id,
     l.category,

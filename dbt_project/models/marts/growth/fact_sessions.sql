@@ -16,7 +16,24 @@
     )
 }}
 
-{% set columns = ["tenant", "message_id", "type", "event", "event_at", "event_date", "channel"] %}
+{% set traits = ["channel", "device_type", "browser"] %}
+{% set columns = ["tenant", "message_id", "type", "event", "event_at", "event_date"] + traits %}
+{% set counts = ["event_count", "page_view_count", "listing_view_count", "search_count"] %}
+{% set columns_of_session = (
+    [
+        "tenant",
+        "session_id",
+        "person_id",
+        "is_identified",
+        "started_at",
+        "ended_at",
+        "session_date",
+        "ended_date",
+    ]
+    + traits
+    + counts
+    + ["first_search_at", "first_booking_at", "last_booking_at"]
+) %}
 
 with
     events as (
@@ -39,7 +56,9 @@ with
             max(event_at) as ended_at,
             min(event_date) as session_date,
             max(event_date) as ended_date,
-            {{ first_by("channel", ["event_at", "message_id"], "channel is not null") }} as channel,
+            {% for trait in traits %}
+                {{ first_by(trait, ["event_at", "message_id"], trait ~ " is not null") }} as {{ trait }},
+            {% endfor %}
             max(case when is_identified then 1 else 0 end) as is_identified,
             count(*) as event_count,
             sum(case when type in ('page', 'screen') then 1 else 0 end) as page_view_count,
@@ -75,40 +94,22 @@ with
     ),
 
     sessions as (
-        select
-            tenant,
-            person_id,
-            first_message_id as session_id,
-            started_at,
-            ended_at,
-            session_date,
-            ended_date,
-            channel,
-            is_identified,
-            event_count,
-            page_view_count,
-            listing_view_count,
-            search_count,
-            first_search_at,
-            first_booking_at,
-            last_booking_at
-        from spaced
-        where is_first and is_last
+        select {{ columns_of_session | join(", ") }}
+        from (select s.*, s.first_message_id as session_id from spaced as s where s.is_first and s.is_last) as s
         union all
         select
             tenant,
-            person_id,
             {{ first_by("first_message_id", ["started_at"]) }} as session_id,
+            person_id,
+            max(is_identified) as is_identified,
             min(started_at) as started_at,
             max(ended_at) as ended_at,
             min(session_date) as session_date,
             max(ended_date) as ended_date,
-            {{ first_by("channel", ["started_at"], "channel is not null") }} as channel,
-            max(is_identified) as is_identified,
-            sum(event_count) as event_count,
-            sum(page_view_count) as page_view_count,
-            sum(listing_view_count) as listing_view_count,
-            sum(search_count) as search_count,
+            {% for trait in traits %}
+                {{ first_by(trait, ["started_at"], trait ~ " is not null") }} as {{ trait }},
+            {% endfor %}
+            {% for count in counts %} sum({{ count }}) as {{ count }}, {% endfor %}
             min(first_search_at) as first_search_at,
             min(first_booking_at) as first_booking_at,
             max(last_booking_at) as last_booking_at
@@ -136,10 +137,9 @@ select
     session_date,
     ended_date,
     cast(coalesce(channel, 'direct') as varchar) as channel,
-    cast(event_count as bigint) as event_count,
-    cast(page_view_count as bigint) as page_view_count,
-    cast(listing_view_count as bigint) as listing_view_count,
-    cast(search_count as bigint) as search_count,
+    cast(coalesce(device_type, 'unknown') as varchar) as device_type,
+    cast(coalesce(browser, 'unknown') as varchar) as browser,
+    {% for count in counts %} cast({{ count }} as bigint) as {{ count }}, {% endfor %}
     search_count > 0 as has_search,
     last_booking_at is not null as has_booking,
     coalesce(last_booking_at >= first_search_at, false) as has_booking_after_search,

@@ -3,12 +3,48 @@ with
 
     identities as (select * from {{ ref("int_identity__map") }}),
 
+    listings as (select * from {{ ref("dim_listings") }}),
+
     sessions as ({{ session_dates(["tenant", "person_id", "session_id", "channel", "started_at", "ended_at"]) }}),
+
+    local_days as (
+        select t.tenant, d.utc_date, d.offset_seconds, d.changes_at, d.offset_after_seconds
+        from {{ source("ctl", "tenant") }} as t
+        inner join {{ source("ctl", "local_day") }} as d on d.time_zone = t.time_zone
+    ),
 
     persons as (
         select m.*, coalesce(m.user_id, i.user_id, m.anonymous_id) as person_id
         from movements as m
         left join identities as i on i.tenant = m.tenant and i.anonymous_id = {{ unknown_visitor("m") }}
+    ),
+
+    -- Where nobody says whose a listing is, it stands for its supplier itself.
+    described as (
+        select
+            p.*,
+            p.movement = 'booked' and p.is_first as is_booking,
+            coalesce(l.supplier_id, p.listing_id) as supplier,
+            coalesce(l.category, 'unknown') as category,
+            coalesce(l.city, 'unknown') as city,
+            coalesce(l.route, 'none') as route,
+            {{ local_hour("p.moved_at", "d") }} as hour_of_day
+        from persons as p
+        left join listings as l on l.tenant = p.tenant and l.listing_id = p.listing_id
+        left join local_days as d on d.tenant = p.tenant and d.utc_date = cast(p.moved_at as date)
+    ),
+
+    of_side as (
+        select
+            d.*,
+            sum(case when is_booking then 1 else 0 end) over (
+                partition by tenant, person_id
+                order by moved_at, booking_id
+                rows between unbounded preceding and 1 preceding
+            ) as earlier_bookings,
+            min(case when is_booking then movement_date end) over (partition by tenant, person_id) as buyer_since,
+            min(case when is_booking then movement_date end) over (partition by tenant, supplier) as supplier_since
+        from described as d
     )
 
 select
@@ -17,18 +53,21 @@ select
     p.movement,
     p.movement_date as revenue_date,
     p.moved_at as revenue_at,
+    p.hour_of_day,
     p.is_first,
-    p.movement = 'booked' and p.is_first as is_booking,
+    p.is_booking,
     -- Whether the same person had booked before; of nobody that can be said.
-    p.movement = 'booked'
-    and p.is_first
-    and p.person_id is not null
-    and coalesce(sum(case when p.movement = 'booked' and p.is_first then 1 else 0 end) over earlier, 0)
-    > 0 as is_repeat,
+    p.is_booking and p.person_id is not null and coalesce(p.earlier_bookings, 0) > 0 as is_repeat,
     p.person_id,
     s.session_id,
     coalesce(s.channel, 'direct') as channel,
     p.listing_id,
+    p.category,
+    p.city,
+    p.route,
+    p.supplier,
+    {{ month_of("p.buyer_since", "p.person_id") }} as buyer_cohort,
+    {{ month_of("p.supplier_since", "p.supplier") }} as supplier_cohort,
     p.currency,
     p.line_count,
     cast(case when p.movement = 'booked' then p.amount else 0 end as decimal(18, 4)) as booked_amount,
@@ -36,16 +75,10 @@ select
     cast(
         case when p.movement = 'booked' then p.commission else - p.commission end as decimal(18, 4)
     ) as commission_amount
-from persons as p
+from of_side as p
 left join
     sessions as s
     on s.tenant = p.tenant
     and s.person_id = p.person_id
     and s.active_date = p.movement_date
     and p.moved_at between s.started_at and s.ended_at
-window
-    earlier as (
-        partition by p.tenant, p.person_id
-        order by p.moved_at, p.booking_id
-        rows between unbounded preceding and 1 preceding
-    )

@@ -1,0 +1,112 @@
+"""By what the ground truth splits bookings and sessions besides their channel: places, hours, devices, cohorts.
+
+What a listing is said to be is looked up in what has arrived: one that nobody has seen or published yet is unknown.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+
+from ingestion.simulator.columns import NONE, Bools, Events, Ints, Kind
+from ingestion.simulator.engine import World
+from ingestion.simulator.market import Market
+from ingestion.simulator.people import BROWSERS
+
+UNKNOWN, NO_ROUTE = "unknown", "none"
+MONEY = ("gmv", "bookings")
+
+
+@dataclass(frozen=True)
+class Split:
+    """One dimension: of each event (or of each session) a code into `words`, and the KPIs that are told by it."""
+
+    name: str
+    words: Sequence[str]
+    codes: Ints
+    kpis: tuple[str, ...]
+
+
+def of_events(world: World, events: Events, person: Ints) -> list[Split]:
+    """The dimensions of bookings: codes over events; only those of bookings and cancellations mean anything."""
+    market, supplier = Market.of(world.business, world.listings), suppliers(world, events)
+    days = world.calendar.days(events.at)
+    seen = _described(world, events)
+    place = np.where(seen[events.listing] & (events.listing != NONE), events.listing, NONE)
+    published = np.where(supplier >= len(world.listings.price), NONE, events.listing)
+    routes = np.where(market.origin != "", market.origin + "-" + market.destination, NO_ROUTE)
+    return [
+        Split("category", *_words(place, market.category, UNKNOWN), (*MONEY, "revenue")),
+        Split("city", *_words(place, market.city, UNKNOWN), MONEY),
+        Split("route", *_words(published, routes, NO_ROUTE), MONEY),
+        Split("hour_of_day", [f"{hour:02d}" for hour in range(24)], world.calendar.hours(events.at), ("bookings",)),
+        Split("buyer_cohort", *_cohorts(events, person, days), MONEY),
+        Split("supplier_cohort", *_cohorts(events, supplier, days), MONEY),
+        Split("supplier", [_supplier(world, market, n) for n in range(int(supplier.max(initial=0)) + 1)], supplier,
+              ("gross_gmv",)),
+    ]  # fmt: skip
+
+
+def of_sessions(world: World, events: Events, of_event: Ints, count: int) -> list[Split]:
+    """The dimensions of sessions: codes over sessions, from the first event that a device has sent."""
+    device = np.full(count, NONE, dtype=np.int64)
+    sent = np.flatnonzero(events.anonymous)[::-1]  # backwards: the first one is written last
+    device[of_event[sent]] = events.device[sent]
+    people = world.people
+    mobile = np.where(device == NONE, 2, people.mobile[device].astype(np.int64))
+    browser = np.where(device == NONE, len(BROWSERS), people.browser[device])
+    return [
+        Split("device_type", ("desktop", "mobile", UNKNOWN), mobile, ("sessions",)),
+        Split("browser", (*BROWSERS, UNKNOWN), browser, ("sessions",)),
+    ]
+
+
+def suppliers(world: World, events: Events) -> Ints:
+    """The supplier of each event's listing: its number, or behind all listings' numbers that of a listing alone.
+
+    A listing whose supplier nobody has told stands for its supplier. Events without a listing get NONE.
+    """
+    business, count = world.business, len(world.listings.price)
+    # Known suppliers are numbered below the number of listings, listings that stand for themselves from there on.
+    number = events.listing % business.suppliers if _is_published(world) else events.listing + count
+    return np.where(events.listing == NONE, NONE, number)
+
+
+def _supplier(world: World, market: Market, number: int) -> str:
+    count = len(world.listings.price)
+    if number >= count:
+        return str(market.listing[number - count])
+    return market.suppliers[number] if number < len(market.suppliers) else ""
+
+
+def _is_published(world: World) -> bool:
+    """Whether listings are told of by their owners: on the first day, all at once."""
+    return any(batch.event == "listing_updated" for batch in world.around.batches)
+
+
+def _described(world: World, events: Events) -> Bools:
+    """Of each listing: whether anything that has arrived says what it is. One more at the end, for NONE."""
+    seen = np.zeros(len(world.listings.price) + 1, dtype=np.bool_)
+    seen[:-1] = _is_published(world)
+    seen[events.listing[events.kind == Kind.LISTING]] = True
+    return seen
+
+
+def _words(listing: Ints, column: Any, otherwise: str) -> tuple[list[str], Ints]:
+    """The different words of a column over listings, and which of them each event has."""
+    found = sorted({str(word) for word in column} | {otherwise})
+    of_listing = np.array([found.index(str(word)) for word in [*column, otherwise]], dtype=np.int64)
+    return found, of_listing[listing]
+
+
+def _cohorts(events: Events, who: Ints, days: Ints) -> tuple[list[str], Ints]:
+    """The month of the first booking of each event's buyer or supplier."""
+    never = np.iinfo(np.int64).max
+    first = np.full(int(who.max(initial=0)) + 2, never, dtype=np.int64)  # one more at the end, for NONE
+    booked = (events.kind == Kind.BOOKING) & (who != NONE)
+    np.minimum.at(first, who[booked], days[booked])
+    months = [UNKNOWN if day == never else date.fromordinal(day).isoformat()[:7] for day in first.tolist()]
+    found = sorted(set(months))
+    return found, np.array([found.index(month) for month in months], dtype=np.int64)[who]
