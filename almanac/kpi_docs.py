@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from almanac.exposures import Reader
+from almanac.kpi_settings import KpiSettings
 from almanac.kpis import Catalogue, Kpi, Measure, Term
 from almanac.model_lineage import ModelGraph
 from almanac.tables import markdown_head, markdown_row
@@ -29,7 +30,19 @@ _QUERY = (
 )
 # Settings that have a line of their own; what else a KPI's file says gets one by its name.
 _SAID = frozenset(
-    {"title", "owner", "unit", "format", "direction", "formula", "time_grains", "dimensions", "target", "runbook"}
+    {
+        "title",
+        "owner",
+        "unit",
+        "format",
+        "direction",
+        "formula",
+        "time_grains",
+        "dimensions",
+        "target",
+        "threshold",
+        "runbook",
+    }
 )
 
 
@@ -132,6 +145,7 @@ def _facts_of(kpi: Kpi, around: Surroundings) -> Iterator[tuple[str, str]]:
     yield "Unit", f"{own.unit}, shown as {own.format}; {_BETTER[own.direction]}"
     yield "Owner", own.owner
     yield "Target", "none is set" if own.target is None else f"{own.target:g}"
+    yield "Alert threshold", _threshold(own)
     for name, value in own:
         if name not in _SAID and value not in (None, "", [], {}):
             yield _capital(name.replace("_", " ")), _plain(value)
@@ -143,6 +157,16 @@ def _facts_of(kpi: Kpi, around: Surroundings) -> Iterator[tuple[str, str]]:
     readers = around.readers.get(kpi.name, ())
     yield "Shown on", ", ".join(f"[{_flat(one.title)}]({_up(one.file)})" for one in readers) or "no dashboard"
     yield "Defined in", _file(kpi.file.name, kpi.file, around)
+
+
+def _threshold(own: KpiSettings) -> str:
+    limit = own.threshold
+    if limit is None:
+        return "none is set"
+    if limit.falls_by is not None:
+        return f"falls by more than {100 * limit.falls_by:g} % against the period before"
+    word, value = ("above", limit.above) if limit.above is not None else ("below", limit.below)
+    return f"{word} {100 * (value or 0):g} %" if own.format == "percent" else f"{word} {value:g}"
 
 
 def _events(kpi: Kpi, around: Surroundings) -> str:
@@ -166,6 +190,8 @@ def _side(terms: Sequence[Term]) -> str:
 
 
 def _aggregate(measure: Measure) -> str:
+    if measure.percentile:
+        return f"{100 * measure.percentile:g}th percentile of `{measure.expr}`"
     return f"{_AGGREGATES[measure.agg]} `{measure.expr}`"
 
 

@@ -79,3 +79,8 @@ def is_level(metric: dict[str, Any], model: dict[str, Any], file: Path) -> bool:
             f"{file}: measure {metric['name']}: a level is a sum with non_additive_dimension {wanted}, nothing else"
         )
     return bool(said)
+
+
+def is_share(value: Any) -> bool:
+    """Whether it is a number between 0 and 1, neither of them."""
+    return isinstance(value, float) and 0 < value < 1

@@ -9,36 +9,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from almanac.errors import AlmanacError
-from almanac.kpi_yaml import dimensions_of, entries, input_name, is_level, kpi_settings, read
+from almanac.kpi_settings import KpiSettings
+from almanac.kpi_yaml import dimensions_of, entries, input_name, is_level, is_share, kpi_settings, read
 
-AGGREGATIONS = ("sum", "count", "count_distinct")
+AGGREGATIONS = ("sum", "count", "count_distinct", "percentile")
 TERM = re.compile(r"\s*([+-]?)\s*(?:(\d+(?:\.\d+)?)\s*\*\s*)?([a-z][a-z0-9_]*)\s*")
 
 COLUMN = re.compile(r"[a-z][a-z0-9_]*")
-
-TimeGrain = Literal["day", "week", "month", "quarter"]
-
-
-class KpiSettings(BaseModel):
-    """`config.meta.kpi` of a metric."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    title: str
-    owner: str
-    unit: Literal["count", "money", "ratio"]
-    format: Literal["integer", "currency", "percent", "decimal"]
-    direction: Literal["up_is_good", "down_is_good"]
-    formula: str = Field(description="The formula in words; a ratio as `numerator / denominator`.")
-    time_grains: list[TimeGrain] = Field(min_length=1)
-    dimensions: list[str] = []
-    target: float | None = None
-    runbook: str | None = None
 
 
 @dataclass(frozen=True)
@@ -52,6 +34,7 @@ class Measure:
     description: str
     file: Path
     is_level: bool = False  # how much there is at the end of a period, not what happened in it
+    percentile: float | None = None  # which one, from 0 to 1, where that is the aggregate
 
     @property
     def is_additive(self) -> bool:
@@ -175,6 +158,15 @@ def _measures(content: dict[str, Any], file: Path) -> Iterator[Measure]:
                     f"{file}: measure {metric['name']}: expr of a count_distinct must be a column; "
                     "give the fact a column that says it"
                 )
+            if agg == "percentile" and not is_share(metric.get("percentile")):
+                raise AlmanacError(
+                    f"{file}: measure {metric['name']}: percentile must be a number between 0 and 1, such as 0.95"
+                )
+            if metric.get("percentile_type") or (agg == "percentile" and metric.get("filter")):
+                raise AlmanacError(
+                    f"{file}: measure {metric['name']}: a percentile has neither a percentile_type (it is exact) nor a "
+                    "filter; give the fact a column that is empty where a row does not count"
+                )
             if metric.get("fill_nulls_with") is not None:
                 raise AlmanacError(
                     f"{file}: measure {metric['name']}: fill_nulls_with is not supported; "
@@ -183,6 +175,7 @@ def _measures(content: dict[str, Any], file: Path) -> Iterator[Measure]:
             yield Measure(
                 metric["name"], model["name"], agg, str(metric.get("expr") or metric["name"]),
                 str(metric.get("description") or metric["name"]).rstrip("."), file, is_level(metric, model, file),
+                metric.get("percentile"),
             )  # fmt: skip
 
 

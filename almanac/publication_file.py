@@ -107,7 +107,14 @@ def definition_hash(kpi: Kpi) -> str:
     return fingerprint(
         [
             [
-                (t.factor, t.measure.fact, t.measure.agg, t.measure.expr, *(["level"] if t.measure.is_level else []))
+                (
+                    t.factor,
+                    t.measure.fact,
+                    t.measure.agg,
+                    t.measure.expr,
+                    *(["level"] if t.measure.is_level else []),
+                    *([t.measure.percentile] if t.measure.percentile else []),
+                )
                 for t in side
             ]
             for side in (kpi.numerator, kpi.denominator)

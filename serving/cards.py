@@ -158,7 +158,7 @@ def _ranking(card: Ranking, kpi: Kpi, frame: dict[str, Any], source: CardSource)
     unit = kpi.style(chosen.tenant.currency).unit_label
     empty = "" if view.lines else _empty(kpi.title, chosen)
     if [line.name for line in view.lines] in ([UNKNOWN], [NOTHING]):
-        empty = f"Nobody tells the {view.subject.lower()} of {formatting.lowered(kpi.title)}."
+        empty = f"Nobody tells the {view.subject.lower()} of {_lowered(kpi.title)}."
     return CardView(**frame, unit=unit, ranking=view, empty=empty)
 
 
@@ -195,7 +195,12 @@ def _subject(kpis: list[Kpi]) -> str:
 
 
 def _empty(subject: str, chosen: Selection) -> str:
-    return f"No {formatting.lowered(subject)} {formatting.between(chosen.span.first, chosen.span.last)}."
+    return f"No {_lowered(subject)} {formatting.between(chosen.span.first, chosen.span.last)}."
+
+
+def _lowered(title: str) -> str:
+    """A title inside a sentence: `Bookings` as `bookings`, `GMV` as it is."""
+    return title if title.isupper() else title[0].lower() + title[1:]
 
 
 def _grained(title: str, wanted: str, shown: str) -> str:

@@ -298,8 +298,3 @@ def _with_currency(text: str, number: Decimal, currency: str | None) -> str:
         return sign + text
     symbol = SYMBOLS.get(currency)
     return f"{sign}{symbol}{text}" if symbol else f"{sign}{currency}{SPACE}{text}"
-
-
-def lowered(title: str) -> str:
-    """A title inside a sentence: `Bookings` as `bookings`, `GMV` as it is."""
-    return title if title.isupper() else title[:1].lower() + title[1:]

@@ -131,7 +131,10 @@ COUNTS: dict[str, Count] = {
     "notifications": Count("notification_updated", by={"status": "status"}),
     "fx_rates": Count("fx_rate_published", by={"currency": "currency"}),
     "fx_rate_sum": Count("fx_rate_published", lambda t: t["rate"], by={"currency": "currency"}),
-    "quotes": Count("price_quoted", by={"listing": "listing_id"}),
+    "quotes": Count(
+        "price_quoted",
+        by={"listing": "listing_id", "route": lambda typed: f"{typed['origin']}-{typed['destination']}"},
+    ),
     "quoted_price_amount": Count("price_quoted", lambda t: t["price"], by={"listing": "listing_id"}),
     "price_alerts": Count("price_alert_updated", by={"status": "status"}),
     "exposures": Count("experiment_exposed"),

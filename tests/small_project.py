@@ -20,8 +20,9 @@ from tests.parsed_project import take_parse_along
 
 FILES = ("dbt_project.yml", "profiles.yml", "workspace.yaml")
 FOLDERS = ("dbt_project", "dashboards", "docs", "expectations", "ingestion")
-BUSINESS = {"int_events__business", "int_events__telemetry"}
-KEPT = {"dim_users_history"}  # a user's page is made of it, and it remembers
+BUSINESS = {"int_events__business", "int_events__telemetry", "int_events__choices"}
+# A user's page is made of the one, and it remembers; bookings are described by the other.
+KEPT = {"dim_users_history", "dim_listings"}
 _REF = re.compile(r"""ref\(\s*["'](\w+)["']\s*\)""")
 _CODE = shutil.ignore_patterns("__pycache__", "*.py")
 

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from itertools import product
 
 import numpy as np
 import pyarrow as pa
@@ -17,14 +16,10 @@ from ingestion.simulator.business import CHANNELS, DIRECT
 from ingestion.simulator.columns import NONE, Bools, Deliveries, Events, Ints, Kind
 from ingestion.simulator.engine import World
 from ingestion.simulator.properties import MINOR_UNITS
-from ingestion.simulator.truth_cells import ALL, Cells, added_up, counted_once, minus, period_of
-from ingestion.simulator.truth_splits import of_events, of_sessions, suppliers
+from ingestion.simulator.truth_cells import ALL, GRAINS, Cells, Row, added_up, counted_once, minus, period_of
+from ingestion.simulator.truth_splits import split_up, suppliers
 from ingestion.simulator.visits import channel_index
 
-# KPI, time grain, first day of the period (ordinal), dimension, its value, numerator, denominator
-Row = tuple[str, str, int, str, str, Decimal, Decimal]
-
-GRAINS = ("day", "week", "month", "quarter")
 DAY_MILLISECONDS = 86_400_000
 ACTIVATION_DAYS = 7
 
@@ -78,40 +73,9 @@ def kpi_truth(world: World) -> pa.Table:
                 value = (_decimal(numerator[cell], scale[0]), _decimal(below, scale[1]))
                 dimension = ("all", "all") if cell[1] == ALL else ("channel", CHANNELS[cell[1]])
                 rows.append((kpi, grain, cell[0], *dimension, *value))
-    return _table(world.business.tenant, rows + _split_up(world, events, sessions))
-
-
-def _split_up(world: World, events: Events, s: Sessions) -> list[Row]:
-    """What adds up, by its other dimensions."""
-    one = np.ones(len(events), dtype=np.int64)
-    sign = np.where(events.kind == Kind.BOOKING, 1, np.where(events.kind == Kind.CANCEL, -1, 0))
-    booked = np.where(sign == 1, one, 0)
-    days = world.calendar.days(events.at)
-    values = {
-        "bookings": (booked, 1),
-        "gmv": (sign * events.amount, MINOR_UNITS),
-        "gross_gmv": (booked * events.amount, MINOR_UNITS),
-        "revenue": (sign * events.commission, MINOR_UNITS),
-        "sessions": (np.ones(len(s.day), dtype=np.int64), 1),
-    }
-    moved = (sign != 0, days)
-    every = (np.ones(len(s.day), dtype=np.bool_), s.day)
-    found: list[Row] = []
-    for splits, (rows, day) in (
-        (of_events(world, events, s.person[s.of_event]), moved),
-        (of_sessions(world, events, s.of_event, len(s.day)), every),
-    ):
-        for split, grain in product(splits, GRAINS):
-            for kpi in split.kpis:
-                added, scale = values[kpi]
-                known = rows & (split.codes != NONE)
-                cells = added_up(period_of(day[known], grain), split.codes[known], added[known])
-                found += [
-                    (kpi, grain, period, split.name, split.words[code], _decimal(value, scale), Decimal(1))
-                    for (period, code), value in sorted(cells.items())
-                    if code != ALL
-                ]
-    return found
+    return _table(
+        world.business.tenant, rows + split_up(world, events, sessions.person, sessions.day, sessions.of_event)
+    )
 
 
 def persons(world: World, events: Events) -> Ints:

@@ -1,12 +1,16 @@
 """Arithmetic of the ground truth: what falls into which period and channel, added up or counted once."""
 
 from datetime import date
+from decimal import Decimal
 
 import numpy as np
 
 from ingestion.simulator.columns import Ints
 
 ALL = 1_000_000  # the code of "all of them" beside the values' own
+GRAINS = ("day", "week", "month", "quarter")
+# KPI, time grain, first day of the period (ordinal), dimension, its value, numerator, denominator
+Row = tuple[str, str, int, str, str, Decimal, Decimal]
 Cells = dict[tuple[int, int], int]  # (first day of the period as ordinal, value or ALL) -> count or minor units
 
 

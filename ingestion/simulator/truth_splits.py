@@ -6,6 +6,8 @@ What a listing is said to be is looked up in what has arrived: one that nobody h
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,8 @@ from ingestion.simulator.columns import NONE, Bools, Events, Ints, Kind
 from ingestion.simulator.engine import World
 from ingestion.simulator.market import Market
 from ingestion.simulator.people import BROWSERS
+from ingestion.simulator.properties import MINOR_UNITS
+from ingestion.simulator.truth_cells import ALL, GRAINS, Row, added_up, period_of
 
 UNKNOWN, NO_ROUTE = "unknown", "none"
 MONEY = ("gmv", "bookings")
@@ -27,6 +31,39 @@ class Split:
     words: Sequence[str]
     codes: Ints
     kpis: tuple[str, ...]
+
+
+def split_up(world: World, events: Events, person: Ints, day: Ints, of_event: Ints) -> list[Row]:
+    """What adds up, by its dimensions besides the channel.
+
+    `person` and `day` are those of each session, `of_event` the session of each event.
+    """
+    sign = np.where(events.kind == Kind.BOOKING, 1, np.where(events.kind == Kind.CANCEL, -1, 0))
+    booked, one = (sign == 1).astype(np.int64), np.ones(len(day), dtype=np.int64)
+    values = {
+        "bookings": (booked, 1),
+        "gmv": (sign * events.amount, MINOR_UNITS),
+        "gross_gmv": (booked * events.amount, MINOR_UNITS),
+        "revenue": (sign * events.commission, MINOR_UNITS),
+        "sessions": (one, 1),
+    }
+    parts = (
+        (of_events(world, events, person[of_event]), sign != 0, world.calendar.days(events.at)),
+        (of_sessions(world, events, of_event, len(day)), one == 1, day),
+    )
+    found: list[Row] = []
+    for splits, counts, days in parts:
+        for split, grain in product(splits, GRAINS):
+            known = counts & (split.codes != NONE)
+            period, codes = period_of(days[known], grain), split.codes[known]
+            for kpi in split.kpis:
+                added, scale = values[kpi]
+                found += [
+                    (kpi, grain, start, split.name, split.words[code], Decimal(value) / scale, Decimal(1))
+                    for (start, code), value in sorted(added_up(period, codes, added[known]).items())
+                    if code != ALL
+                ]
+    return found
 
 
 def of_events(world: World, events: Events, person: Ints) -> list[Split]:

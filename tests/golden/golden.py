@@ -19,8 +19,10 @@ from ingestion.lake import Lake
 FOLDER = Path(__file__).resolve().parent
 LANDINGS = (1, 2, 3, 4)
 # What visitors do, and what businesses and their systems tell besides.
-EVENTS, BUSINESS, COMMUNITY, PLATFORM = "events.yml", "business.yml", "community.yml", "platform.yml"
-EXPECTED = ("expected.csv", "business.csv", "community.csv", "platform.csv")
+EVENTS, BUSINESS, COMMUNITY, PLATFORM, CHOICES = (
+    f"{name}.yml" for name in ("events", "business", "community", "platform", "choices")
+)
+EXPECTED = ("expected.csv", "business.csv", "community.csv", "platform.csv", "choices.csv")
 
 Key = tuple[str, str, str, date, str, str]  # tenant, KPI, time grain, period, dimension, its value
 
@@ -39,7 +41,7 @@ Values = dict[Key, Value]
 
 def events(*files: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Every golden event of the files (by default of all) with its tenant, in their order."""
-    for file in files or (EVENTS, BUSINESS, COMMUNITY, PLATFORM):
+    for file in files or (EVENTS, BUSINESS, COMMUNITY, PLATFORM, CHOICES):
         for tenant, own in yaml.safe_load((FOLDER / file).read_text(encoding="utf-8")).items():
             for event in own:
                 yield tenant, event

@@ -146,6 +146,38 @@ TOGETHER = (
     Mutation("customer_lifetime_value", "bookings", _ratio("customer_lifetime_value", denominator="booking_count")),
     Mutation("new_buyers", "those who came back", _expr("new_buyers", "repeat_booking_count")),
     Mutation("demand_liquidity", "bookings", _ratio("demand_liquidity", numerator="booking_count")),
+    Mutation("listing_impressions", "saves", _expr("listing_impressions", "listing_save_count")),
+    Mutation("listing_saves", "impressions", _expr("listing_saves", "listing_impression_count")),
+    Mutation("listing_save_rate", "upside down", _upside_down("listing_save_rate")),
+    Mutation("funnel_steps", "checkouts", _expr("funnel_steps", "checkout_count")),
+    Mutation("checkouts", "payments", _expr("checkouts", "submitted_payment_count")),
+    Mutation(
+        "checkout_completion_rate", "of all steps", _ratio("checkout_completion_rate", denominator="funnel_step_count")
+    ),
+    Mutation("experiment_exposures", "assignments", _expr("experiment_exposures", "assigned_unit_count")),
+    Mutation("experiment_assignments", "exposures", _expr("experiment_assignments", "exposure_count")),
+    Mutation("experiment_conversions", "their value", _expr("experiment_conversions", "conversion_value")),
+    Mutation(
+        "experiment_conversion_rate", "of exposures", _ratio("experiment_conversion_rate", denominator="exposure_count")
+    ),
+    Mutation(
+        "experiment_value_per_unit", "per exposure", _ratio("experiment_value_per_unit", denominator="exposure_count")
+    ),
+    Mutation("flag_evaluations", "twice", _expr("flag_evaluations", "flag_evaluation_count + flag_evaluation_count")),
+    Mutation("price_quotes", "their sum", _expr("price_quotes", "quoted_price_sum")),
+    Mutation("average_quoted_price", "upside down", _upside_down("average_quoted_price")),
+    Mutation("price_alerts_enabled", "messages", _expr("price_alerts_enabled", "price_alert_sent_count")),
+    Mutation(
+        "price_alert_open_rate", "of alerts", _ratio("price_alert_open_rate", denominator="price_alert_enabled_count")
+    ),
+    Mutation(
+        "price_alert_adoption_rate",
+        "alerts",
+        _ratio("price_alert_adoption_rate", numerator="price_alert_enabled_count"),
+    ),
+    Mutation("api_latency_p50_ms", "another percentile", _expr("api_latency_p50_ms", "api_latency_p95")),
+    Mutation("api_latency_p95_ms", "the mean's sum", _expr("api_latency_p95_ms", "api_latency_ms_sum")),
+    Mutation("api_latency_p99_ms", "another percentile", _expr("api_latency_p99_ms", "api_latency_p95")),
     Mutation("selling_suppliers", "listings", _expr("selling_suppliers", "booked_listing_count")),
     Mutation("gmv_per_supplier", "per listing", _ratio("gmv_per_supplier", denominator="booked_listing_count")),
     Mutation("supplier_concentration", "upside down", _upside_down("supplier_concentration")),

@@ -13,6 +13,7 @@ from almanac.kpis import load_catalogue
 from almanac.settings import ROOT, Settings
 from tests.golden.golden import (
     BUSINESS,
+    CHOICES,
     COMMUNITY,
     EVENTS,
     LANDINGS,
@@ -61,6 +62,7 @@ def test_the_golden_events_can_be_read_by_a_person() -> None:
     assert len(list(events(BUSINESS))) <= 120
     assert len(list(events(COMMUNITY))) <= 40
     assert len(list(events(PLATFORM))) <= 40
+    assert len(list(events(CHOICES))) <= 40
 
 
 def test_every_kpi_of_the_catalogue_has_golden_rows_of_every_grain_and_a_mutation() -> None:

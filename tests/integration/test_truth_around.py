@@ -7,7 +7,7 @@ a sum of some, or one over another; over longer periods they are added up, and a
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 import duckdb
 import pyarrow.parquet as pq
@@ -24,8 +24,9 @@ from tests.integration.test_truth import OF_VISITS
 pytestmark = pytest.mark.xdist_group("truth_around")  # one world for all KPIs
 
 LAST_DAY = date(2026, 4, 8)
-DAYS = {"community": 45, "equipment": 40}  # instalments are a month apart; of the others 18, over the end of a quarter
-USERS = {"rentals": 60, "advisory": 40, "community": 110, "equipment": 80, "travel": 60}
+# Instalments are a month apart, messages about prices a week; of the others 18, over the end of a quarter.
+DAYS = {"community": 45, "equipment": 40, "travel": 30}
+USERS = {"rentals": 60, "advisory": 40, "community": 110, "equipment": 80, "travel": 120}
 
 Cell = tuple[str, date, str, str]  # tenant, first day of the period, dimension, its value
 
@@ -34,8 +35,8 @@ Cell = tuple[str, date, str, str]  # tenant, first day of the period, dimension,
 class Part:
     """A quantity of the truth as a summand: all of it, or what has one value of one of its dimensions.
 
-    With `met` it is how many values of that dimension had some of it in the period; of a level, the period's last day
-    counts.
+    With `met` it is how many values of that dimension had some of it in the period, with `first` how many had it for
+    the first time; of a level, the period's last day counts.
     """
 
     quantity: str
@@ -43,6 +44,7 @@ class Part:
     where: tuple[str, str] = ("all", "all")
     met: str = ""
     is_level: bool = False
+    first: str = ""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,8 @@ class Truth:
 
     `per` is a KPI of the visits, whose truth has every period: what is divided by. `so_far` are two such KPIs, one over
     the other, of all days up to the end of the period. `spread` says what of the 28 days up to it is compared:
-    `squares` of suppliers' amounts, or the amounts of the `top` tenth of them.
+    `squares` of suppliers' amounts, or the amounts of the `top` tenth of them. `percent` is a percentile of the times
+    of requests, whose number and sum are compared by themselves.
     """
 
     above: tuple[Part, ...] = ()
@@ -60,6 +63,7 @@ class Truth:
     per: str = ""
     so_far: tuple[str, ...] = ()
     spread: str = ""
+    percent: int = 0
 
 
 def of(quantity: str, below: str = "", *, by: str = "", is_level: bool = False, factor: int = 1) -> Truth:
@@ -97,6 +101,7 @@ TRUTHS = {
     "api_requests": of("api_requests", by="route"),
     "api_error_rate": Truth((Part("api_requests", 1, ("status", "500")),), (Part("api_requests"),)),
     "api_latency_ms": of("api_latency_ms", "api_requests", by="route"),
+    **{f"api_latency_p{percent}_ms": Truth(percent=percent) for percent in (50, 95, 99)},
     "slow_request_rate": Truth(
         tuple(Part("api_requests", 1, ("latency_ms", bound)) for bound in ("<= 1000", "<= 2000", "<= 5000", "> 5000")),
         (Part("api_requests"),),
@@ -157,6 +162,32 @@ TRUTHS = {
     "inquiry_acceptance_rate": Truth(
         (Part("inquiries_answered", 1, ("status", "accepted")),), (Part("inquiries_answered"),)
     ),
+    "listing_impressions": Truth((Part("listing_interactions", 1, ("action", "impression")),)),
+    "listing_saves": Truth((Part("listing_interactions", 1, ("action", "saved")),)),
+    "listing_save_rate": Truth(
+        (Part("listing_interactions", 1, ("action", "saved")),),
+        (Part("listing_interactions", 1, ("action", "impression")),),
+    ),
+    "funnel_steps": of("funnel_steps", by="step"),
+    "checkouts": Truth((Part("funnel_steps", 1, ("step", "checkout_started")),)),
+    "checkout_completion_rate": Truth(
+        (Part("funnel_steps", 1, ("step", "payment_submitted")),),
+        (Part("funnel_steps", 1, ("step", "checkout_started")),),
+    ),
+    "experiment_exposures": of("exposures"),
+    "experiment_assignments": Truth((Part("exposures", first="unit"),)),
+    "experiment_conversions": Truth((Part("conversions", first="unit"),)),
+    "experiment_conversion_rate": Truth((Part("conversions", first="unit"),), (Part("exposures", first="unit"),)),
+    "experiment_value_per_unit": Truth((Part("conversions_amount"),), (Part("exposures", first="unit"),)),
+    "flag_evaluations": of("flag_evaluations"),
+    "price_quotes": of("quotes", by="route"),
+    "average_quoted_price": of("quoted_price_amount", "quotes", by="route"),
+    "price_alerts_enabled": Truth((Part("price_alerts", 1, ("status", "enabled")),)),
+    "price_alert_open_rate": Truth(
+        (Part("price_alerts", 1, ("status", "opened")),), (Part("price_alerts", 1, ("status", "sent")),)
+    ),
+    # Nobody switches on more than one.
+    "price_alert_adoption_rate": Truth((Part("price_alerts", 1, ("status", "enabled")),), per="active_users"),
     "supplier_concentration": Truth(spread="squares"),
     "top_supplier_share": Truth(spread="top"),
     "customer_lifetime_value": Truth(so_far=("revenue", "new_buyers")),
@@ -249,6 +280,8 @@ def test_the_kpi_equals_the_truth(kpi: str, settings: Settings, planned: dict[st
             below |= of_visits(settings, truth.per, dimension, grain) if truth.per else {}
             if truth.spread:
                 above, below = spread_over_suppliers(settings, truth.spread, grain)
+            if truth.percent:
+                above = percentiles(settings, truth.percent, grain)
             if truth.so_far:
                 above, below = (running(settings, visited, grain) for visited in truth.so_far)
             found = {
@@ -309,9 +342,13 @@ def total(
 def met(planned: dict[str, dict[Cell, Decimal]], part: Part, grain: str) -> dict[Cell, set[str]]:
     """The values of the part's dimension that were met in a period."""
     found: dict[Cell, set[str]] = {}
-    for (tenant, day, dimension, value), amount in planned.get(part.quantity, {}).items():
-        if part.met and dimension == part.met and amount:
+    seen: set[tuple[str, str]] = set()
+    for (tenant, day, dimension, value), amount in sorted(
+        planned.get(part.quantity, {}).items(), key=lambda c: c[0][1]
+    ):
+        if dimension == (part.met or part.first) and amount and not (part.first and (tenant, value) in seen):
             found.setdefault((tenant, start_of(day, grain), "all", "all"), set()).add(value)
+            seen.add((tenant, value))
     return found
 
 
@@ -328,7 +365,7 @@ def of_visits(settings: Settings, kpi: str, dimension: str, grain: str) -> dict[
 def chosen(
     planned: dict[str, dict[Cell, Decimal]], parts: tuple[Part, ...], dimension: str
 ) -> Iterator[tuple[Part, Cell, Decimal]]:
-    for part in (p for p in parts if not p.met):
+    for part in (p for p in parts if not p.met and not p.first):
         wanted = part.where if part.where[0] != "all" else (dimension, None)
         for cell, amount in planned.get(part.quantity, {}).items():
             if cell[2] == wanted[0] and wanted[1] in (None, "all", cell[3]):
@@ -369,6 +406,24 @@ def spread_over_suppliers(settings: Settings, what: str, grain: str) -> tuple[di
             above[cell] = sum(a * a for a in most) if what == "squares" else sum(most[: -(-len(most) // 10)])
             below[cell] = sum(most) ** 2 if what == "squares" else sum(most)
     return above, below
+
+
+def percentiles(settings: Settings, percent: int, grain: str) -> dict[Cell, Decimal]:
+    """A percentile of the milliseconds of requests, from one to the next in proportion, rounded as it is stored."""
+    with duckdb.connect(str(settings.warehouse), read_only=True) as con:
+        rows = con.execute(
+            "select tenant, request_date, answer_ms from marts.fact_api_requests where answer_ms is not null"
+        ).fetchall()
+    times: dict[Cell, list[Decimal]] = {}
+    for tenant, day, milliseconds in rows:
+        times.setdefault((tenant, start_of(day, grain), "all", "all"), []).append(milliseconds)
+    found = {}
+    for cell, own in times.items():
+        own.sort()
+        place, part = divmod(Decimal(percent) / 100 * (len(own) - 1), 1)
+        low, high = own[int(place)], own[min(int(place) + 1, len(own) - 1)]
+        found[cell] = (low + part * (high - low)).quantize(Decimal("0.0001"), ROUND_HALF_UP)
+    return found
 
 
 def newest_days(settings: Settings) -> dict[str, date]:

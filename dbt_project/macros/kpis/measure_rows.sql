@@ -2,7 +2,7 @@
     The measures of a fact per tenant, time grain, period, dimension and its value, a column each: a list of selects.
     What adds up (a sum, a count) is computed by day alone, not yet rounded: `kpi_measures` makes longer periods of days.
     `count_distinct` goes in two levels (distinct ids per group, then a count): inside grouping sets a distinct count
-    costs several times as much. A level stands at the end of a period: only the rows of its last day count.
+    costs several times as much; so does a percentile, in one. A level stands at the end of a period: only the rows of its last day count.
 -#}
 {% macro day_rows(relation, measures, shape) %}
     {% set by_day = {"grains": ["day"], "periods": ["f.period_day"], "dimensions": shape.dimensions} %}
@@ -11,6 +11,7 @@
 
 {% macro period_rows(relation, measures, shape) %}
     {% set blocks = grouped(relation, measures | selectattr("is_level") | list, shape) %}
+    {% do blocks.extend(grouped(relation, measures | selectattr("agg", "equalto", "percentile") | list, shape)) %}
     {% for measure in measures | selectattr("agg", "equalto", "count_distinct") %}
         {% set sql %}
             select tenant, time_grain, period_start, dimension, dimension_value{{ measure_columns([measure]) }}

@@ -8,11 +8,12 @@
             {
                 "name": metric.name,
                 "agg": params.agg,
+                "percentile": params.agg_params.percentile,
                 "expr": params.expr or metric.type_params.expr or metric.name,
                 "filter": measure_filter(metric),
                 "time": params.agg_time_dimension,
                 "is_level": is_level,
-                "is_additive": params.agg != "count_distinct" and not is_level,
+                "is_additive": params.agg in ["sum", "count"] and not is_level,
             }
         ) %}
     {% endfor %}
@@ -47,6 +48,9 @@
 -#}
 {% macro aggregate(measure) %}
     {% if measure.agg == "count_distinct" %} {{ return("count(g.counted)") }}{% endif %}
+    {% if measure.agg == "percentile" %}
+        {{ return("percentile_cont(" ~ measure.percentile ~ ") within group (order by " ~ measure.expr ~ ")") }}
+    {% endif %}
     {% set counted = "case when " ~ measure.expr ~ " is not null then 1 else 0 end" %}
     {% set value = measure.expr if measure.agg == "sum" else counted %}
     {% if measure.filter %} {% set value = "case when " ~ measure.filter ~ " then " ~ value ~ " end" %} {% endif %}

@@ -36,6 +36,13 @@
 -- depends_on: {{ ref('fact_clicks') }}
 -- depends_on: {{ ref('fact_page_leaves') }}
 -- depends_on: {{ ref('fact_dashboard_uses') }}
+-- depends_on: {{ ref('fact_listing_interactions') }}
+-- depends_on: {{ ref('fact_funnel_steps') }}
+-- depends_on: {{ ref('fact_experiment_exposures') }}
+-- depends_on: {{ ref('fact_experiment_conversions') }}
+-- depends_on: {{ ref('fact_flag_evaluations') }}
+-- depends_on: {{ ref('fact_price_quotes') }}
+-- depends_on: {{ ref('fact_price_alert_updates') }}
 -- depends_on: {{ ref('mv_daily_balances') }}
 -- depends_on: {{ ref('mv_daily_subscriptions') }}
 -- depends_on: {{ ref('mv_daily_customer_value') }}
@@ -78,6 +85,13 @@
     "fact_clicks",
     "fact_page_leaves",
     "fact_dashboard_uses",
+    "fact_listing_interactions",
+    "fact_funnel_steps",
+    "fact_experiment_exposures",
+    "fact_experiment_conversions",
+    "fact_flag_evaluations",
+    "fact_price_quotes",
+    "fact_price_alert_updates",
     "mv_daily_balances",
     "mv_daily_subscriptions",
     "mv_daily_customer_value",

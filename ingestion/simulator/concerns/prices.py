@@ -48,7 +48,11 @@ class Quotes:
         price = np.rint(self.expected(market.price[route], today.day + lead, lead) * np.exp(noise[route])).astype(
             np.int64
         )
-        by = {"listing": market.listing[route], "lead_days": lead.astype(str)}
+        by = {
+            "listing": market.listing[route],
+            "lead_days": lead.astype(str),
+            "route": market.origin[route] + "-" + market.destination[route],
+        }
         yield Batch(
             "price_quoted",
             today.start + 4 * HOUR + rng.integers(0, HOUR, n),

@@ -75,7 +75,8 @@ class Trial:
             "unit_type": ["period" if periods else "user"] * n,
             "unit_id": periods or [None] * n,
         }
-        by = {f"{self.experiment} variant": variant}
+        unit = np.array([f"{self.experiment}/{unit}" for unit in units], dtype=object)
+        by = {f"{self.experiment} variant": variant, "unit": unit}
         yield visiting(
             spots,
             "experiment_exposed",
@@ -85,14 +86,21 @@ class Trial:
             Fact("exposed_users_new", first, by),
         )
         converts = rng.random(n) < np.where(treated, self._rate(treated=True), self._rate(treated=False))
-        yield self._conversions(np.flatnonzero(converts), spots, at, variant, of_unit, rng)
+        yield self._conversions(np.flatnonzero(converts), spots, at, variant, of_unit, unit, rng)
 
     def _conversions(
-        self, rows: Ints, spots: Spots, at: Ints, variant: Any, of_unit: Mapping[str, Values], rng: np.random.Generator
+        self,
+        rows: Ints,
+        spots: Spots,
+        at: Ints,
+        variant: Any,
+        of_unit: Mapping[str, Values],
+        unit: Any,
+        rng: np.random.Generator,
     ) -> Batch:
         n = len(rows)
         amount = rng.integers(2_000, 20_000, n)
-        by = {f"{self.experiment} variant": variant[rows]}
+        by = {f"{self.experiment} variant": variant[rows], "unit": unit[rows]}
         return Batch(
             "experiment_converted",
             at[rows] + rng.integers(60_000, 3 * HOUR, n),

@@ -1,0 +1,41 @@
+"""What `config.meta.kpi` of a metric may say, and which values."""
+
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+TimeGrain = Literal["day", "week", "month", "quarter"]
+
+
+class Threshold(BaseModel):
+    """From where on a KPI's owner is to be alarmed: one of these, in the KPI's own unit (a ratio from 0 to 1)."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    above: float | None = None
+    below: float | None = None
+    falls_by: float | None = Field(default=None, gt=0, lt=1, description="Share, against the period before.")
+
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        if len(self.model_fields_set) != 1:
+            raise ValueError("give one of above, below and falls_by")
+        return self
+
+
+class KpiSettings(BaseModel):
+    """`config.meta.kpi` of a metric."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    title: str
+    owner: str
+    unit: Literal["count", "money", "ratio"]
+    format: Literal["integer", "currency", "percent", "decimal"]
+    direction: Literal["up_is_good", "down_is_good"]
+    formula: str = Field(description="The formula in words; a ratio as `numerator / denominator`.")
+    time_grains: list[TimeGrain] = Field(min_length=1)
+    dimensions: list[str] = []
+    target: float | None = None
+    threshold: Threshold | None = None
+    runbook: str | None = None
