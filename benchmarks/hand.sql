@@ -137,17 +137,6 @@ left join fact_sessions as s
     and s.listing_view_count > 0 and e.event_at between s.started_at and s.ended_at
 where e.event = 'listing_viewed';
 
-create table fact_signups as
-select
-    e.tenant, e.message_id as signup_id, coalesce(e.user_id, m.user_id, e.anonymous_id) as person_id, e.user_id, s.session_id,
-    coalesce(s.channel, 'direct') as channel, e.event_at as signed_up_at, e.event_date as signup_date
-from fact_events as e
-left join identities as m on m.tenant = e.tenant and m.anonymous_id = if(e.user_id is null, e.anonymous_id, null)
-left join fact_sessions as s
-    on s.tenant = e.tenant and s.person_id = coalesce(e.user_id, m.user_id, e.anonymous_id)
-    and e.event_at between s.started_at and s.ended_at
-where e.event = 'signup_completed';
-
 -- What each booking gained or lost per local date.
 create temp table movements as
 with lines as (
@@ -190,6 +179,14 @@ published as (
 select s.tenant, s.listing_id, s.category, s.city, p.supplier_id, p.route, s.first_seen_at, s.last_seen_at, s.view_count
 from seen as s left join published as p using (tenant, listing_id);
 
+create table dim_suppliers as
+select e.tenant, l.supplier_id, l.status, l.title, l.category, l.city, l.country, l.supplier_user_id as user_id,
+    min(e.event_at) over (partition by e.tenant, l.supplier_id) as joined_at, e.event_at as updated_at
+from fact_events as e
+inner join lake_events as l on l.file_id = e.file_id and l.ingest_row = e.ingest_row
+where e.event = 'supplier_updated' and l.supplier_id is not null
+qualify row_number() over (partition by e.tenant, l.supplier_id order by e.event_at desc, e.message_id desc) = 1;
+
 create table fact_revenue as
 with
     described as (
@@ -218,6 +215,7 @@ with
 select
     v.tenant, v.booking_id, v.movement, v.movement_date as revenue_date, v.moved_at as revenue_at, v.hour_of_day, v.is_first,
     v.is_booking, v.person_id is not null and v.is_booking and coalesce(v.before > 0, false) as is_repeat,
+    v.is_booking and exists (from dim_suppliers as u where u.tenant = v.tenant and u.user_id = v.person_id) as is_cross_side,
     v.person_id, s.session_id, coalesce(s.channel, 'direct') as channel, v.listing_id, v.category, v.city, v.route,
     v.supplier,
     if(v.person_id is null, 'unknown', coalesce(strftime(v.buyer_since, '%Y-%m'), 'unknown')) as buyer_cohort,
@@ -229,6 +227,27 @@ select
 from since as v
 left join fact_sessions as s
     on s.tenant = v.tenant and s.person_id = v.person_id and v.moved_at between s.started_at and s.ended_at;
+
+create table fact_signups as
+with signups as (
+    select
+        e.tenant, e.message_id as signup_id, coalesce(e.user_id, m.user_id, e.anonymous_id) as person_id, e.user_id,
+        s.session_id, coalesce(s.channel, 'direct') as channel, coalesce(l.role, 'unknown') as role,
+        e.event_at as signed_up_at, e.event_date as signup_date
+    from fact_events as e
+    inner join lake_events as l on l.file_id = e.file_id and l.ingest_row = e.ingest_row
+    left join identities as m on m.tenant = e.tenant and m.anonymous_id = if(e.user_id is null, e.anonymous_id, null)
+    left join fact_sessions as s
+        on s.tenant = e.tenant and s.person_id = coalesce(e.user_id, m.user_id, e.anonymous_id)
+        and e.event_at between s.started_at and s.ended_at
+    where e.event = 'signup_completed'
+)
+select s.*, exists (
+        select 1 from fact_revenue as r
+        where r.tenant = s.tenant and r.person_id = s.person_id and r.is_booking
+            and r.revenue_at between s.signed_up_at and s.signed_up_at + interval 7 day
+    ) as is_converted
+from signups as s;
 
 create table fact_bookings as
 select
@@ -486,7 +505,8 @@ with
             count_if(results_count = 0) as found_nothing, count(results_count) as answered
         from fact_searches group by all),
     per_view as (select tenant, view_date as day, channel, count(*) as views from fact_listing_views group by all),
-    per_signup as (select tenant, signup_date as day, channel, count(*) as signups from fact_signups group by all),
+    per_signup as (select tenant, signup_date as day, channel, count(*) as signups,
+            count_if(is_converted) as converted_signups from fact_signups group by all),
     per_movement as (
         select tenant, revenue_date as day, channel, count_if(movement = 'booked' and is_first) as bookings,
             sum(booked_amount) as booked, sum(gmv_amount) as gmv, sum(commission_amount) as commission,
@@ -500,7 +520,7 @@ with
             sum(commission) as commission, sum(found_nothing) as found_nothing, sum(answered) as answered,
             sum(views) as views, sum(cancelled) as cancelled, sum(repeats) as repeats, sum(of_known) as of_known,
             sum(seconds) as seconds, sum(pages) as pages, sum(bounced) as bounced, sum(news) as news,
-            sum(activated) as activated, sum(signups) as signups
+            sum(activated) as activated, sum(signups) as signups, sum(converted_signups) as converted_signups
         from (from per_session union all by name from per_signup union all by name from per_search union all by name from per_movement
             union all by name from per_view)
         group by all
@@ -518,7 +538,8 @@ with
             sum(gmv) as gmv, sum(commission) as commission, sum(found_nothing) as found_nothing,
             sum(answered) as answered, sum(views) as views, sum(cancelled) as cancelled, sum(repeats) as repeats,
             sum(of_known) as of_known, sum(seconds) as seconds, sum(pages) as pages, sum(bounced) as bounced,
-            sum(news) as news, sum(activated) as activated, sum(signups) as signups
+            sum(news) as news, sum(activated) as activated, sum(signups) as signups,
+            sum(converted_signups) as converted_signups
         from periods
         group by grouping sets ((tenant, time_grain, period_start), (tenant, time_grain, period_start, channel))
     ),
@@ -532,6 +553,8 @@ with
         select tenant, channel, revenue_date, 'booked', listing_id from fact_revenue where is_booking
         union all
         select tenant, channel, revenue_date, 'selling', supplier from fact_revenue where is_booking
+        union all
+        select tenant, channel, revenue_date, 'crossing', person_id from fact_revenue where is_cross_side
     ),
     met_periods as (
         select tenant, kind, id, channel, 'day' as time_grain, day as period_start from met
@@ -549,7 +572,8 @@ with
         select tenant, time_grain, period_start, dimension, dimension_value, sum(n) filter (where kind = 'active') as persons,
             sum(n) filter (where kind = 'viewed') as viewed, sum(n) filter (where kind = 'buyer') as buyers,
             sum(n) filter (where kind = 'booked') as booked_listings,
-            sum(n) filter (where kind = 'selling') as suppliers
+            sum(n) filter (where kind = 'selling') as suppliers,
+            sum(n) filter (where kind = 'crossing') as crossing
         from counted group by all
     ),
     levels as (
@@ -587,6 +611,8 @@ with
         select tenant, 'bookings', revenue_date, 'hour_of_day', hour_of_day, count_if(is_booking) from fact_revenue group by all
         union all
         select tenant, 'revenue', revenue_date, 'category', category, sum(commission_amount) from fact_revenue group by all
+        union all
+        select tenant, 'signups', signup_date, 'role', role, count(*) from fact_signups group by all
     ),
     split_up as (
         select tenant, g.time_grain, cast(date_trunc(g.time_grain, day) as date) as period_start, dimension,
@@ -611,12 +637,14 @@ with
                 {'kpi': 'pages_per_session', 'n': pages, 'd': sessions},
                 {'kpi': 'bounce_rate', 'n': bounced, 'd': sessions}, alone('new_users', news),
                 alone('signups', signups), {'kpi': 'signup_rate', 'n': signups, 'd': sessions},
+                {'kpi': 'signup_conversion_rate', 'n': converted_signups, 'd': signups},
                 {'kpi': 'activation_rate', 'n': activated, 'd': news},
                 {'kpi': 'revenue_per_active_user', 'n': commission, 'd': persons},
                 {'kpi': 'average_booking_value', 'n': booked, 'd': bookings},
                 {'kpi': 'cancelled_gmv_rate', 'n': cancelled, 'd': booked},
                 {'kpi': 'customer_lifetime_value', 'n': earned, 'd': customers},
                 {'kpi': 'spend_per_buyer', 'n': booked, 'd': buyers}, alone('selling_suppliers', suppliers),
+                {'kpi': 'cross_side_rate', 'n': crossing, 'd': buyers},
                 {'kpi': 'gmv_per_supplier', 'n': booked, 'd': suppliers},
                 {'kpi': 'supplier_concentration', 'n': squares, 'd': square},
                 {'kpi': 'top_supplier_share', 'n': top, 'd': booked_in_window},
@@ -624,7 +652,8 @@ with
                 {'kpi': 'demand_liquidity', 'n': buyers, 'd': persons}, alone('new_buyers', of_known - repeats),
                 {'kpi': 'supply_liquidity', 'n': booked_listings, 'd': viewed},
                 {'kpi': 'zero_result_rate', 'n': found_nothing, 'd': answered},
-                -- Nobody tells of referrals.
+                -- Nobody tells of price alerts, or of referrals.
+                {'kpi': 'price_alert_adoption_rate', 'n': null, 'd': if(dimension = 'all', persons, null)},
                 {'kpi': 'referral_rate', 'n': null, 'd': if(dimension = 'all', signups, null)},
                 -- Nothing was published of what can be booked; demand alone is known, of all channels together.
                 {'kpi': 'supply_demand_ratio', 'n': null, 'd': if(dimension = 'all', persons, null)}
@@ -632,6 +661,10 @@ with
         from joined
         union all
         select tenant, time_grain, period_start, dimension, dimension_value, kpi, n, 1 from split_up
+        union all
+        select tenant, g.time_grain, cast(date_trunc(g.time_grain, signup_date) as date), 'role', role,
+            'signup_conversion_rate', count_if(is_converted), count(*)
+        from fact_signups cross join (values ('day'), ('week'), ('month'), ('quarter')) as g(time_grain) group by all
     )
 select
     p.tenant, p.kpi, p.time_grain, p.period_start, p.dimension, p.dimension_value,

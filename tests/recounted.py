@@ -24,6 +24,7 @@ DIVIDED = {
     "take_rate": ("revenue", "gmv", ("gmv",)),
     "cancelled_gmv_rate": ("cancelled", "gross_gmv", ("gmv",)),
     "spend_per_buyer": ("gross_gmv", "buyers", ("buyers",)),
+    "cross_side_rate": ("buyers who sell", "buyers", ("buyers",)),
     "gmv_per_supplier": ("gross_gmv", "selling_suppliers", ("selling_suppliers",)),
     "demand_liquidity": ("buyers", "active_users", ("buyers", "active_users")),
     "repeat_booking_rate": ("repeated", "bookings", ("bookings",)),
@@ -33,6 +34,7 @@ DIVIDED = {
     "pages_per_session": ("pages", "sessions", ("sessions",)),
     "bounce_rate": ("bounced", "sessions", ("sessions",)),
     "signup_rate": ("signups", "sessions", ("signups", "sessions")),
+    "signup_conversion_rate": ("converted signups", "signups", ("signups",)),
     "activation_rate": ("activated", "new_users", ("sessions",)),
     "revenue_per_active_user": ("revenue", "active_users", ("revenue", "active_users")),
 }
@@ -45,6 +47,7 @@ def recount(arrivals: Iterable[Arrival], tenant: str) -> dict[Key, tuple[Decimal
     known = {name for name, contract in PLAN.events.items() if contract.in_visit} | {"user_identified"}
     everything = clean(arrivals, tenant)
     listings, first_bookings = listings_of(everything), {}
+    sellers = {f"u {event['typed'].get('supplier_user_id')}" for event in everything}
     events = [event for event in everything if event["event"] in known]
     users: dict[str, str] = {}
     for event in events:
@@ -100,6 +103,15 @@ def recount(arrivals: Iterable[Arrival], tenant: str) -> dict[Key, tuple[Decimal
                     met["active_users", *cell].add(person)
             for event, day in zip(session, days, strict=True):
                 listing = event["typed"].get("listing_id")
+                if event["event"] == "signup_completed":
+                    last = event["at"] + timedelta(days=7)
+                    converts = any(e["event"] == "booking_confirmed" and event["at"] <= e["at"] <= last for e in theirs)
+                    for cell in (
+                        *cells(day, channel),
+                        *((g, s, "role", event["typed"]["role"]) for g, s in periods(day)),
+                    ):
+                        sums["signups", *cell] += 1
+                        sums["converted signups", *cell] += converts
                 if event["event"] in ("booking_confirmed", "booking_cancelled"):
                     for key, amount in split_up(event, person, listings[listing], first_bookings, zone):
                         for grain, start in periods(day):
@@ -108,8 +120,6 @@ def recount(arrivals: Iterable[Arrival], tenant: str) -> dict[Key, tuple[Decimal
                     if event["event"] == "search_performed":
                         sums["searches", *cell] += 1
                         sums["found nothing", *cell] += event["typed"]["results_count"] == 0
-                    if event["event"] == "signup_completed":
-                        sums["signups", *cell] += 1
                     if event["event"] == "listing_viewed":
                         sums["listing_views", *cell] += 1
                         met["viewed", *cell].add(listing)
@@ -124,15 +134,22 @@ def recount(arrivals: Iterable[Arrival], tenant: str) -> dict[Key, tuple[Decimal
                             sums["repeated", *cell] += has_booked
                             sums["new_buyers", *cell] += not has_booked
                             met["buyers", *cell].add(person)
+                            if person in sellers:
+                                met["buyers who sell", *cell].add(person)
                             met["booked_listings", *cell].add(listing)
                             met["selling_suppliers", *cell].add(listings[listing]["supplier"])
                 has_booked = has_booked or event["event"] == "booking_confirmed"
     counts = dict(sums) | {key: Decimal(len(who)) for key, who in met.items()}
     found = {key: (value, Decimal(1)) for key, value in counts.items() if key[0] in ALONE}
     for kpi, (above, below, where) in DIVIDED.items():
-        for cell in {tuple(rest) for name, *rest in counts if name in where and rest[2] in ("all", "channel")}:
+        for cell in {tuple(rest) for name, *rest in counts if name in where and told_by(kpi, rest[2])}:
             found[kpi, *cell] = (counts.get((above, *cell), Decimal(0)), counts.get((below, *cell), Decimal(0)))
     return found
+
+
+def told_by(kpi: str, dimension: str) -> bool:
+    """Whether a rate is told by a dimension that one of its sides has."""
+    return dimension in ("all", "channel") or (kpi, dimension) == ("signup_conversion_rate", "role")
 
 
 def listings_of(events: list[dict[str, Any]]) -> dict[str, dict[str, str]]:

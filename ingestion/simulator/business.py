@@ -80,6 +80,7 @@ class Business:
     share: float  # of the users that are asked for, where several tenants are simulated
     user_prefix: str
     countries: tuple[str, ...]
+    roles: tuple[str, str]  # what new users want to be: most of them the first, every seventh the second
     queries: tuple[str, ...]
     campaigns: tuple[Campaign, ...]
     direct: float  # share of visits without any campaign

@@ -1,6 +1,7 @@
 """The persons of a tenant and their devices, as they will be found over the whole simulation."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -79,3 +80,8 @@ def _skews(rng: np.random.Generator, devices: int, share: float) -> Ints:
     size = np.where(rng.random(devices) < 0.2, days, minutes)
     sign = np.where(rng.random(devices) < 0.5, 1, -1)
     return np.where(rng.random(devices) < share, size * sign, 0).astype(np.int64)
+
+
+def role_of(person: Any) -> Any:
+    """Index of the role that a person (a number, or an array of them) has among its business's two."""
+    return (person % 7 == 0) * 1

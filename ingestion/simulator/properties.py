@@ -5,7 +5,7 @@ from typing import Any
 from ingestion.simulator.columns import NONE, Kind
 from ingestion.simulator.details import MINOR_UNITS, Maker, Row, booking_details, flight_search, money
 from ingestion.simulator.engine import World
-from ingestion.simulator.people import FIRST_NAMES, LAST_NAMES
+from ingestion.simulator.people import FIRST_NAMES, LAST_NAMES, role_of
 from ingestion.simulator.voice import Naming, naming, namings
 from ingestion.tracking_plan import Tenant
 
@@ -108,11 +108,13 @@ def _listing(world: World, own: Naming) -> Maker:
 
 def _signup(world: World, own: Naming) -> Maker:
     people, countries = world.people, world.business.countries
-    method, country = own.key("method"), own.key("country")
+    method, country, role = own.key("method"), own.key("country"), own.key("role")
+    roles = world.business.roles
 
     def make(row: Row) -> dict[str, Any]:
         how = "phone" if row.altered else ("email", "google", "apple")[row.chance % 3]
-        return {method: how, country: countries[people.country[row.person]]}
+        wanted = roles[role_of(row.person)]
+        return {method: how, country: countries[people.country[row.person]], role: wanted}
 
     return make
 

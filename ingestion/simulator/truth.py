@@ -17,7 +17,7 @@ from ingestion.simulator.columns import NONE, Bools, Deliveries, Events, Ints, K
 from ingestion.simulator.engine import World
 from ingestion.simulator.properties import MINOR_UNITS
 from ingestion.simulator.truth_cells import ALL, GRAINS, Cells, Row, added_up, counted_once, minus, period_of
-from ingestion.simulator.truth_splits import split_up, suppliers
+from ingestion.simulator.truth_splits import converted_signups, is_supplier, split_up, suppliers
 from ingestion.simulator.visits import channel_index
 
 DAY_MILLISECONDS = 86_400_000
@@ -168,12 +168,13 @@ def _kpis(
     sessions, active = added(np.ones(len(s.day), dtype=np.int64)), _active(s, grain)
     counts, amounts = (1, 1), (MINOR_UNITS, 1)
 
-    def distinct(kind: Kind, values: Ints) -> Cells:
-        mask = events.kind == kind
+    def distinct(kind: Kind, values: Ints, among: Bools | None = None) -> Cells:
+        mask = (events.kind == kind) & (True if among is None else among)
         return counted_once(period_of(world.calendar.days(events.at[mask]), grain), channel[mask], values[mask])
 
     buyers = distinct(Kind.BOOKING, s.person[s.of_event])
     selling = distinct(Kind.BOOKING, suppliers(world, events))
+    crossing = distinct(Kind.BOOKING, s.person[s.of_event], is_supplier(world, s.person[s.of_event]))
     booked, viewed = distinct(Kind.BOOKING, events.listing), distinct(Kind.LISTING, events.listing)
     cancelled = dict.fromkeys(confirmed, 0) | total(Kind.CANCEL, events.amount)
     repeated = _repeated(events, s)
@@ -187,6 +188,12 @@ def _kpis(
         ("bounce_rate", added((s.events == 1).astype(np.int64)), sessions, counts),
         ("searches", searches, None, counts),
         ("signups", signups, None, counts),
+        (
+            "signup_conversion_rate",
+            total(Kind.SIGNUP, converted_signups(events, s.person[s.of_event])),
+            signups,
+            counts,
+        ),
         ("signup_rate", dict.fromkeys(sessions, 0) | signups, dict.fromkeys(signups, 0) | sessions, counts),
         ("search_to_book_conversion", converted, searched, counts),
         ("bookings", bookings, None, counts),
@@ -198,6 +205,7 @@ def _kpis(
         ("gross_gmv", confirmed, None, amounts),
         ("cancelled_gmv_rate", cancelled, dict.fromkeys(cancelled, 0) | confirmed, (MINOR_UNITS, MINOR_UNITS)),
         ("buyers", buyers, None, counts),
+        ("cross_side_rate", dict.fromkeys(buyers, 0) | crossing, buyers, counts),
         ("spend_per_buyer", confirmed, buyers, amounts),
         ("demand_liquidity", dict.fromkeys(active, 0) | buyers, dict.fromkeys(buyers, 0) | active, counts),
         ("repeat_booking_rate", total(Kind.BOOKING, repeated), bookings, counts),

@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from ingestion.simulator.columns import NONE, Bools, Events, Ints, Kind
+from ingestion.simulator.columns import DAY, NONE, Bools, Events, Ints, Kind
+from ingestion.simulator.concerns.supply import SELLERS
 from ingestion.simulator.engine import World
 from ingestion.simulator.market import Market
-from ingestion.simulator.people import BROWSERS
+from ingestion.simulator.people import BROWSERS, role_of
 from ingestion.simulator.properties import MINOR_UNITS
 from ingestion.simulator.truth_cells import ALL, GRAINS, Row, added_up, period_of
 
@@ -40,15 +41,20 @@ def split_up(world: World, events: Events, person: Ints, day: Ints, of_event: In
     """
     sign = np.where(events.kind == Kind.BOOKING, 1, np.where(events.kind == Kind.CANCEL, -1, 0))
     booked, one = (sign == 1).astype(np.int64), np.ones(len(day), dtype=np.int64)
+    signed_up = (events.kind == Kind.SIGNUP).astype(np.int64)
     values = {
+        "signups": (signed_up, 1),
+        "signup_conversion_rate": (converted_signups(events, person[of_event]), 1),
         "bookings": (booked, 1),
         "gmv": (sign * events.amount, MINOR_UNITS),
         "gross_gmv": (booked * events.amount, MINOR_UNITS),
         "revenue": (sign * events.commission, MINOR_UNITS),
         "sessions": (one, 1),
     }
+    days = world.calendar.days(events.at)
     parts = (
-        (of_events(world, events, person[of_event]), sign != 0, world.calendar.days(events.at)),
+        (of_events(world, events, person[of_event]), sign != 0, days),
+        ([_roles(world, events)], signed_up == 1, days),
         (of_sessions(world, events, of_event, len(day)), one == 1, day),
     )
     found: list[Row] = []
@@ -58,10 +64,19 @@ def split_up(world: World, events: Events, person: Ints, day: Ints, of_event: In
             period, codes = period_of(days[known], grain), split.codes[known]
             for kpi in split.kpis:
                 added, scale = values[kpi]
+                below = added_up(period, codes, signed_up[known]) if kpi == "signup_conversion_rate" else {}
                 found += [
-                    (kpi, grain, start, split.name, split.words[code], Decimal(value) / scale, Decimal(1))
-                    for (start, code), value in sorted(added_up(period, codes, added[known]).items())
-                    if code != ALL
+                    (
+                        kpi,
+                        grain,
+                        cell[0],
+                        split.name,
+                        split.words[cell[1]],
+                        Decimal(value) / scale,
+                        Decimal(below.get(cell, 1)),
+                    )
+                    for cell, value in sorted(added_up(period, codes, added[known]).items())
+                    if cell[1] != ALL
                 ]
     return found
 
@@ -100,6 +115,22 @@ def of_sessions(world: World, events: Events, of_event: Ints, count: int) -> lis
     ]
 
 
+def converted_signups(events: Events, person: Ints) -> Ints:
+    """1 for each sign-up whose person confirms a booking in the 7 days from it on; `person` is that of each event."""
+    found = np.zeros(len(events), dtype=np.int64)
+    booked = np.flatnonzero(events.kind == Kind.BOOKING)
+    booked = booked[np.lexsort((events.at[booked], person[booked]))]
+    for row in np.flatnonzero(events.kind == Kind.SIGNUP).tolist():
+        first, last = np.searchsorted(person[booked], (person[row], person[row] + 1))
+        at = events.at[booked[first:last]]
+        found[row] = int(((at >= events.at[row]) & (at <= events.at[row] + 7 * DAY)).any())
+    return found
+
+
+def _roles(world: World, events: Events) -> Split:
+    return Split("role", world.business.roles, role_of(events.person), ("signups", "signup_conversion_rate"))
+
+
 def suppliers(world: World, events: Events) -> Ints:
     """The supplier of each event's listing: its number, or behind all listings' numbers that of a listing alone.
 
@@ -109,6 +140,13 @@ def suppliers(world: World, events: Events) -> Ints:
     # Known suppliers are numbered below the number of listings, listings that stand for themselves from there on.
     number = events.listing % business.suppliers if _is_published(world) else events.listing + count
     return np.where(events.listing == NONE, NONE, number)
+
+
+def is_supplier(world: World, person: Ints) -> Bools:
+    """Whether each person is a supplier, too, and the platform has told so."""
+    among = (person < world.business.suppliers) & (person % SELLERS == 0)
+    found: Bools = among & (person < len(world.people)) & _is_published(world)
+    return found
 
 
 def _supplier(world: World, market: Market, number: int) -> str:

@@ -210,3 +210,9 @@ def test_every_command_of_the_product_is_mounted(root: Path) -> None:
                 offered |= set(re.findall(r"[\"']([a-z-]+)[\"']\s*:", match[1]))
     assert offered <= set(MOUNTS), "almanac/cli.py does not mount every command"
     assert cli.name == "cli"
+
+
+def test_the_macros_that_compute_kpis_can_be_read_in_one_go(root: Path) -> None:
+    files = list((root / "dbt_project/macros/kpis").glob("*.sql"))
+    assert files
+    assert sum(len(p.read_text().splitlines()) for p in files) < 200

@@ -9,6 +9,7 @@ import yaml
 
 from almanac.errors import AlmanacError
 from almanac.kpis import Catalogue, load_catalogue
+from almanac.publication_file import definition_hash
 from almanac.settings import ROOT
 
 NINE = {
@@ -115,7 +116,7 @@ def test_the_catalogue_of_this_repository_is_whole() -> None:
         "subscription_churn_rate",
         "active_listings", "active_suppliers", "active_users", "booked_listings", "buyers", "demand_liquidity",
         "revenue_per_active_user", "spend_per_buyer", "supply_demand_ratio", "supply_liquidity",
-        "api_latency_p50_ms", "api_latency_p95_ms", "api_latency_p99_ms", "gmv_per_supplier",
+        "api_latency_p50_ms", "api_latency_p95_ms", "api_latency_p99_ms", "cross_side_rate", "gmv_per_supplier",
         "price_alert_adoption_rate", "selling_suppliers",
     }  # fmt: skip
     assert {name for name, kpi in catalogue.kpis.items() if not kpi.is_additive} == distinct | levels
@@ -153,6 +154,24 @@ def test_how_much_there_is_at_the_end_does_not_add_up(tmp_path: Path) -> None:
     assert not catalogue.kpi("net_value").is_additive
 
 
+def test_a_percentile_does_not_add_up_and_another_one_is_another_definition(
+    tmp_path: Path,
+) -> None:
+    hashes = set()
+    for folder, percentile in (("median", 0.5), ("tail", 0.95)):
+        project = deepcopy(PROJECT)
+        for measure in project[FACT]["models"][0]["metrics"]:
+            measure |= {"agg": "percentile", "percentile": percentile}
+        for name, content in project.items():
+            (tmp_path / folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / folder / name).write_text(yaml.safe_dump(content), encoding="utf-8")
+        kpi = load_catalogue(tmp_path / folder).kpi("net_value")
+        assert not kpi.is_additive
+        assert not kpi.is_level
+        hashes.add(definition_hash(kpi))
+    assert len(hashes) == 2
+
+
 def test_a_name_that_no_kpi_has_is_refused_with_the_nearest(tmp_path: Path) -> None:
     catalogue = load(tmp_path)
     with pytest.raises(AlmanacError, match="no KPI is called 'netvalue'; there is net_value"):
@@ -170,6 +189,8 @@ REFUSALS = [
     (FACT, "models.0.metrics.0.type", "ratio", "measure ordered_value.* simple"),
     (FACT, "models.0.metrics.0.fill_nulls_with", 0, "measure ordered_value: fill_nulls_with"),
     (FACT, "models.0.metrics.0.non_additive_dimension", {"name": "day"}, "ordered_value: a level is a sum with"),
+    (FACT, "models.0.metrics.0.agg", "percentile", "ordered_value: percentile must be a number between 0 and 1"),
+    (FACT, "models.0.metrics.0.percentile_type", "discrete", "ordered_value: a percentile has neither"),
     (FACT, "models.0.metrics.1.name", "ordered_value", "measure ordered_value is defined twice"),
     # a KPI's settings
     (SUM, f"{KPI}.owner", ..., r"config\.meta\.kpi\.owner"),
@@ -188,6 +209,9 @@ REFUSALS = [
         "dimensions: colour is no dimension of fact_orders; it has channel",
     ),
     (SUM, f"{KPI}.target", "high", r"config\.meta\.kpi\.target"),
+    (SUM, f"{KPI}.threshold", {}, r"config\.meta\.kpi\.threshold: .*give one of above, below and falls_by"),
+    (SUM, f"{KPI}.threshold", {"above": 1, "below": 0}, r"threshold: .*give one of"),
+    (SUM, f"{KPI}.threshold", {"falls_by": 20}, r"config\.meta\.kpi\.threshold\.falls_by"),
     (SUM, f"{KPI}.colour", "red", r"config\.meta\.kpi\.colour"),
     # a KPI's formula
     (SUM, "metrics.0.name", "gross_value", "called 'gross_value'"),

@@ -71,6 +71,18 @@ def test_a_combination_of_measures_and_a_target_are_written_as_in_the_file(catal
     assert "| Target | 0.25 |\n" in page
 
 
+def test_from_where_on_an_owner_is_alarmed_is_said_in_the_kpis_own_unit(catalogue: Catalogue) -> None:
+    found = pages(catalogue)
+    assert "| Alert threshold | above 1 % |\n" in found["api_error_rate.md"]
+    assert "| Alert threshold | above 2000 |\n" in found["api_latency_p95_ms.md"]
+    assert (
+        "| Alert threshold | falls by more than 20 % against the period before |\n"
+        in found["search_to_book_conversion.md"]
+    )
+    assert "| Alert threshold | none is set |\n" in found["gmv.md"]
+    assert "95th percentile of `cast(answer_ms as double precision)`" in found["api_latency_p95_ms.md"]
+
+
 def test_lineage_names_the_models_of_a_macro_and_not_those_of_a_comment(tmp_path: Path) -> None:
     for path, text in {
         "macros/inner.sql": "{% macro inner() %}{{ ref('stg_a') }}{% endmacro %}",

@@ -1,18 +1,18 @@
 {#-
-    The measures of a fact per tenant, time grain, period, dimension and its value, a column each: a list of selects.
-    What adds up (a sum, a count) is computed by day alone, not yet rounded: `kpi_measures` makes longer periods of days.
-    `count_distinct` goes in two levels (distinct ids per group, then a count): inside grouping sets a distinct count
-    costs several times as much; so does a percentile, in one. A level stands at the end of a period: only the rows of its last day count.
+    The measures of a fact per tenant, time grain, period, dimension and its value, a column each: a list of selects. What
+    adds up is computed by day alone, not yet rounded: `kpi_measures` makes longer periods of days. `count_distinct` goes
+    in two levels (distinct ids, then a count), a percentile in one. Of a level only a period's last day counts.
 -#}
 {% macro day_rows(relation, measures, shape) %}
     {% set by_day = {"grains": ["day"], "periods": ["f.period_day"], "dimensions": shape.dimensions} %}
     {{ return(grouped(relation, measures | selectattr("is_additive") | list, by_day)) }}
 {% endmacro %}
 
-{% macro period_rows(relation, measures, shape) %}
-    {% set blocks = grouped(relation, measures | selectattr("is_level") | list, shape) %}
-    {% do blocks.extend(grouped(relation, measures | selectattr("agg", "equalto", "percentile") | list, shape)) %}
-    {% for measure in measures | selectattr("agg", "equalto", "count_distinct") %}
+{% macro period_rows(relation, measures, kpis) %}
+    {% set levels, blocks = measures | selectattr("is_level") | list, [] %}
+    {% do blocks.extend(grouped(relation, levels, shape_of(levels, kpis))) %}
+    {% for measure in measures if measure.agg in ["count_distinct", "percentile"] %}
+        {% set shape = shape_of([measure], kpis) %}
         {% set sql %}
             select tenant, time_grain, period_start, dimension, dimension_value{{ measure_columns([measure]) }}
             from (
@@ -23,7 +23,7 @@
             ) as g
             group by tenant, time_grain, period_start, dimension, dimension_value
         {% endset %}
-        {% do blocks.append(sql) %}
+        {% do blocks.extend([sql] if measure.agg == "count_distinct" else grouped(relation, [measure], shape)) %}
     {% endfor %}
     {{ return(blocks) }}
 {% endmacro %}

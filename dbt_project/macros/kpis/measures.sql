@@ -22,18 +22,10 @@
 
 {#- A measure's filter as SQL over its fact: `{{ Dimension('session__channel') }}` names a column of the fact. -#}
 {% macro measure_filter(metric) %}
-    {% set parts = [] %}
-    {% if metric.filter %}
-        {% for part in metric.filter.where_filters %}
-            {% do parts.append(
-                modules.re.sub(
-                    "\\{\\{\\s*Dimension\\(\\s*['\"](?:\\w+__)?(\\w+)['\"]\\s*\\)\\s*\\}\\}",
-                    "\\1",
-                    part.where_sql_template,
-                )
-            ) %}
-        {% endfor %}
-    {% endif %}
+    {% set dimension, parts = "\\{\\{\\s*Dimension\\(\\s*['\"](?:\\w+__)?(\\w+)['\"]\\s*\\)\\s*\\}\\}", [] %}
+    {% for part in (metric.filter.where_filters if metric.filter else []) %}
+        {% do parts.append(modules.re.sub(dimension, "\\1", part.where_sql_template)) %}
+    {% endfor %}
     {{ return(parts | join(" and ")) }}
 {% endmacro %}
 

@@ -103,7 +103,7 @@
     {% for fact in facts %}
         {% set shape = shape_of(by_fact[fact], catalogue) %}
         {% do days.extend(day_rows(ref(fact), by_fact[fact], shape)) %}
-        {% do periods.extend(period_rows(ref(fact), by_fact[fact], shape)) %}
+        {% do periods.extend(period_rows(ref(fact), by_fact[fact], catalogue)) %}
         {% do additive.extend(by_fact[fact] | selectattr("is_additive") | map(attribute="name")) %}
     {% endfor %}
     with

@@ -9,6 +9,8 @@ import numpy as np
 from ingestion.simulator.columns import Ints
 from ingestion.simulator.concerns.base import Batch, Fact, Table, Today, iso_dates, money, ones
 
+SELLERS = 5  # every so many suppliers one is a person who uses the platform, too
+
 
 @dataclass(frozen=True)
 class Supply:
@@ -61,7 +63,8 @@ class Supply:
 
     def _suppliers(self, today: Today, rng: np.random.Generator) -> Batch:
         suppliers = today.market.suppliers
-        n = len(suppliers)
+        n, prefix = len(suppliers), today.business.user_prefix
+        users = [f"{prefix}-{person:06d}" for person in range(n)]  # supplier n is person n
         return Batch(
             "supplier_updated",
             today.moments(rng, n, (0, 6)),
@@ -69,6 +72,7 @@ class Supply:
                 "supplier_id": suppliers,
                 "status": ["active"] * n,
                 "title": [f"House {name.title()}" for name in suppliers],
+                "supplier_user_id": [user if n % SELLERS == 0 else None for n, user in enumerate(users)],
                 "city": [today.business.offer.cities[k] for k in rng.integers(0, len(today.business.offer.cities), n)],
             },
             facts=(Fact("suppliers_joined", ones(n)),),

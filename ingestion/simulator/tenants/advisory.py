@@ -16,6 +16,7 @@ ADVISORY = Business(
     users=180,
     share=0.03,
     user_prefix="client",
+    roles=("client", "adviser"),
     countries=("India", "Singapore", "United Arab Emirates"),
     queries=("tax return", "gst registration", "audit", "payroll", "company formation", "second opinion"),
     direct=0.5,

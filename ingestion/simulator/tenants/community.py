@@ -16,6 +16,7 @@ COMMUNITY = Business(
     users=1_500,
     share=0.24,
     user_prefix="member",
+    roles=("backer", "creator"),
     countries=("Portugal", "Spain", "Brazil", "Angola"),
     queries=("school garden", "bakery", "solar roof", "repair shop", "football club"),
     direct=0.4,

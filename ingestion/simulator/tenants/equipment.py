@@ -21,6 +21,7 @@ EQUIPMENT = Business(
     users=1_000,
     share=0.16,
     user_prefix="planner",
+    roles=("renter", "owner"),
     countries=("Netherlands", "Belgium", "Germany", "United Kingdom"),
     queries=("stage 6x4", "generator", "line array", "truss", "heater", "tent 10x20"),
     direct=0.45,

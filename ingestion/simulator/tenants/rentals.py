@@ -17,6 +17,7 @@ RENTALS = Business(
     users=6_300,
     share=1.0,
     user_prefix="guest",
+    roles=("guest", "host"),
     countries=("Germany", "Netherlands", "Denmark", "France", "Italy", "Poland", "Austria", "United Kingdom"),
     queries=(
         "near the river",

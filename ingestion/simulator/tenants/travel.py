@@ -21,6 +21,7 @@ TRAVEL = Business(
     users=2_000,
     share=0.32,
     user_prefix="traveller",
+    roles=("traveller", "agent"),
     countries=("United States", "Canada", "Mexico", "United Kingdom"),
     queries=("weekend", "beach", "city break", "family", "nonstop", "any dates"),
     direct=0.35,

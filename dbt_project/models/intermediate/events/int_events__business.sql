@@ -49,6 +49,7 @@
     "referral_recorded",
     "group_joined",
     "listing_updated",
+    "supplier_updated",
     "balance_recorded",
 ] %}
 
@@ -98,6 +99,8 @@ select
     l.channel as own_channel,
     l.clicks,
     l.supplier_id,
+    l.supplier_user_id,
+    l.title,
     l.survey,
     l.score,
     l.priority,

@@ -1,12 +1,32 @@
-with signups as ({{ events_in_sessions("signup_completed", ["user_id"]) }})
+with
+    signups as ({{ events_in_sessions("signup_completed", ["user_id"]) }}),
+
+    profiles as (select * from {{ ref("int_events__business") }}),
+
+    revenue as (select * from {{ ref("fact_revenue") }}),
+
+    converted as (
+        select distinct s.tenant, s.message_id
+        from signups as s
+        inner join
+            revenue as r
+            on r.tenant = s.tenant
+            and r.person_id = s.person_id
+            and r.is_booking
+            and r.revenue_at between s.event_at and s.event_at + interval '7 days'
+    )
 
 select
-    tenant,
-    message_id as signup_id,
-    person_id,
-    user_id,
-    session_id,
-    channel,
-    event_at as signed_up_at,
-    event_date as signup_date
-from signups
+    s.tenant,
+    s.message_id as signup_id,
+    s.person_id,
+    s.user_id,
+    s.session_id,
+    s.channel,
+    coalesce(p.role, 'unknown') as role,
+    c.message_id is not null as is_converted,
+    s.event_at as signed_up_at,
+    s.event_date as signup_date
+from signups as s
+left join profiles as p on p.tenant = s.tenant and p.message_id = s.message_id
+left join converted as c on c.tenant = s.tenant and c.message_id = s.message_id

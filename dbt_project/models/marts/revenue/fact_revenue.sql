@@ -5,6 +5,8 @@ with
 
     listings as (select * from {{ ref("dim_listings") }}),
 
+    selling_users as (select distinct tenant, user_id from {{ ref("dim_suppliers") }} where user_id is not null),
+
     sessions as ({{ session_dates(["tenant", "person_id", "session_id", "channel", "started_at", "ended_at"]) }}),
 
     local_days as (
@@ -24,6 +26,7 @@ with
         select
             p.*,
             p.movement = 'booked' and p.is_first as is_booking,
+            u.user_id is not null as is_by_supplier,
             coalesce(l.supplier_id, p.listing_id) as supplier,
             coalesce(l.category, 'unknown') as category,
             coalesce(l.city, 'unknown') as city,
@@ -31,6 +34,7 @@ with
             {{ local_hour("p.moved_at", "d") }} as hour_of_day
         from persons as p
         left join listings as l on l.tenant = p.tenant and l.listing_id = p.listing_id
+        left join selling_users as u on u.tenant = p.tenant and u.user_id = p.person_id
         left join local_days as d on d.tenant = p.tenant and d.utc_date = cast(p.moved_at as date)
     ),
 
@@ -58,6 +62,7 @@ select
     p.is_booking,
     -- Whether the same person had booked before; of nobody that can be said.
     p.is_booking and p.person_id is not null and coalesce(p.earlier_bookings, 0) > 0 as is_repeat,
+    p.is_booking and p.is_by_supplier as is_cross_side,
     p.person_id,
     s.session_id,
     coalesce(s.channel, 'direct') as channel,
