@@ -23,3 +23,10 @@
     )
     * interval '1 second'
 {% endmacro %}
+
+{#- What those need of each tenant: a row per UTC date. -#}
+{% macro local_days() %}
+    select t.tenant, d.utc_date, d.offset_seconds, d.changes_at, d.offset_after_seconds
+    from {{ source("ctl", "tenant") }} as t
+    inner join {{ source("ctl", "local_day") }} as d on d.time_zone = t.time_zone
+{% endmacro %}

@@ -39,8 +39,8 @@ def test_every_relation_of_a_million_events_is_equal_on_both_engines(tmp_path: P
             compared = {
                 f"{schema}.{name}": _differences(con, postgres, schema, name, tmp_path / "rows.csv")
                 for schema, name in con.execute(
-                    "select schema_name, table_name from duckdb_tables() where list_contains($layers, schema_name) "
-                    "and not list_contains($excepted, table_name) and database_name = current_database()",
+                    "select table_schema, table_name from information_schema.tables "
+                    "where list_contains($layers, table_schema) and not list_contains($excepted, table_name)",
                     {"layers": list(LAYERS), "excepted": list(EXCEPTED)},
                 ).fetchall()
             }
@@ -56,7 +56,7 @@ def _build(settings: Settings) -> None:
 def _differences(
     con: duckdb.DuckDBPyConnection, postgres: psycopg2.extensions.connection, schema: str, name: str, rows: Path
 ) -> str:
-    """What differs between a table here and the one of that name there, in words; empty if nothing does.
+    """What differs between a table or view here and the one of that name there, in words; empty if nothing does.
 
     Everything is compared exactly but floating-point numbers, of which the sums may be close.
     """

@@ -33,11 +33,7 @@ with
         {% if is_incremental() %} where file_id in (select c.file_id from fact_events__changed as c) {% endif %}
     ),
 
-    local_days as (
-        select t.tenant, d.utc_date, d.offset_seconds, d.changes_at, d.offset_after_seconds
-        from {{ source("ctl", "tenant") }} as t
-        inner join {{ source("ctl", "local_day") }} as d on d.time_zone = t.time_zone
-    )
+    local_days as ({{ local_days() }})
 
 select
     l.tenant,

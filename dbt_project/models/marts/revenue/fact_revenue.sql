@@ -9,11 +9,7 @@ with
 
     sessions as ({{ session_dates(["tenant", "person_id", "session_id", "channel", "started_at", "ended_at"]) }}),
 
-    local_days as (
-        select t.tenant, d.utc_date, d.offset_seconds, d.changes_at, d.offset_after_seconds
-        from {{ source("ctl", "tenant") }} as t
-        inner join {{ source("ctl", "local_day") }} as d on d.time_zone = t.time_zone
-    ),
+    local_days as ({{ local_days() }}),
 
     persons as (
         select m.*, coalesce(m.user_id, i.user_id, m.anonymous_id) as person_id
