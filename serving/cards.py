@@ -37,6 +37,7 @@ class CardView:
     height: int
     column: int
     empty: str = ""
+    is_untold: bool = False  # other days would be as empty
     failed: str = ""
     unit: str = ""
     tile: "TileView | None" = None
@@ -157,9 +158,10 @@ def _ranking(card: Ranking, kpi: Kpi, frame: dict[str, Any], source: CardSource)
     view = ranking_view(card, kpi, source.values, chosen.tenant, chosen.span)
     unit = kpi.style(chosen.tenant.currency).unit_label
     empty = "" if view.lines else _empty(kpi.title, chosen)
-    if [line.name for line in view.lines] in ([UNKNOWN], [NOTHING]):
+    is_untold = [line.name for line in view.lines] in ([UNKNOWN], [NOTHING])
+    if is_untold:
         empty = f"Nobody tells the {view.subject.lower()} of {_lowered(kpi.title)}."
-    return CardView(**frame, unit=unit, ranking=view, empty=empty)
+    return CardView(**frame, unit=unit, ranking=view, empty=empty, is_untold=is_untold)
 
 
 def _table(card: Table, kpis: list[Kpi], frame: dict[str, Any], source: CardSource) -> CardView:

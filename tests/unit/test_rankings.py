@@ -6,6 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from fastapi.testclient import TestClient
 from hypothesis import given
@@ -104,7 +105,7 @@ def test_the_page_and_the_csv_show_the_same_list(tmp_path: Path) -> None:
     cards = [line.format("channels", "sessions", "channel", 0), line.format("people", "active_users", "channel", 3)]
     (folder / "one.yml").write_text(f"title: One\ndescription: x\ncards: [{', '.join(cards)}]\n", encoding="utf-8")
     settings = Settings.for_home(tmp_path / "home", root=tmp_path / "root")
-    publish(settings)
+    published = publish(settings)
     with TestClient(create_app(settings)) as client:
         page = client.get("/dashboards/one?tenant=rentals&range=all").text
         assert 'class="ranking"' in page
@@ -114,3 +115,12 @@ def test_the_page_and_the_csv_show_the_same_list(tmp_path: Path) -> None:
         assert all(row.split(",")[3] == "total" and row.split(",")[6] == "channel" for row in rows)
         for row in rows:
             assert f'title="{row.split(",")[7]}"' in page
+        empty = client.get("/dashboards/one?tenant=rentals&range=custom&from=2025-01-01&to=2025-01-07").text
+        assert "No sessions between 1 and" in empty
+        assert 'class="ranking"' not in empty
+        assert "</a></p></div>" in empty, "other days may have some"
+    with duckdb.connect(str(published.path)) as con:
+        con.execute("update kpi_values set dimension_value = 'unknown' where dimension = 'channel'")
+    with TestClient(create_app(settings)) as client:
+        untold = client.get("/dashboards/one?tenant=rentals&range=all").text
+        assert "<p>Nobody tells the channel of sessions.</p></div>" in untold, "no other days would say more"
