@@ -116,7 +116,7 @@ def _golden(root: Path, catalogue: Catalogue) -> dict[str, list[Value]]:
     for path in sorted((root / GOLDEN).glob("*.csv"), reverse=True):
         with path.open(encoding="utf-8") as file:
             for row in csv.DictReader(file):
-                if row["dimension"] == "all" and row["is_complete"] == "yes" and row["kpi"] in found:
+                if row.get("dimension") == "all" and row["is_complete"] == "yes" and row["kpi"] in found:
                     start, currency = date.fromisoformat(row["period_start"]), tenants[row["tenant"]].currency
                     parts = Decimal(row["numerator"] or 0), Decimal(row["denominator"] or 0)
                     value = float(row["value"]) if row["value"] else None

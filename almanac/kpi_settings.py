@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-TimeGrain = Literal["day", "week", "month", "quarter"]
+TimeGrain = Literal["hour", "day", "week", "month", "quarter"]
 
 
 class Threshold(BaseModel):

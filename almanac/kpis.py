@@ -17,6 +17,7 @@ from almanac.errors import AlmanacError
 from almanac.kpi_settings import KpiSettings
 from almanac.kpi_yaml import dimensions_of, entries, input_name, is_level, is_share, kpi_settings, read
 
+HOUR = "hour_of_day"  # the column by which a fact has the time grain `hour`
 AGGREGATIONS = ("sum", "count", "count_distinct", "percentile")
 TERM = re.compile(r"\s*([+-]?)\s*(?:(\d+(?:\.\d+)?)\s*\*\s*)?([a-z][a-z0-9_]*)\s*")
 
@@ -208,6 +209,11 @@ def _kpi(
         raise AlmanacError(f"{file}: type is {metric.get('type')!r}; a KPI is `ratio` or `derived`")
     kpi = Kpi(name, str(metric.get("description") or settings.title), settings, numerator, denominator, file)
     for fact in kpi.facts:
+        if "hour" in settings.time_grains and HOUR not in dimensions[fact]:
+            raise AlmanacError(
+                f"{file}: config.meta.kpi.time_grains: hour needs a dimension {HOUR} of {fact}; "
+                f"it has {', '.join(dimensions[fact]) or 'none'}"
+            )
         if unknown := sorted(set(settings.dimensions) - set(dimensions[fact])):
             raise AlmanacError(
                 f"{file}: config.meta.kpi.dimensions: {', '.join(unknown)} is no dimension of {fact}; "

@@ -20,7 +20,10 @@ from almanac.settings import Settings
 from almanac.versions import Version
 
 # Readers filter the long table by KPI and grain: stored in that order, a series is one small range.
-ORDER = {"kpi_values": "tenant, kpi, time_grain, dimension, dimension_value, period_start"}
+ORDER = {
+    "kpi_values": "tenant, kpi, time_grain, dimension, dimension_value, period_start",
+    "kpi_hourly_values": "tenant, kpi, hour_start",
+}
 
 
 @dataclass(frozen=True)

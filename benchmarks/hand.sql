@@ -17,6 +17,8 @@ select
     l.event_at,
     cast(l.event_at + to_seconds(case when d.changes_at <= l.event_at then d.offset_after_seconds
         else coalesce(d.offset_seconds, 0) end) as date) as event_date,
+    cast(hour(l.event_at + to_seconds(case when d.changes_at <= l.event_at then d.offset_after_seconds
+        else coalesce(d.offset_seconds, 0) end)) as smallint) as event_hour,
     l.received_at, cast(l.received_at as date) as received_date, l.time_quality,
     coalesce(l.warnings like '%"late"%', false) as is_late,
     case lower(l.context_campaign_medium)
@@ -35,10 +37,10 @@ anti join losers as x on x.file_id = l.file_id and x.ingest_row = l.ingest_row
 left join tenant as t on t.tenant = l.tenant
 left join local_day as d on d.time_zone = t.time_zone and d.utc_date = cast(l.event_at as date);
 
--- The local day of the newest data.
+-- The local time and day of the newest data.
 create temp table as_of as
-select t.tenant, cast(e.newest + to_seconds(case when d.changes_at <= e.newest then d.offset_after_seconds
-    else coalesce(d.offset_seconds, 0) end) as date) as local_date
+select t.tenant, e.newest + to_seconds(case when d.changes_at <= e.newest then d.offset_after_seconds
+    else coalesce(d.offset_seconds, 0) end) as local_at, cast(local_at as date) as local_date
 from tenant as t
 cross join (select max(received_at) as newest from fact_events) as e
 left join local_day as d on d.time_zone = t.time_zone and d.utc_date = cast(e.newest as date);
@@ -60,6 +62,7 @@ select
     arg_min(e.message_id, (e.event_at, e.message_id)) as session_id,
     min(e.event_at) as started_at, max(e.event_at) as ended_at,
     min(e.event_date) as session_date, max(e.event_date) as ended_date,
+    arg_min(e.event_hour, e.event_at) as started_hour,
     arg_min(e.channel, (e.event_at, e.message_id)) as channel,
     arg_min(e.device_type, (e.event_at, e.message_id)) as device_type,
     arg_min(e.browser, (e.event_at, e.message_id)) as browser,
@@ -90,6 +93,7 @@ select
     min(started_at) as started_at, max(ended_at) as ended_at,
     cast(floor(epoch(max(ended_at) - min(started_at))) as bigint) as duration_seconds,
     min(session_date) as session_date, max(ended_date) as ended_date,
+    lpad(cast(arg_min(started_hour, started_at) as varchar), 2, '0') as hour_of_day,
     coalesce(arg_min(channel, started_at), 'direct') as channel,
     coalesce(arg_min(device_type, started_at), 'unknown') as device_type,
     coalesce(arg_min(browser, started_at), 'unknown') as browser,
@@ -117,8 +121,8 @@ select tenant, person_id, active_date, channel, count(*) as session_count from d
 create table fact_searches as
 select
     e.tenant, e.message_id as search_id, coalesce(e.user_id, m.user_id, e.anonymous_id) as person_id, s.session_id,
-    coalesce(s.channel, 'direct') as channel, e.event_at as searched_at, e.event_date as search_date, e.category, e.city,
-    e.results_count
+    coalesce(s.channel, 'direct') as channel, e.event_at as searched_at, e.event_date as search_date,
+    lpad(cast(e.event_hour as varchar), 2, '0') as hour_of_day, e.category, e.city, e.results_count
 from fact_events as e
 left join identities as m on m.tenant = e.tenant and m.anonymous_id = if(e.user_id is null, e.anonymous_id, null)
 left join fact_sessions as s
@@ -675,3 +679,23 @@ select
 from parts as p
 left join as_of as a on a.tenant = p.tenant
 where p.n is not null or p.d is not null;
+
+create table kpi_hourly_values as
+with
+    parts as (
+        select tenant, 'sessions' as kpi, session_date as day, hour_of_day, count(*) as n from fact_sessions group by all
+        union all
+        select tenant, 'searches', search_date, hour_of_day, count(*) from fact_searches group by all
+        union all
+        select tenant, 'bookings', revenue_date, hour_of_day, count_if(is_booking) from fact_revenue group by all
+        union all
+        select tenant, 'gmv', revenue_date, hour_of_day, sum(gmv_amount) from fact_revenue group by all
+        union all
+        select tenant, 'revenue', revenue_date, hour_of_day, sum(commission_amount) from fact_revenue group by all
+    )
+select
+    p.tenant, p.kpi, p.day + to_hours(cast(p.hour_of_day as integer)) as hour_start,
+    cast(p.n as decimal(28, 4)) as numerator, cast(1 as decimal(28, 4)) as denominator, cast(p.n as double) as value,
+    hour_start + interval 1 hour <= a.local_at as is_complete
+from parts as p
+left join as_of as a on a.tenant = p.tenant;

@@ -12,11 +12,12 @@ CORE = {
         "fact_user_days", "fact_searches", "int_bookings__movements", "dim_listings", "fact_revenue",
         "fact_bookings", "dim_date",
         "dim_tenants", "mv_daily_conversions", "mv_daily_events", "kpi_measures", "kpi_values",
+        "kpi_hourly_values",
     ),
     "hand": (
         "losers", "fact_events", "identities", "half_hours", "fact_sessions", "fact_user_days", "fact_searches",
         "movements", "dim_listings", "fact_revenue", "fact_bookings", "dim_date", "dim_tenants", "mv_daily_conversions",
-        "mv_daily_events", "kpi_values",
+        "mv_daily_events", "kpi_values", "kpi_hourly_values",
     ),
 }  # fmt: skip
 Row = tuple[str, str, str, str]

@@ -29,6 +29,27 @@ class PointAnswer(ValueAnswer):
     period_start: date
 
 
+class HourAnswer(ValueAnswer):
+    """One hour of the tenant's clocks, by its beginning."""
+
+    hour_start: datetime
+
+
+class HoursAnswer(BaseModel):
+    """A KPI by hour of the tenant's local days, oldest first; an hour in which nothing happened is not there."""
+
+    kpi: str
+    title: str
+    unit: str
+    currency: str | None
+    tenant: str
+    time_zone: str
+    first: date = Field(serialization_alias="from")
+    last: date = Field(serialization_alias="to")
+    publication: PublicationAnswer
+    hours: list[HourAnswer]
+
+
 class SeriesAnswer(BaseModel):
     """The periods of one value of the dimension (`all`: of the total), oldest first; without data no period."""
 

@@ -65,6 +65,7 @@ class Kpi:
     target: float | None
     runbook: str
     checks: tuple[Check, ...]
+    is_hourly: bool = False  # whether it has values in `kpi_hourly_values`, too
 
     @property
     def has_denominator(self) -> bool:
@@ -138,6 +139,7 @@ def _kpi(row: dict[str, Any], checks: list[Check]) -> Kpi:
         up_is_good=row["direction"] == "up_is_good",
         is_additive=bool(row["is_additive"]),
         time_grains=tuple(g for g in GRAINS if g in grains),
+        is_hourly="hour" in grains,
         dimensions=_names(row["dimensions"]),
         target=row["target"],
         checks=tuple(sorted((c for c in checks if c.subject in subjects), key=lambda c: (c.passed, c.subject, c.name))),

@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
 from serving.adding import Parts
 from serving.ranges import Span, TimeGrain
@@ -70,6 +71,19 @@ def read_values(
     for kpi, grain, dimension, *value in rows:
         found.setdefault((kpi, grain, dimension), []).append(Value(*value))
     return Values(found)
+
+
+def read_hours(reading: Reading, tenant: str, kpi: str, span: Span) -> list[tuple[Any, ...]]:
+    """(Beginning of the hour, numerator, denominator, value, whether complete) by the tenant's clocks, oldest first."""
+    return reading.rows(
+        """
+        select hour_start, numerator, denominator, value, is_complete
+        from kpi_hourly_values
+        where tenant = $tenant and kpi = $kpi and hour_start >= $first and hour_start < $last
+        order by hour_start
+        """,
+        {"tenant": tenant, "kpi": kpi, "first": span.first, "last": span.last + timedelta(days=1)},
+    )
 
 
 def read_latest(reading: Reading) -> dict[tuple[str, str, str], list[Value]]:

@@ -182,7 +182,10 @@ def split_up(
     for dimension, value in values.items():
         yield ("gmv", dimension, value), sign * event["amount"]
         yield ("bookings", dimension, value), count
-    yield ("bookings", "hour_of_day", f"{event['at'].astimezone(zone):%H}"), count
+    hour = f"{event['at'].astimezone(zone):%H}"
+    yield ("bookings", "hour_of_day", hour), count
+    yield ("gmv", "hour_of_day", hour), sign * event["amount"]
+    yield ("revenue", "hour_of_day", hour), sign * event["commission"]
     yield ("revenue", "category", listing["category"]), sign * event["commission"]
     yield ("gross_gmv", "supplier", listing["supplier"]), event["amount"] if is_booking else Decimal(0)
 

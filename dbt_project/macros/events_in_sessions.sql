@@ -1,7 +1,7 @@
 {#-
     The accepted events of one name, each with the person behind it and the session it lies in: `tenant`, `message_id`,
     `person_id` (null where nobody is named), `session_id`, `channel` (`direct` outside of any session), `event_at`,
-    `event_date`, and `columns` of `fact_events`.
+    `event_date`, `event_hour`, and `columns` of `fact_events`.
 -#}
 {% macro events_in_sessions(event, columns) %}
     select
@@ -11,7 +11,8 @@
         s.session_id,
         coalesce(s.channel, 'direct') as channel,
         p.event_at,
-        p.event_date
+        p.event_date,
+        p.event_hour
         {% for column in columns %}, p.{{ column }}{% endfor %}
     from
         (

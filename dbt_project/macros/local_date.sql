@@ -7,10 +7,13 @@
     cast({{ local_time(timestamp_column, local_day) }} as date)
 {% endmacro %}
 
-{#- The hour of a tenant's local day, `00` to `23`: on a day of 25 hours one of them is there twice. -#}
+{#- The hour of a tenant's local day, 0 to 23: on a day of 25 hours one of them is there twice. -#}
 {% macro local_hour(timestamp_column, local_day) %}
-    lpad(cast(cast(extract(hour from {{ local_time(timestamp_column, local_day) }}) as integer) as varchar), 2, '0')
+    cast(extract(hour from {{ local_time(timestamp_column, local_day) }}) as smallint)
 {% endmacro %}
+
+{#- An hour as the value of a dimension, `00` to `23`. -#}
+{% macro hour_of_day(hour) %} cast(lpad(cast({{ hour }} as varchar), 2, '0') as varchar) {% endmacro %}
 
 {% macro local_time(timestamp_column, local_day) %}
     {{ timestamp_column }} + coalesce(

@@ -113,7 +113,7 @@ def _running(sums: dict[Key, int], quantity: str, parts: tuple[tuple[str, int], 
         if name in signs and dimension == ALL:
             moves[day] += signs[name] * value
     found, level = {}, 0
-    for day in range(min(moves), last + 1):
+    for day in range(min(moves, default=last + 1), last + 1):  # a small business may have none
         level += moves[day]
         found[quantity, day, ALL, ALL] = level
     return found

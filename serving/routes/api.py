@@ -17,6 +17,8 @@ from serving.answers import (
     EventDayAnswer,
     EventsAnswer,
     FigureAnswer,
+    HourAnswer,
+    HoursAnswer,
     KpiAnswer,
     KpiSummary,
     PointAnswer,
@@ -35,7 +37,7 @@ from serving.problems import Problem
 from serving.ranges import Extent, Span, TimeGrain, periods
 from serving.reading import Reading
 from serving.selection import Asked, Selection, choose_span, choose_tenant, select
-from serving.values import ALL, Value, Values, read_values
+from serving.values import ALL, Value, Values, read_hours, read_values
 
 router = APIRouter(
     prefix="/api/analytics",
@@ -72,9 +74,7 @@ def values_of_kpi(
     ] = None,
 ) -> KpiAnswer:
     """One KPI over a range: the figure that its tile shows, the compared one, and the series of its periods."""
-    found = kpis(reading).get(kpi)
-    if found is None:
-        raise Problem(404, "unknown_kpi", f"No KPI is called {kpi[:50]!r}: there is {', '.join(kpis(reading))}.")
+    found = _kpi(reading, kpi)
     if period not in found.time_grains:
         raise Problem(400, "undeclared_time_grain", f"{kpi} declares {', '.join(found.time_grains)}, not {period}.")
     if group_by and group_by not in found.dimensions:
@@ -88,6 +88,32 @@ def values_of_kpi(
     span = Span(date.fromordinal(max(1, first)), chosen.span.last)
     values = read_values(reading, chosen.tenant.tenant, [kpi], span, [group_by] if group_by else [])
     return _kpi_answer(reading, found, chosen, values, period, group_by)
+
+
+@router.get("/kpis/{kpi}/hours")
+def hours_of_kpi(request: Request, kpi: str, asked: Asked, reading: ReadingNow) -> HoursAnswer:
+    """One KPI by hour of the tenant's local days; on a day of 25 hours one of them holds two."""
+    found = _kpi(reading, kpi)
+    if not found.is_hourly:
+        hourly = ", ".join(name for name, one in kpis(reading).items() if one.is_hourly)
+        raise Problem(400, "undeclared_time_grain", f"{kpi} has no values by hour; those that have: {hourly}.")
+    chosen = select(asked, tenants(reading), default_tenant(the_portal(request)))
+    style = found.style(chosen.tenant.currency)
+    return HoursAnswer(
+        kpi=kpi,
+        title=found.title,
+        unit=found.unit,
+        currency=style.currency,
+        tenant=chosen.tenant.tenant,
+        time_zone=chosen.tenant.time_zone,
+        first=chosen.span.first,
+        last=chosen.span.last,
+        publication=_publication(reading),
+        hours=[
+            HourAnswer(hour_start=start, **_value(*parts, style).model_dump())
+            for start, *parts in read_hours(reading, chosen.tenant.tenant, kpi, chosen.span)
+        ],
+    )
 
 
 @router.get("/events")
@@ -106,6 +132,13 @@ def events(request: Request, asked: Asked, reading: ReadingNow) -> EventsAnswer:
         quarantined=_by_day(read_quarantined(reading, tenant.tenant, span)),
         drift=[DriftAnswer(**asdict(d)) for d in read_drift(reading, tenant.tenant, span)],
     )
+
+
+def _kpi(reading: Reading, name: str) -> Kpi:
+    found = kpis(reading).get(name)
+    if found is None:
+        raise Problem(404, "unknown_kpi", f"No KPI is called {name[:50]!r}: there is {', '.join(kpis(reading))}.")
+    return found
 
 
 def _kpi_answer(
@@ -193,7 +226,7 @@ def _summary(kpi: Kpi) -> KpiSummary:
         numerator=kpi.numerator_label,
         denominator=kpi.denominator_label or None,
         is_additive=kpi.is_additive,
-        time_grains=list(kpi.time_grains),
+        time_grains=[*["hour"] * kpi.is_hourly, *kpi.time_grains],
         dimensions=list(kpi.dimensions),
         target=kpi.target,
         checks_passed=len(kpi.checks) - len(kpi.failed_checks),

@@ -82,6 +82,27 @@ def expected() -> Values:
     return values
 
 
+def expected_hours() -> Values:
+    """The hourly values computed by hand; like those of `expected`, with the hour as the period."""
+    with (FOLDER / "hourly.csv").open(encoding="utf-8") as file:
+        return {
+            (r["tenant"], r["kpi"], "hour", datetime.fromisoformat(r["period_start"]), "all", "all"): Value(
+                Decimal(r["numerator"]), Decimal(r["denominator"]), float(r["value"]), r["is_complete"] == "yes"
+            )
+            for r in csv.DictReader(file)
+        }
+
+
+def measured_hours(warehouse: Path) -> Values:
+    """The hourly values that a build made."""
+    with duckdb.connect(str(warehouse), read_only=True) as con:
+        rows = con.execute(
+            "select tenant, kpi, 'hour', hour_start, 'all', 'all', numerator, denominator, value, is_complete "
+            "from kpis.kpi_hourly_values"
+        ).fetchall()
+    return {tuple(row[:6]): Value(*row[6:]) for row in rows}
+
+
 def measured(warehouse: Path) -> Values:
     """The values that a build made."""
     with duckdb.connect(str(warehouse), read_only=True) as con:

@@ -21,8 +21,10 @@ from tests.golden.golden import (
     differences,
     events,
     expected,
+    expected_hours,
     land,
     measured,
+    measured_hours,
 )
 from tests.golden.mutations import MUTATIONS, TOGETHER, Mutation, build_kpis
 
@@ -68,12 +70,15 @@ def test_the_golden_events_can_be_read_by_a_person() -> None:
 def test_every_kpi_of_the_catalogue_has_golden_rows_of_every_grain_and_a_mutation() -> None:
     kpis = load_catalogue(ROOT).kpis
     wanted = {(kpi, grain) for kpi in kpis for grain in kpis[kpi].settings.time_grains}
-    assert {(key[1], key[2]) for key in expected()} == wanted, "compute the rows of a new KPI by hand: README.md"
+    assert {(key[1], key[2]) for key in (*expected(), *expected_hours())} == wanted, (
+        "compute the rows of a new KPI by hand: README.md"
+    )
     assert {m.kpi for m in (*MUTATIONS, *TOGETHER)} == set(kpis)
 
 
 def test_everything_at_once_gives_the_expected_values(at_once: Settings) -> None:
     assert differences(measured(at_once.warehouse), expected()) == []
+    assert differences(measured_hours(at_once.warehouse), expected_hours()) == []
 
 
 def test_one_landing_after_another_gives_the_expected_values_once_the_visitor_is_identified(

@@ -12,7 +12,7 @@ import pytest
 from almanac.build import run_build
 from almanac.dbt_parse import parse
 from almanac.dbt_worker import WarmDbt
-from almanac.kpis import load_catalogue
+from almanac.kpis import HOUR, load_catalogue
 from almanac.settings import ROOT, Settings
 from ingestion.simulator.run import simulate
 from tests.golden.golden import LANDINGS, land
@@ -42,6 +42,8 @@ class Referee:
         """MetricFlow's answer per tenant, period and value of the dimension."""
         from metricflow.engine.metricflow_engine import MetricFlowQueryRequest
 
+        if grain == "hour":  # a day's hour of the day
+            grain, dimension = "day", HOUR
         period = f"metric_time__{grain}"
         groups = ["tenant", period, *([dimension] if dimension else [])]
         query = self._engine.explain(MetricFlowQueryRequest.create(metric_names=[kpi], group_by_names=groups))
@@ -49,7 +51,12 @@ class Referee:
         return self._rows(f"select tenant, cast({period} as date), {value}, {kpi} from ({query.sql_statement.sql})")
 
     def stored(self, kpi: str, grain: str, dimension: str | None) -> Rows:
-        """The same from `kpi_values`."""
+        """The same from `kpi_values`, or by hour of the day from `kpi_hourly_values`."""
+        if grain == "hour":
+            return self._rows(
+                "select tenant, cast(hour_start as date), strftime(hour_start, '%H'), value "
+                f"from kpis.kpi_hourly_values where kpi = '{kpi}'"
+            )
         return self._rows(
             "select tenant, period_start, dimension_value, value from kpis.kpi_values "
             f"where kpi = '{kpi}' and time_grain = '{grain}' and dimension = '{dimension or 'all'}'"
@@ -84,6 +91,8 @@ def test_metricflow_gives_the_same_rows_for_every_kpi_time_grain_and_dimension(r
     wrong, compared, undefined = {}, 0, 0
     for kpi in load_catalogue(ROOT).kpis.values():
         for grain, dimension in product(kpi.settings.time_grains, (None, *kpi.settings.dimensions)):
+            if grain == "hour" and dimension:
+                continue
             asked, stored = referee.asked(kpi.name, grain, dimension), referee.stored(kpi.name, grain, dimension)
             if not kpi.denominator:  # a level that is not there yet is no row, and MetricFlow has one without a value
                 asked = {key: value for key, value in asked.items() if value is not None}

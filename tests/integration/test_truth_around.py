@@ -274,7 +274,7 @@ def test_every_kpi_has_a_truth() -> None:
 def test_the_kpi_equals_the_truth(kpi: str, settings: Settings, planned: dict[str, dict[Cell, Decimal]]) -> None:
     truth, own = TRUTHS[kpi], load_catalogue(ROOT).kpi(kpi)
     for dimension in ("all", *(d for d in own.settings.dimensions if d in truth.by)):
-        for grain in own.settings.time_grains:
+        for grain in (g for g in own.settings.time_grains if g != "hour"):
             above = total(planned, truth.above, dimension, grain)
             below = total(planned, truth.below, dimension, grain) if truth.below else {}
             below |= of_visits(settings, truth.per, dimension, grain) if truth.per else {}

@@ -4,6 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,6 +28,9 @@ create table publication (
 create table kpi_values (
     tenant varchar, kpi varchar, time_grain varchar, period_start date, dimension varchar, dimension_value varchar,
     numerator decimal(28, 4), denominator decimal(28, 4), value double, is_complete boolean);
+create table kpi_hourly_values (
+    tenant varchar, kpi varchar, hour_start timestamp, numerator decimal(28, 4), denominator decimal(28, 4),
+    value double, is_complete boolean);
 create table kpi_catalogue (
     kpi varchar, title varchar, description varchar, owner varchar, unit varchar, format varchar, direction varchar,
     formula varchar, numerator_label varchar, denominator_label varchar, is_additive boolean, time_grains varchar,
@@ -103,6 +107,7 @@ def _tables(name: str, as_of: datetime) -> dict[str, list[tuple[Any, ...]]]:
     return {
         "publication": [(name, PUBLISHED_AT, as_of, "d41d8cd9")],
         "kpi_values": [row for b in BUSINESSES for row in _values(b)],
+        "kpi_hourly_values": [row for b in BUSINESSES for row in _hours(b)],
         "kpi_catalogue": list(_catalogue()),
         "check_results": list(_checks()),
         "dim_tenants": [(b.tenant, b.title, b.business, b.time_zone, b.currency) for b in BUSINESSES],
@@ -127,6 +132,18 @@ def _values(business: Business) -> Iterator[tuple[Any, ...]]:
             quotient = None if numerator is None or not denominator else float(numerator) / float(denominator)
             complete = _end(start, grain) <= LAST_DAY
             yield business.tenant, kpi, grain, start, dimension, value, numerator, denominator, quotient, complete
+
+
+def _hours(business: Business) -> Iterator[tuple[Any, ...]]:
+    """Of each day's sessions as many as fit in threes before noon, the others in the last hour."""
+    totals: dict[date, Parts] = defaultdict(Parts)
+    for day, _, parts in days(business):
+        totals[day].add(parts)
+    for day, parts in totals.items():
+        sessions = parts.of("sessions") or Decimal(0)
+        for hour, count in ((11, sessions // 3), (23, sessions - sessions // 3)):
+            start = datetime(day.year, day.month, day.day, hour)
+            yield business.tenant, "sessions", start, count, Decimal(1), float(count), day <= LAST_DAY
 
 
 def _end(start: date, grain: str) -> date:

@@ -95,6 +95,17 @@ def test_a_series_can_be_split_by_a_dimension_and_by_a_time_grain(client: TestCl
     assert (found["compared"], found["change"], found["period"]) == (None, None, "week")
 
 
+def test_a_kpi_that_says_so_can_be_asked_by_hour(client: TestClient) -> None:
+    found = answer(client, f"/api/analytics/kpis/sessions/hours?{RANGE}")
+    starts = [datetime.fromisoformat(hour["hour_start"]) for hour in found["hours"]]
+    assert (starts[0], starts[-1]) == (datetime(2026, 11, 2, 11), datetime(2026, 11, 15, 23))
+    assert starts == sorted(starts)
+    assert sum(hour["value"] for hour in found["hours"]) == float(happened().sums["sessions"])
+    listed = {kpi["kpi"]: kpi["time_grains"] for kpi in answer(client, "/api/analytics/kpis")["kpis"]}
+    assert listed["sessions"] == ["hour", "day", "week", "month", "quarter"]
+    assert listed["active_users"] == ["day", "week", "month", "quarter"]
+
+
 def test_an_empty_range_has_no_value_and_not_zero(client: TestClient) -> None:
     found = answer(client, "/api/analytics/kpis/gmv?tenant=rentals&from=2020-01-01&to=2020-01-07")
     assert (found["figure"], found["series"]) == (None, [])
@@ -133,6 +144,8 @@ def test_events_balance_per_day(client: TestClient) -> None:
         ("/api/analytics/kpis/gmv?from=2000-01-01&to=2026-11-01", 400, "range_too_long"),
         ("/api/analytics/kpis/gmv?range=5d", 400, "bad_range"),
         ("/api/analytics/kpis/gmv?period=hour", 422, "bad_parameter"),
+        ("/api/analytics/kpis/active_users/hours", 400, "undeclared_time_grain"),
+        ("/api/analytics/kpis/profit/hours", 404, "unknown_kpi"),
         ("/api/analytics/kpis/gmv?compareTo=last_year", 422, "bad_parameter"),
         ("/api/analytics/kpis/gmv?groupBy=weather", 400, "undeclared_dimension"),
         ("/api/analytics/kpis/gmv?groupBy='%20or%201=1", 400, "undeclared_dimension"),

@@ -13,7 +13,6 @@
             {% do found.append(
                 {
                     "name": name,
-                    "is_ratio": is_ratio,
                     "numerator": side(metric.type_params.numerator.name if is_ratio else name, by_name),
                     "denominator": side(metric.type_params.denominator.name, by_name) if is_ratio else "1",
                     "time_grains": settings.time_grains,
@@ -31,18 +30,22 @@
     {{ return(name if metric.type == "simple" else "(" ~ metric.type_params.expr ~ ")") }}
 {% endmacro %}
 
+{#- The parts of a KPI as an entry of `unpivoted`: of the `wanted` rows of measures those in which it has one. -#}
+{% macro parts_of(kpi, wanted) %}
+    {% set sides = [kpi.numerator, kpi.denominator] | reject("equalto", "1") | join(" is not null or ") %}
+    {% set values = {"kpi": "'" ~ kpi.name ~ "'", "numerator": kpi.numerator, "denominator": kpi.denominator} %}
+    {{ return({"wanted": "(" ~ sides ~ " is not null) and " ~ wanted, "values": values}) }}
+{% endmacro %}
+
 {#- The time grains and dimensions by which one of `kpis` asks for one of `measures`: what a fact's rows are grouped by. -#}
 {% macro shape_of(measures, kpis) %}
-    {% set grains, dimensions = [], [] %}
-    {% set own = measures | map(attribute="name") | list %}
+    {% set grains, dimensions, own = [], [], measures | map(attribute="name") | list %}
     {% for kpi in kpis %}
-        {% set named = modules.re.findall("\\w+", kpi.numerator ~ " " ~ kpi.denominator) %}
-        {% if named | select("in", own) | list %}
-            {% do grains.extend(kpi.time_grains) %} {% do dimensions.extend(kpi.dimensions) %}
+        {% if modules.re.findall("\\w+", kpi.numerator ~ " " ~ kpi.denominator) | select("in", own) | list %}
+            {% do grains.extend(kpi.time_grains) %}
+            {% do dimensions.extend(kpi.dimensions + ["hour_of_day"] * ("hour" in kpi.time_grains)) %}
         {% endif %}
     {% endfor %}
     {% set grains = ["day", "week", "month", "quarter"] | select("in", grains or ["day"]) | list %}
-    {% set periods = [] %}
-    {% for grain in grains %} {% do periods.append("f.period_" ~ grain) %} {% endfor %}
-    {{ return({"grains": grains, "periods": periods, "dimensions": dimensions | unique | sort}) }}
+    {{ return({"grains": grains, "dimensions": dimensions | unique | sort}) }}
 {% endmacro %}

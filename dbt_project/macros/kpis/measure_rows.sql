@@ -4,7 +4,7 @@
     in two levels (distinct ids, then a count), a percentile in one. Of a level only a period's last day counts.
 -#}
 {% macro day_rows(relation, measures, shape) %}
-    {% set by_day = {"grains": ["day"], "periods": ["f.period_day"], "dimensions": shape.dimensions} %}
+    {% set by_day = {"grains": ["day"], "dimensions": shape.dimensions} %}
     {{ return(grouped(relation, measures | selectattr("is_additive") | list, by_day)) }}
 {% endmacro %}
 
@@ -34,7 +34,7 @@
         select {{ group_columns(shape) }}{{ measure_columns(measures) }}
         from ({{ dated(relation, measures[0], shape) }}) as f
         group by {{ grouping_sets(shape, []) }}
-        {% if measures[0].is_level %} having coalesce({{ shape.periods | join(", ") }}) is not null{% endif %}
+        {% if measures[0].is_level %} having coalesce(f.period_{{ shape.grains | join(", f.period_") }}) is not null{% endif %}
     {% endset %}
     {{ return([sql]) }}
 {% endmacro %}
@@ -69,7 +69,7 @@
     {% set sql %}
         f.tenant,
         case {{ grain | join(" ") }} end as time_grain,
-        coalesce({{ shape.periods | join(", ") }}) as period_start,
+        coalesce(f.period_{{ shape.grains | join(", f.period_") }}) as period_start,
         case {{ dimension | join(" ") or "when false then ''" }} else 'all' end as dimension,
         coalesce({{ value | join }}'all') as dimension_value
     {% endset %}
@@ -78,10 +78,10 @@
 
 {% macro grouping_sets(shape, extra) %}
     {% set sets = [] %}
-    {% for period in shape.periods %}
+    {% for grain in shape.grains %}
         {% for dimension in [none] + shape.dimensions %}
             {% set own = ["f." ~ dimension] if dimension else [] %}
-            {% do sets.append("(" ~ (["f.tenant", period] + own + extra) | join(", ") ~ ")") %}
+            {% do sets.append("(" ~ (["f.tenant", "f.period_" ~ grain] + own + extra) | join(", ") ~ ")") %}
         {% endfor %}
     {% endfor %}
     {{ return("grouping sets (" ~ sets | join(", ") ~ ")") }}

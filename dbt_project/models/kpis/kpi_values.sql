@@ -1,22 +1,11 @@
 {% if execute and graph.metrics %}
     {% set columns, entries = ["tenant", "time_grain", "period_start", "dimension", "dimension_value"], [] %}
     {% for kpi in kpis() %}
-        {% set sides = [kpi.numerator] + ([kpi.denominator] if kpi.is_ratio else []) %}
         {% set wanted %}
-            ({{ sides | join(" is not null or ") }} is not null)
-            and time_grain in ('{{ kpi.time_grains | join("', '") }}')
+            time_grain in ('{{ kpi.time_grains | join("', '") }}')
             and dimension in ('{{ (["all"] + kpi.dimensions) | join("', '") }}')
         {% endset %}
-        {% do entries.append(
-            {
-                "wanted": wanted,
-                "values": {
-                    "kpi": "'" ~ kpi.name ~ "'",
-                    "numerator": "cast(" ~ kpi.numerator ~ " as decimal(28, 4))",
-                    "denominator": "cast(" ~ kpi.denominator ~ " as decimal(28, 4))",
-                },
-            }
-        ) %}
+        {% do entries.append(parts_of(kpi, wanted)) %}
     {% endfor %}
     with
         measures as (
@@ -38,8 +27,8 @@
         p.period_start,
         p.dimension,
         p.dimension_value,
-        p.numerator,
-        p.denominator,
+        cast(p.numerator as decimal(28, 4)) as numerator,
+        cast(p.denominator as decimal(28, 4)) as denominator,
         cast(p.numerator as double precision) / nullif(cast(p.denominator as double precision), 0) as value,
         -- A period is complete once the tenant's local day of the newest data lies behind it.
         case

@@ -5,7 +5,11 @@ with
 
     latest as (select max(received_at) as data_as_of from {{ ref("fact_events") }})
 
-select t.tenant, l.data_as_of, {{ local_date("l.data_as_of", "d") }} as local_date
+select
+    t.tenant,
+    l.data_as_of,
+    {{ local_date("l.data_as_of", "d") }} as local_date,
+    {{ local_time("l.data_as_of", "d") }} as local_at
 from tenants as t
 cross join latest as l
 left join local_days as d on d.time_zone = t.time_zone and d.utc_date = cast(l.data_as_of as date)

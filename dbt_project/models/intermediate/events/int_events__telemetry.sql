@@ -34,6 +34,7 @@ select
     coalesce(a.anonymous_id, a.user_id) as visitor_id,
     a.event_at,
     a.event_date,
+    a.event_hour,
     l.route,
     l.status_code,
     l.latency_ms,

@@ -46,6 +46,7 @@ select
     l.session_id as client_session_id,
     l.event_at,
     {{ local_date("l.event_at", "d") }} as event_date,
+    {{ local_hour("l.event_at", "d") }} as event_hour,
     l.received_at,
     cast(l.received_at as date) as received_date,
     l.time_quality,

@@ -8,6 +8,7 @@ select
     channel,
     event_at as searched_at,
     event_date as search_date,
+    {{ hour_of_day("event_hour") }} as hour_of_day,
     category,
     city,
     results_count

@@ -17,7 +17,7 @@
 }}
 
 {% set traits = ["channel", "device_type", "browser"] %}
-{% set columns = ["tenant", "message_id", "type", "event", "event_at", "event_date"] + traits %}
+{% set columns = ["tenant", "message_id", "type", "event", "event_at", "event_date", "event_hour"] + traits %}
 {% set counts = ["event_count", "page_view_count", "listing_view_count", "search_count"] %}
 {% set columns_of_session = (
     [
@@ -28,6 +28,7 @@
         "started_at",
         "ended_at",
         "session_date",
+        "started_hour",
         "ended_date",
     ]
     + traits
@@ -55,6 +56,7 @@ with
             min(event_at) as started_at,
             max(event_at) as ended_at,
             min(event_date) as session_date,
+            {{ first_by("event_hour", ["event_at"]) }} as started_hour,
             max(event_date) as ended_date,
             {% for trait in traits %}
                 {{ first_by(trait, ["event_at", "message_id"], trait ~ " is not null") }} as {{ trait }},
@@ -105,6 +107,7 @@ with
             min(started_at) as started_at,
             max(ended_at) as ended_at,
             min(session_date) as session_date,
+            {{ first_by("started_hour", ["started_at"]) }} as started_hour,
             max(ended_date) as ended_date,
             {% for trait in traits %}
                 {{ first_by(trait, ["started_at"], trait ~ " is not null") }} as {{ trait }},
@@ -135,6 +138,7 @@ select
     ended_at,
     cast(floor(extract(epoch from (ended_at - started_at))) as bigint) as duration_seconds,
     session_date,
+    {{ hour_of_day("started_hour") }} as hour_of_day,
     ended_date,
     cast(coalesce(channel, 'direct') as varchar) as channel,
     cast(coalesce(device_type, 'unknown') as varchar) as device_type,

@@ -8,6 +8,7 @@ select
     e.status_code,
     cast(e.latency_ms as decimal(18, 4)) as answer_ms,
     e.event_at as requested_at,
-    e.event_date as request_date
+    e.event_date as request_date,
+    {{ hour_of_day("e.event_hour") }} as hour_of_day
 from {{ ref("int_events__telemetry") }} as e
 where e.event = 'api_request'

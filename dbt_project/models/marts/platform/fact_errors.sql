@@ -9,6 +9,7 @@ select
     coalesce(e.route, 'unknown') as route,
     coalesce(e.is_handled, false) as is_handled,
     e.event_at as occurred_at,
-    e.event_date as error_date
+    e.event_date as error_date,
+    {{ hour_of_day("e.event_hour") }} as hour_of_day
 from {{ ref("int_events__telemetry") }} as e
 where e.event = 'error_occurred'

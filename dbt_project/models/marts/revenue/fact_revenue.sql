@@ -27,7 +27,7 @@ with
             coalesce(l.category, 'unknown') as category,
             coalesce(l.city, 'unknown') as city,
             coalesce(l.route, 'none') as route,
-            {{ local_hour("p.moved_at", "d") }} as hour_of_day
+            {{ hour_of_day(local_hour("p.moved_at", "d")) }} as hour_of_day
         from persons as p
         left join listings as l on l.tenant = p.tenant and l.listing_id = p.listing_id
         left join selling_users as u on u.tenant = p.tenant and u.user_id = p.person_id
