@@ -104,7 +104,13 @@ select
     session_number = 1 as is_first_session,
     session_number = 1 and coalesce(
         min(min(first_booking_at)) over (partition by tenant, person_id) <= min(started_at) + interval 7 day, false
-    ) as is_activated
+    ) as is_activated,
+    session_number = 1 and coalesce(
+        min(min(started_at)) over (
+            partition by tenant, person_id order by min(session_date)
+            range between interval 1 day following and unbounded following
+        ) <= min(started_at) + interval 28 day, false
+    ) as is_returned
 from numbered
 group by tenant, person_id, session_number;
 
@@ -116,7 +122,10 @@ with days as (
         channel
     from fact_sessions where session_date < ended_date
 )
-select tenant, person_id, active_date, channel, count(*) as session_count from days group by all;
+select
+    tenant, person_id, active_date, channel, count(*) as session_count,
+    strftime(min(min(active_date)) over (partition by tenant, person_id), '%Y-%m') as user_cohort
+from days group by tenant, person_id, active_date, channel;
 
 create table fact_searches as
 select
@@ -502,7 +511,7 @@ with
         select tenant, session_date as day, channel, count(*) as sessions, count_if(has_search) as searching,
             count_if(has_booking_after_search) as converted, sum(duration_seconds) as seconds,
             sum(page_view_count) as pages, count_if(event_count = 1) as bounced, count_if(is_first_session) as news,
-            count_if(is_activated) as activated
+            count_if(is_activated) as activated, count_if(is_returned) as returned
         from fact_sessions group by all
     ),
     per_search as (select tenant, search_date as day, channel, count(*) as searches,
@@ -524,7 +533,7 @@ with
             sum(commission) as commission, sum(found_nothing) as found_nothing, sum(answered) as answered,
             sum(views) as views, sum(cancelled) as cancelled, sum(repeats) as repeats, sum(of_known) as of_known,
             sum(seconds) as seconds, sum(pages) as pages, sum(bounced) as bounced, sum(news) as news,
-            sum(activated) as activated, sum(signups) as signups, sum(converted_signups) as converted_signups
+            sum(activated) as activated, sum(returned) as returned, sum(signups) as signups, sum(converted_signups) as converted_signups
         from (from per_session union all by name from per_signup union all by name from per_search union all by name from per_movement
             union all by name from per_view)
         group by all
@@ -542,7 +551,7 @@ with
             sum(gmv) as gmv, sum(commission) as commission, sum(found_nothing) as found_nothing,
             sum(answered) as answered, sum(views) as views, sum(cancelled) as cancelled, sum(repeats) as repeats,
             sum(of_known) as of_known, sum(seconds) as seconds, sum(pages) as pages, sum(bounced) as bounced,
-            sum(news) as news, sum(activated) as activated, sum(signups) as signups,
+            sum(news) as news, sum(activated) as activated, sum(returned) as returned, sum(signups) as signups,
             sum(converted_signups) as converted_signups
         from periods
         group by grouping sets ((tenant, time_grain, period_start), (tenant, time_grain, period_start, channel))
@@ -642,7 +651,7 @@ with
                 {'kpi': 'bounce_rate', 'n': bounced, 'd': sessions}, alone('new_users', news),
                 alone('signups', signups), {'kpi': 'signup_rate', 'n': signups, 'd': sessions},
                 {'kpi': 'signup_conversion_rate', 'n': converted_signups, 'd': signups},
-                {'kpi': 'activation_rate', 'n': activated, 'd': news},
+                {'kpi': 'activation_rate', 'n': activated, 'd': news}, {'kpi': 'return_rate', 'n': returned, 'd': news},
                 {'kpi': 'revenue_per_active_user', 'n': commission, 'd': persons},
                 {'kpi': 'average_booking_value', 'n': booked, 'd': bookings},
                 {'kpi': 'cancelled_gmv_rate', 'n': cancelled, 'd': booked},
@@ -665,6 +674,10 @@ with
         from joined
         union all
         select tenant, time_grain, period_start, dimension, dimension_value, kpi, n, 1 from split_up
+        union all
+        select tenant, g.time_grain, cast(date_trunc(g.time_grain, active_date) as date), 'user_cohort', user_cohort,
+            'active_users', count(distinct person_id), 1
+        from fact_user_days cross join (values ('day'), ('week'), ('month'), ('quarter')) as g(time_grain) group by all
         union all
         select tenant, g.time_grain, cast(date_trunc(g.time_grain, signup_date) as date), 'role', role,
             'signup_conversion_rate', count_if(is_converted), count(*)

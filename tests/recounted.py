@@ -36,6 +36,7 @@ DIVIDED = {
     "signup_rate": ("signups", "sessions", ("signups", "sessions")),
     "signup_conversion_rate": ("converted signups", "signups", ("signups",)),
     "activation_rate": ("activated", "new_users", ("sessions",)),
+    "return_rate": ("returned", "new_users", ("sessions",)),
     "revenue_per_active_user": ("revenue", "active_users", ("revenue", "active_users")),
 }
 
@@ -77,6 +78,12 @@ def recount(arrivals: Iterable[Arrival], tenant: str) -> dict[Key, tuple[Decimal
         booked_in_time = any(
             e["event"] == "booking_confirmed" and e["at"] <= theirs[0]["at"] + timedelta(days=7) for e in theirs
         )
+        first_day = theirs[0]["at"].astimezone(zone).date()
+        comes_back = any(
+            session[0]["at"].astimezone(zone).date() > first_day
+            and session[0]["at"] <= theirs[0]["at"] + timedelta(days=28)
+            for session in cut(theirs)
+        )
         for session in cut(theirs):
             is_first = session[0] is theirs[0]
             channel = next((e["channel"] for e in session if e["channel"]), "direct")
@@ -95,11 +102,12 @@ def recount(arrivals: Iterable[Arrival], tenant: str) -> dict[Key, tuple[Decimal
                 sums["bounced", *cell] += len(session) == 1
                 sums["new_users", *cell] += is_first
                 sums["activated", *cell] += is_first and booked_in_time
+                sums["returned", *cell] += is_first and comes_back
                 if searches:
                     sums["searched", *cell] += 1
                     sums["converted", *cell] += any(at >= searches[0] for at in booked)
             for touched in set(days):
-                for cell in cells(touched, channel):
+                for cell in (*cells(touched, channel), *cohort_cells(touched, first_day)):
                     met["active_users", *cell].add(person)
             for event, day in zip(session, days, strict=True):
                 listing = event["typed"].get("listing_id")
@@ -238,6 +246,11 @@ def periods(day: date) -> tuple[tuple[str, date], ...]:
     month = day.replace(day=1)
     quarter = month.replace(month=day.month - (day.month - 1) % 3)
     return ("day", day), ("week", day - timedelta(days=day.weekday())), ("month", month), ("quarter", quarter)
+
+
+def cohort_cells(day: date, since: date) -> Iterator[tuple[str, date, str, str]]:
+    for grain, start in periods(day):
+        yield grain, start, "user_cohort", f"{since:%Y-%m}"
 
 
 def cells(day: date, channel: str) -> Iterator[tuple[str, date, str, str]]:

@@ -17,7 +17,15 @@ from ingestion.simulator.columns import NONE, Bools, Deliveries, Events, Ints, K
 from ingestion.simulator.engine import World
 from ingestion.simulator.properties import MINOR_UNITS
 from ingestion.simulator.truth_cells import ALL, GRAINS, Cells, Row, added_up, counted_once, minus, period_of
-from ingestion.simulator.truth_splits import converted_signups, is_supplier, split_up, suppliers
+from ingestion.simulator.truth_splits import (
+    active_by_cohort,
+    converted_signups,
+    is_supplier,
+    repeated,
+    returned,
+    split_up,
+    suppliers,
+)
 from ingestion.simulator.visits import channel_index
 
 DAY_MILLISECONDS = 86_400_000
@@ -52,6 +60,7 @@ class Sessions:
     events: Ints
     is_first: Bools  # of its person
     is_activated: Bools  # the same, and the person books within 7 days of its first event
+    is_returned: Bools  # the same, and the person comes back on a later day within 28 days
     of_event: Ints
 
 
@@ -74,7 +83,10 @@ def kpi_truth(world: World) -> pa.Table:
                 dimension = ("all", "all") if cell[1] == ALL else ("channel", CHANNELS[cell[1]])
                 rows.append((kpi, grain, cell[0], *dimension, *value))
     return _table(
-        world.business.tenant, rows + split_up(world, events, sessions.person, sessions.day, sessions.of_event)
+        world.business.tenant,
+        rows
+        + split_up(world, events, sessions.person, sessions.day, sessions.of_event)
+        + active_by_cohort(sessions.person, sessions.day, sessions.last_day),
     )
 
 
@@ -106,6 +118,7 @@ def _sessions(world: World, events: Events, person: Ints) -> Sessions:
         events=ends - starts + 1,
         is_first=is_first,
         is_activated=is_activated,
+        is_returned=is_first & returned(events.at[starts], days[starts], person[starts]),
         of_event=of_event,
     )
 
@@ -177,7 +190,7 @@ def _kpis(
     crossing = distinct(Kind.BOOKING, s.person[s.of_event], is_supplier(world, s.person[s.of_event]))
     booked, viewed = distinct(Kind.BOOKING, events.listing), distinct(Kind.LISTING, events.listing)
     cancelled = dict.fromkeys(confirmed, 0) | total(Kind.CANCEL, events.amount)
-    repeated = _repeated(events, s)
+    repeat = repeated(events, s.person[s.of_event])
     return [
         ("sessions", sessions, None, counts),
         ("active_users", active, None, counts),
@@ -185,6 +198,7 @@ def _kpis(
         ("pages_per_session", added(s.pages), sessions, counts),
         ("new_users", added(s.is_first.astype(np.int64)), None, counts),
         ("activation_rate", added(s.is_activated.astype(np.int64)), added(s.is_first.astype(np.int64)), counts),
+        ("return_rate", added(s.is_returned.astype(np.int64)), added(s.is_first.astype(np.int64)), counts),
         ("bounce_rate", added((s.events == 1).astype(np.int64)), sessions, counts),
         ("searches", searches, None, counts),
         ("signups", signups, None, counts),
@@ -208,8 +222,8 @@ def _kpis(
         ("cross_side_rate", dict.fromkeys(buyers, 0) | crossing, buyers, counts),
         ("spend_per_buyer", confirmed, buyers, amounts),
         ("demand_liquidity", dict.fromkeys(active, 0) | buyers, dict.fromkeys(buyers, 0) | active, counts),
-        ("repeat_booking_rate", total(Kind.BOOKING, repeated), bookings, counts),
-        ("new_buyers", total(Kind.BOOKING, one - repeated), None, counts),
+        ("repeat_booking_rate", total(Kind.BOOKING, repeat), bookings, counts),
+        ("new_buyers", total(Kind.BOOKING, one - repeat), None, counts),
         ("booked_listings", booked, None, counts),
         ("selling_suppliers", selling, None, counts),
         ("gmv_per_supplier", confirmed, selling, amounts),
@@ -225,17 +239,6 @@ def _active(s: Sessions, grain: str) -> Cells:
     period = np.concatenate((period_of(s.day, grain), period_of(s.last_day[over], grain)))
     channel = np.concatenate((s.channel, s.channel[over]))
     return counted_once(period, channel, np.concatenate((s.person, s.person[over])))
-
-
-def _repeated(events: Events, s: Sessions) -> Ints:
-    """1 for each booking whose person had booked before."""
-    rows = np.flatnonzero(events.kind == Kind.BOOKING)
-    rows = rows[np.argsort(events.at[rows], kind="stable")]
-    first_of_person = np.unique(s.person[s.of_event[rows]], return_index=True)[1]
-    repeated = np.zeros(len(events), dtype=np.int64)
-    repeated[rows] = 1
-    repeated[rows[first_of_person]] = 0
-    return repeated
 
 
 def _decimal(value: int, scale: int) -> Decimal:

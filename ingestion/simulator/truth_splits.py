@@ -18,10 +18,11 @@ from ingestion.simulator.engine import World
 from ingestion.simulator.market import Market
 from ingestion.simulator.people import BROWSERS, role_of
 from ingestion.simulator.properties import MINOR_UNITS
-from ingestion.simulator.truth_cells import ALL, GRAINS, Row, added_up, period_of
+from ingestion.simulator.truth_cells import ALL, GRAINS, Row, added_up, counted_once, period_of
 
 UNKNOWN, NO_ROUTE = "unknown", "none"
 MONEY = ("gmv", "bookings")
+RETURN_DAYS = 28
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,49 @@ def converted_signups(events: Events, person: Ints) -> Ints:
         at = events.at[booked[first:last]]
         found[row] = int(((at >= events.at[row]) & (at <= events.at[row] + 7 * DAY)).any())
     return found
+
+
+def repeated(events: Events, person: Ints) -> Ints:
+    """1 for each booking whose person had booked before; `person` is that of each event."""
+    rows = np.flatnonzero(events.kind == Kind.BOOKING)
+    rows = rows[np.argsort(events.at[rows], kind="stable")]
+    first_of_person = np.unique(person[rows], return_index=True)[1]
+    found = np.zeros(len(events), dtype=np.int64)
+    found[rows] = 1
+    found[rows[first_of_person]] = 0
+    return found
+
+
+def returned(start: Ints, day: Ints, person: Ints) -> Bools:
+    """Of each session: whether its person begins one on a later day, within 28 days of the first of all.
+
+    `start` is in milliseconds, `day` the local day.
+    """
+    _, who = np.unique(person, return_inverse=True)
+    came, since = (np.full(len(person) + 1, np.iinfo(np.int64).max, dtype=np.int64) for _ in range(2))
+    np.minimum.at(came, who, start)
+    np.minimum.at(since, who, day)
+    again = (day > since[who]) & (start <= came[who] + RETURN_DAYS * DAY)
+    found: Bools = np.isin(who, who[again])
+    return found
+
+
+def active_by_cohort(person: Ints, day: Ints, last_day: Ints) -> list[Row]:
+    """Distinct persons with a session that touches the period, by the month of their first; all are of sessions."""
+    _, who = np.unique(person, return_inverse=True)
+    since = np.full(int(who.max(initial=-1)) + 1, np.iinfo(np.int64).max, dtype=np.int64)
+    np.minimum.at(since, who, day)
+    first = [date.fromordinal(day).isoformat()[:7] for day in since.tolist()]
+    months = sorted(set(first))
+    cohort = np.array([months.index(month) for month in first], dtype=np.int64)
+    over = last_day > day  # never longer than two days
+    who, days = np.concatenate((who, who[over])), np.concatenate((day, last_day[over]))
+    return [
+        ("active_users", grain, cell[0], "user_cohort", months[cell[1]], Decimal(count), Decimal(1))
+        for grain in GRAINS
+        for cell, count in sorted(counted_once(period_of(days, grain), cohort[who], who).items())
+        if cell[1] != ALL
+    ]
 
 
 def _roles(world: World, events: Events) -> Split:

@@ -110,8 +110,8 @@ def hours_of_kpi(request: Request, kpi: str, asked: Asked, reading: ReadingNow) 
         last=chosen.span.last,
         publication=_publication(reading),
         hours=[
-            HourAnswer(hour_start=start, **_value(*parts, style).model_dump())
-            for start, *parts in read_hours(reading, chosen.tenant.tenant, kpi, chosen.span)
+            HourAnswer(hour_start=start, **_value(above, below, value, is_complete, style).model_dump())
+            for start, above, below, value, is_complete in read_hours(reading, chosen.tenant.tenant, kpi, chosen.span)
         ],
     )
 

@@ -129,7 +129,6 @@ MUTATIONS = (
 # What a slip could make of a KPI whose measures are right: another measure, the other side, the other sign.
 TOGETHER = (
     Mutation("sessions", "only those with a search", _expr("sessions", "search_session_count")),
-    Mutation("active_users", "sessions instead", _expr("active_users", "session_count")),
     Mutation("searches", "counted twice", _expr("searches", "search_count + search_count")),
     Mutation(
         "search_to_book_conversion",
@@ -335,6 +334,8 @@ TOGETHER = (
     Mutation("rage_clicks", "clicks", _expr("rage_clicks", "click_count")),
     Mutation("seconds_on_page", "of those scrolled", _ratio("seconds_on_page", denominator="scrolled_leave_count")),
     Mutation("scroll_depth", "of those timed", _ratio("scroll_depth", denominator="timed_leave_count")),
+    Mutation("leakage_rate", "of all acceptances", _ratio("leakage_rate", denominator="accepted_inquiry_count")),
+    Mutation("return_rate", "who books", _ratio("return_rate", numerator="activated_person_count")),
     Mutation("dashboard_uses", "looks", _expr("dashboard_uses", "dashboard_view_count")),
     Mutation("revenue_per_active_user", "of GMV", _ratio("revenue_per_active_user", numerator="gmv_value")),
 )

@@ -20,6 +20,7 @@ from almanac.settings import ROOT, Settings
 from ingestion.simulator.run import simulate
 from ingestion.simulator.tenants import BUSINESSES
 from tests.integration.test_truth import OF_VISITS
+from tests.leakage import leaked
 
 pytestmark = pytest.mark.xdist_group("truth_around")  # one world for all KPIs
 
@@ -54,7 +55,8 @@ class Truth:
     `per` is a KPI of the visits, whose truth has every period: what is divided by. `so_far` are two such KPIs, one over
     the other, of all days up to the end of the period. `spread` says what of the 28 days up to it is compared:
     `squares` of suppliers' amounts, or the amounts of the `top` tenth of them. `percent` is a percentile of the times
-    of requests, whose number and sum are compared by themselves.
+    of requests, whose number and sum are compared by themselves. `is_recounted` says that it is of leakage, which is
+    counted from accepted events.
     """
 
     above: tuple[Part, ...] = ()
@@ -64,6 +66,7 @@ class Truth:
     so_far: tuple[str, ...] = ()
     spread: str = ""
     percent: int = 0
+    is_recounted: bool = False
 
 
 def of(quantity: str, below: str = "", *, by: str = "", is_level: bool = False, factor: int = 1) -> Truth:
@@ -146,6 +149,7 @@ TRUTHS = {
     "referral_rate": Truth((Part("referrals", 1, ("status", "signed_up")),), per="signups"),
     "hours_to_first_response": of("ticket_first_response_hours", "tickets_answered"),
     "hours_to_resolution": of("ticket_resolution_hours", "tickets_resolved"),
+    "leakage_rate": Truth(is_recounted=True),
     "hours_to_fill": Truth(
         (Part("inquiry_answer_hours", 1, ("status", "accepted")),),
         (Part("inquiries_answered", 1, ("status", "accepted")),),
@@ -280,10 +284,13 @@ def test_the_kpi_equals_the_truth(kpi: str, settings: Settings, planned: dict[st
             below |= of_visits(settings, truth.per, dimension, grain) if truth.per else {}
             if truth.spread:
                 above, below = spread_over_suppliers(settings, truth.spread, grain)
+            if truth.is_recounted:
+                above, below = recounted(settings, grain)
             if truth.percent:
                 above = percentiles(settings, truth.percent, grain)
             if truth.so_far:
                 above, below = (running(settings, visited, grain) for visited in truth.so_far)
+            is_ratio = bool(own.denominator)
             found = {
                 cell: (numerator or 0, denominator or 0)
                 for cell, numerator, denominator in stored(settings, kpi, grain, dimension)
@@ -291,7 +298,7 @@ def test_the_kpi_equals_the_truth(kpi: str, settings: Settings, planned: dict[st
             wanted = {
                 cell: (
                     above.get(cell, 0),
-                    below.get(cell, 0) if truth.below or truth.per or truth.so_far or truth.spread else 1,
+                    below.get(cell, 0) if is_ratio else 1,
                 )
                 for cell in above.keys() | below.keys()
             }
@@ -405,6 +412,16 @@ def spread_over_suppliers(settings: Settings, what: str, grain: str) -> tuple[di
         if day <= newest[tenant] and most:  # a later day of the period takes the place of an earlier one
             above[cell] = sum(a * a for a in most) if what == "squares" else sum(most[: -(-len(most) // 10)])
             below[cell] = sum(most) ** 2 if what == "squares" else sum(most)
+    return above, below
+
+
+def recounted(settings: Settings, grain: str) -> tuple[dict[Cell, Decimal], dict[Cell, Decimal]]:
+    """Leakage per period: both sides, added up from its days."""
+    above: dict[Cell, Decimal] = {}
+    below: dict[Cell, Decimal] = {}
+    for (tenant, day), (leaks, traced) in leaked(settings).items():
+        cell = (tenant, start_of(day, grain), "all", "all")
+        above[cell], below[cell] = above.get(cell, Decimal(0)) + leaks, below.get(cell, Decimal(0)) + traced
     return above, below
 
 

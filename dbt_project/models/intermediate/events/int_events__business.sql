@@ -61,6 +61,7 @@ select
     a.message_id,
     a.event,
     a.user_id,
+    a.anonymous_id,
     a.event_at,
     a.event_date,
     a.listing_id,

@@ -19,22 +19,9 @@
 {% set traits = ["channel", "device_type", "browser"] %}
 {% set columns = ["tenant", "message_id", "type", "event", "event_at", "event_date", "event_hour"] + traits %}
 {% set counts = ["event_count", "page_view_count", "listing_view_count", "search_count"] %}
-{% set columns_of_session = (
-    [
-        "tenant",
-        "session_id",
-        "person_id",
-        "is_identified",
-        "started_at",
-        "ended_at",
-        "session_date",
-        "started_hour",
-        "ended_date",
-    ]
-    + traits
-    + counts
-    + ["first_search_at", "first_booking_at", "last_booking_at"]
-) %}
+{% set own = ["tenant", "session_id", "person_id", "is_identified", "started_at", "ended_at"] %}
+{% set dates = ["session_date", "started_hour", "ended_date"] %}
+{% set moments = ["first_search_at", "first_booking_at", "last_booking_at"] %}
 
 with
     events as (
@@ -96,7 +83,7 @@ with
     ),
 
     sessions as (
-        select {{ columns_of_session | join(", ") }}
+        select {{ (own + dates + traits + counts + moments) | join(", ") }}
         from (select s.*, s.first_message_id as session_id from spaced as s where s.is_first and s.is_last) as s
         union all
         select
@@ -124,7 +111,11 @@ with
         select
             s.*,
             s.started_at = min(s.started_at) over person as is_first_session,
-            min(s.first_booking_at) over person as person_first_booking_at
+            min(s.first_booking_at) over person as person_first_booking_at,
+            min(s.started_at) over (
+                partition by s.tenant, s.person_id
+                order by s.session_date range between interval '1 day' following and unbounded following
+            ) as later_day_at
         from sessions as s
         window person as (partition by s.tenant, s.person_id)
     )
@@ -148,5 +139,6 @@ select
     last_booking_at is not null as has_booking,
     coalesce(last_booking_at >= first_search_at, false) as has_booking_after_search,
     is_first_session,
-    is_first_session and coalesce(person_first_booking_at <= started_at + interval '7 days', false) as is_activated
+    is_first_session and coalesce(person_first_booking_at <= started_at + interval '7 days', false) as is_activated,
+    is_first_session and coalesce(later_day_at <= started_at + interval '28 days', false) as is_returned
 from of_person

@@ -15,8 +15,17 @@
 with
     days as (
         {{ session_dates(["tenant", "person_id", "channel"], "fact_user_days__changed" if is_incremental() else none) }}
+    ),
+
+    counted as (
+        select tenant, person_id, active_date, channel, cast(count(*) as bigint) as session_count
+        from days
+        group by tenant, person_id, active_date, channel
     )
 
-select tenant, person_id, active_date, channel, cast(count(*) as bigint) as session_count
-from days
-group by tenant, person_id, active_date, channel
+select
+    c.*,
+    cast(
+        {{ month_of("min(c.active_date) over (partition by c.tenant, c.person_id)", "c.person_id") }} as varchar
+    ) as user_cohort
+from counted as c

@@ -1,24 +1,64 @@
-{{ config(materialized=view_or_table()) }}
-
 with
     events as (select * from {{ ref("int_events__business") }} where event in ('inquiry_sent', 'inquiry_answered')),
 
-    followed as (
-        select
-            e.*,
-            min(case when event = 'inquiry_sent' then event_at end) over (partition by tenant, subject_id) as sent_at
+    identities as (select * from {{ ref("int_identity__map") }}),
+
+    listings as (select * from {{ ref("dim_listings") }}),
+
+    revenue as (select * from {{ ref("fact_revenue") }}),
+
+    ranked as (
+        select e.*, row_number() over (partition by tenant, subject_id order by event_at, message_id) as sent_rank
         from events as e
+        where event = 'inquiry_sent'
+    ),
+
+    sent as (
+        select
+            r.tenant,
+            r.subject_id,
+            r.event_at as sent_at,
+            coalesce(r.user_id, i.user_id, r.anonymous_id) as asked_by,
+            coalesce(l.supplier_id, r.listing_id) as asked_supplier
+        from ranked as r
+        left join identities as i on i.tenant = r.tenant and i.anonymous_id = {{ unknown_visitor("r") }}
+        left join listings as l on l.tenant = r.tenant and l.listing_id = r.listing_id
+        where r.sent_rank = 1
+    ),
+
+    answered as (
+        select e.*, s.sent_at, s.asked_by, s.asked_supplier
+        from events as e
+        left join sent as s on s.tenant = e.tenant and s.subject_id = e.subject_id
+    ),
+
+    -- Any booking of the two counts, whatever it is of: who asked about one flat may take the one beside it.
+    booked as (
+        select distinct a.tenant, a.message_id
+        from answered as a
+        inner join
+            revenue as r
+            on r.tenant = a.tenant
+            and r.person_id = a.asked_by
+            and r.supplier = a.asked_supplier
+            and r.is_booking
+            and r.revenue_at between a.sent_at and a.event_at + interval '14 days'
+        where a.event = 'inquiry_answered'
     )
 
 select
-    tenant,
-    message_id as inquiry_event_id,
-    user_id,
-    subject_id as inquiry_id,
-    event = 'inquiry_answered' as is_answer,
-    status,
-    listing_id,
-    event_at as happened_at,
-    event_date as inquiry_date,
-    case when event = 'inquiry_answered' then {{ hours_between("sent_at", "event_at") }} end as hours_since_sent
-from followed
+    a.tenant,
+    a.message_id as inquiry_event_id,
+    a.user_id,
+    a.subject_id as inquiry_id,
+    a.event = 'inquiry_answered' as is_answer,
+    a.status,
+    a.listing_id,
+    a.asked_by,
+    a.asked_supplier,
+    b.message_id is not null as is_booked,
+    a.event_at as happened_at,
+    a.event_date as inquiry_date,
+    case when a.event = 'inquiry_answered' then {{ hours_between("a.sent_at", "a.event_at") }} end as hours_since_sent
+from answered as a
+left join booked as b on b.tenant = a.tenant and b.message_id = a.message_id
