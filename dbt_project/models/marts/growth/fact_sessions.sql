@@ -43,7 +43,8 @@ with
             min(event_at) as started_at,
             max(event_at) as ended_at,
             min(event_date) as session_date,
-            {{ first_by("event_hour", ["event_at"]) }} as started_hour,
+            -- Clocks are turned on the half hour; over midnight the higher one was earlier.
+            case when min(event_date) < max(event_date) then max(event_hour) else min(event_hour) end as started_hour,
             max(event_date) as ended_date,
             {% for trait in traits %}
                 {{ first_by(trait, ["event_at", "message_id"], trait ~ " is not null") }} as {{ trait }},
