@@ -43,6 +43,15 @@ def score(typed: Typed) -> Any:
     return typed["score"]
 
 
+def sold_for_others(typed: Typed) -> bool:
+    return typed["line_type"] == "gross" and typed["revenue_stream"] in ("bookings", "pledges")
+
+
+def earned(typed: Typed) -> Any:
+    is_own = typed["line_type"] in ("commission", "fee", "gross") and not sold_for_others(typed)
+    return typed["amount"] if is_own else 0
+
+
 def stream(typed: Typed) -> str:
     kinds = {"booking_id": "bookings", "invoice_id": "subscriptions", "pledge_id": "pledges"}
     return next(kind for name, kind in kinds.items() if typed.get(name))
@@ -79,6 +88,8 @@ COUNTS: dict[str, Count] = {
     "revenue_lines_amount": Count(
         "revenue_recorded", amount, by={"line_type": "line_type", "stream": "revenue_stream"}
     ),
+    "earned_amount": Count("revenue_recorded", earned, by={"revenue_stream": "revenue_stream"}),
+    "sold_for_others_amount": Count("revenue_recorded", lambda t: t["amount"] if sold_for_others(t) else 0),
     "payments_attempted": Count("payment_processed", by=PAID),
     "payments_failed": Count("payment_processed", of=state("failed"), by=PAID),
     "payments_received_amount": Count("payment_processed", amount, state("succeeded"), PAID),

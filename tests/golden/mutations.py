@@ -336,6 +336,12 @@ TOGETHER = (
     Mutation("scroll_depth", "of those timed", _ratio("scroll_depth", denominator="timed_leave_count")),
     Mutation("leakage_rate", "of all acceptances", _ratio("leakage_rate", denominator="accepted_inquiry_count")),
     Mutation("return_rate", "who books", _ratio("return_rate", numerator="activated_person_count")),
+    Mutation("earned_revenue", "gross", _expr("earned_revenue", "margin_line_value")),
+    Mutation("taxes_recorded", "incentives", _expr("taxes_recorded", "incentive_line_value")),
+    Mutation("incentives_given", "the wrong sign", _expr("incentives_given", "- incentive_line_value")),
+    Mutation("net_take_rate", "of what is earned", _ratio("net_take_rate", numerator="earned_line_value")),
+    Mutation("gross_margin", "of what is sold", _ratio("gross_margin", denominator="gross_line_value")),
+    Mutation("misconverted_rate", "upside down", _upside_down("misconverted_rate")),
     Mutation("dashboard_uses", "looks", _expr("dashboard_uses", "dashboard_view_count")),
     Mutation("revenue_per_active_user", "of GMV", _ratio("revenue_per_active_user", numerator="gmv_value")),
 )

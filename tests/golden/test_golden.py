@@ -17,6 +17,7 @@ from tests.golden.golden import (
     COMMUNITY,
     EVENTS,
     LANDINGS,
+    LEDGER,
     PLATFORM,
     differences,
     events,
@@ -65,6 +66,7 @@ def test_the_golden_events_can_be_read_by_a_person() -> None:
     assert len(list(events(COMMUNITY))) <= 40
     assert len(list(events(PLATFORM))) <= 40
     assert len(list(events(CHOICES))) <= 40
+    assert len(list(events(LEDGER))) <= 40
 
 
 def test_every_kpi_of_the_catalogue_has_golden_rows_of_every_grain_and_a_mutation() -> None:

@@ -4,7 +4,7 @@ The truth has quantities by local day, which the simulator planned and the wareh
 a sum of some, or one over another; over longer periods they are added up, and a level is that of the last day.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
@@ -20,7 +20,7 @@ from almanac.settings import ROOT, Settings
 from ingestion.simulator.run import simulate
 from ingestion.simulator.tenants import BUSINESSES
 from tests.integration.test_truth import OF_VISITS
-from tests.leakage import leaked
+from tests.recounted_joins import Sides, leaked, misconverted
 
 pytestmark = pytest.mark.xdist_group("truth_around")  # one world for all KPIs
 
@@ -55,8 +55,8 @@ class Truth:
     `per` is a KPI of the visits, whose truth has every period: what is divided by. `so_far` are two such KPIs, one over
     the other, of all days up to the end of the period. `spread` says what of the 28 days up to it is compared:
     `squares` of suppliers' amounts, or the amounts of the `top` tenth of them. `percent` is a percentile of the times
-    of requests, whose number and sum are compared by themselves. `is_recounted` says that it is of leakage, which is
-    counted from accepted events.
+    of requests, whose number and sum are compared by themselves. `recount` counts it from accepted events,
+    because it is over several kinds of them.
     """
 
     above: tuple[Part, ...] = ()
@@ -66,7 +66,7 @@ class Truth:
     so_far: tuple[str, ...] = ()
     spread: str = ""
     percent: int = 0
-    is_recounted: bool = False
+    recount: Callable[[Settings], Sides] | None = None
 
 
 def of(quantity: str, below: str = "", *, by: str = "", is_level: bool = False, factor: int = 1) -> Truth:
@@ -149,7 +149,23 @@ TRUTHS = {
     "referral_rate": Truth((Part("referrals", 1, ("status", "signed_up")),), per="signups"),
     "hours_to_first_response": of("ticket_first_response_hours", "tickets_answered"),
     "hours_to_resolution": of("ticket_resolution_hours", "tickets_resolved"),
-    "leakage_rate": Truth(is_recounted=True),
+    "leakage_rate": Truth(recount=leaked),
+    "misconverted_rate": Truth(recount=misconverted),
+    "earned_revenue": of("earned_amount", by="revenue_stream"),
+    "taxes_recorded": Truth((Part("revenue_lines_amount", 1, ("line_type", "tax")),)),
+    "incentives_given": Truth((Part("revenue_lines_amount", -1, ("line_type", "incentive")),)),
+    "net_take_rate": Truth(
+        tuple(Part("revenue_lines_amount", 1, ("line_type", kind)) for kind in ("commission", "incentive")),
+        (Part("sold_for_others_amount"),),
+    ),
+    "gross_margin": Truth(
+        (
+            Part("earned_amount"),
+            Part("revenue_lines_amount", 1, ("line_type", "incentive")),
+            Part("payment_fees_amount", -1),
+        ),
+        (Part("earned_amount"),),
+    ),
     "hours_to_fill": Truth(
         (Part("inquiry_answer_hours", 1, ("status", "accepted")),),
         (Part("inquiries_answered", 1, ("status", "accepted")),),
@@ -284,8 +300,8 @@ def test_the_kpi_equals_the_truth(kpi: str, settings: Settings, planned: dict[st
             below |= of_visits(settings, truth.per, dimension, grain) if truth.per else {}
             if truth.spread:
                 above, below = spread_over_suppliers(settings, truth.spread, grain)
-            if truth.is_recounted:
-                above, below = recounted(settings, grain)
+            if truth.recount:
+                above, below = recounted(truth.recount(settings), grain)
             if truth.percent:
                 above = percentiles(settings, truth.percent, grain)
             if truth.so_far:
@@ -415,11 +431,11 @@ def spread_over_suppliers(settings: Settings, what: str, grain: str) -> tuple[di
     return above, below
 
 
-def recounted(settings: Settings, grain: str) -> tuple[dict[Cell, Decimal], dict[Cell, Decimal]]:
-    """Leakage per period: both sides, added up from its days."""
+def recounted(days: Sides, grain: str) -> tuple[dict[Cell, Decimal], dict[Cell, Decimal]]:
+    """Both sides per period, added up from its days."""
     above: dict[Cell, Decimal] = {}
     below: dict[Cell, Decimal] = {}
-    for (tenant, day), (leaks, traced) in leaked(settings).items():
+    for (tenant, day), (leaks, traced) in days.items():
         cell = (tenant, start_of(day, grain), "all", "all")
         above[cell], below[cell] = above.get(cell, Decimal(0)) + leaks, below.get(cell, Decimal(0)) + traced
     return above, below

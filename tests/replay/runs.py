@@ -105,7 +105,12 @@ class History:
     def _tell(self) -> None:
         """What a business tells besides: every kind at first, then some again, also the same ones with other words."""
         rng, lake = self._business, Lake.open(self.settings)
-        pool = [event for _, event in golden.events(golden.BUSINESS, golden.CHOICES, golden.COMMUNITY, golden.PLATFORM)]
+        pool = [
+            event
+            for _, event in golden.events(
+                golden.BUSINESS, golden.CHOICES, golden.LEDGER, golden.COMMUNITY, golden.PLATFORM
+            )
+        ]
         arrivals = []
         for event in rng.sample(pool, rng.randint(1, 8)) if self._told else pool:
             received_at = datetime(2026, 10, rng.randint(1, 5), rng.randrange(24), tzinfo=UTC)

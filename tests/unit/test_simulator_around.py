@@ -372,11 +372,14 @@ def test_amounts_in_foreign_currencies_fit_the_rate_of_the_day() -> None:
     (rates,) = (concern for concern in business_of("equipment").concerns if isinstance(concern, Rates))
     worth = {currency.code: currency for currency in rates.foreign}
     foreign = [e for e in counted("equipment")[1] if e["event"] == "payment_processed" and e["typed"].get("currency")]
+    misconverted = 0
     for event in foreign:
         typed, near = event["typed"], event["day"].toordinal()
         found = float(typed["amount"]) / float(typed["original_amount"])
-        assert any(found == pytest.approx(worth[typed["currency"]].rate(day), rel=1e-3) for day in (near - 1, near))
-    assert foreign
+        fits = [worth[typed["currency"]].rate(day) / off for day in (near - 1, near) for off in (1, 1.05)]
+        assert any(found == pytest.approx(rate, rel=1e-3) for rate in fits)
+        misconverted += not any(found == pytest.approx(rate, rel=1e-2) for rate in fits[::2])
+    assert 0 < misconverted < len(foreign) / 2
 
 
 # --- landing ---------------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@
 -- depends_on: {{ ref('fact_searches') }}
 -- depends_on: {{ ref('fact_listing_views') }}
 -- depends_on: {{ ref('fact_revenue') }}
+-- depends_on: {{ ref('fact_revenue_lines') }}
 -- depends_on: {{ ref('fact_payments') }}
 -- depends_on: {{ ref('fact_refunds') }}
 -- depends_on: {{ ref('fact_subscription_movements') }}
@@ -53,6 +54,7 @@
     "fact_searches",
     "fact_listing_views",
     "fact_revenue",
+    "fact_revenue_lines",
     "fact_payments",
     "fact_refunds",
     "fact_subscription_movements",

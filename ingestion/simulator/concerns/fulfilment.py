@@ -224,7 +224,9 @@ def _in_currencies(foreign: tuple[Currency, ...], day: int, amount: Ints, rng: n
     drawn = np.where(rng.random(n) < 0.2, rng.integers(0, len(foreign), n), len(foreign))
     codes = np.array([*(c.code for c in foreign), None], dtype=object)[drawn]
     rates = np.array([*(c.rate(day) for c in foreign), 1.0])[drawn]
-    original = np.rint(amount / rates) / CENTS
+    # Planted: about every fourth of them is converted 5 % off.
+    off = np.where((np.cumsum(drawn < len(foreign)) + day) % 4 == 0, 1.05, 1.0)
+    original = np.rint(amount * off / rates) / CENTS
     return {"currency": codes, "original_amount": np.where(drawn < len(foreign), original, None)}
 
 

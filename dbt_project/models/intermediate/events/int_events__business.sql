@@ -51,6 +51,8 @@
     "listing_updated",
     "supplier_updated",
     "balance_recorded",
+    "revenue_recorded",
+    "fx_rate_published",
 ] %}
 
 with {{ accepted_with_copies(events) }}
@@ -85,7 +87,8 @@ select
         l.leg_id,
         l.notification_id,
         l.ad_id,
-        l.referral_id
+        l.referral_id,
+        l.line_id
     ) as subject_id,
     l.status,
     l.provider,
@@ -123,6 +126,12 @@ select
     l.listing_type,
     l.target_amount,
     l.balance_account,
-    l.balance
+    l.balance,
+    l.line_type,
+    l.revenue_stream,
+    a.currency,
+    l.original_amount,
+    cast(l.rate as decimal(18, 8)) as fx_rate,
+    l.rate_date
 from accepted as a
 inner join landed as l on l.file_id = a.file_id and l.ingest_row = a.ingest_row
