@@ -12,6 +12,10 @@ class Took:
     wall: float
     cpu: float
 
+    def plus(self, other: "Took") -> "Took":
+        """Both one after the other."""
+        return Took(self.wall + other.wall, self.cpu + other.cpu)
+
     def __sub__(self, other: "Took") -> "Took":
         """What lies between two readings of one clock."""
         return Took(self.wall - other.wall, self.cpu - other.cpu)

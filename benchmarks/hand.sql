@@ -5,7 +5,7 @@
 -- property and outside_event.
 
 -- Copies that do not count. Ids are looked for across tenants, and ranked within each.
-create temp table losers as
+create table losers as
 select tenant, source, received_at, file_id, ingest_row
 from lake_events
 where message_id in (select message_id from lake_events group by message_id having count(*) > 1)
@@ -46,7 +46,7 @@ cross join (select max(received_at) as newest from fact_events) as e
 left join local_day as d on d.time_zone = t.time_zone and d.utc_date = cast(e.newest as date);
 
 -- Who an anonymous id belongs to: the user of its earliest identify.
-create temp table identities as
+create table identities as
 select
     tenant, anonymous_id,
     arg_min(user_id, (event_at, message_id)) as user_id, min(event_at) as identified_at

@@ -42,3 +42,20 @@ def slowest(models: Mapping[str, Took], hand: Mapping[str, Took], most: int = 10
         )
         for name in ordered
     ]
+
+
+def core_of_day(models: Mapping[str, float], hand: Mapping[str, Took]) -> tuple[float, float]:
+    """Wall seconds of the core of either side for one more day."""
+    return (
+        sum(models[name] for name in CORE["models"] if name in models),
+        sum(hand[PREFIX + name].wall for name in CORE["hand"] if PREFIX + name in hand),
+    )
+
+
+def dearest_of_day(models: Mapping[str, float], hand: Mapping[str, Took], most: int = 10) -> list[tuple[str, str, str]]:
+    """The models that take longest for one more day: name, wall seconds, those of the same table by hand."""
+    ordered = sorted(models, key=lambda name: -models[name])[:most]
+    return [
+        (name, f"{models[name]:.2f}", f"{hand[PREFIX + name].wall:.2f}" if PREFIX + name in hand else "-")
+        for name in ordered
+    ]

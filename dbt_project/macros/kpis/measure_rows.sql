@@ -8,11 +8,11 @@
     {{ return(grouped(relation, measures | selectattr("is_additive") | list, by_day)) }}
 {% endmacro %}
 
-{% macro period_rows(relation, measures, kpis) %}
+{% macro period_rows(relation, measures, asked) %}
     {% set levels, blocks = measures | selectattr("is_level") | list, [] %}
-    {% do blocks.extend(grouped(relation, levels, shape_of(levels, kpis))) %}
+    {% do blocks.extend(grouped(relation, levels, shape_of(levels, asked))) %}
     {% for measure in measures if measure.agg in ["count_distinct", "percentile"] %}
-        {% set shape = shape_of([measure], kpis) %}
+        {% set shape = shape_of([measure], asked) %}
         {% set sql %}
             select tenant, time_grain, period_start, dimension, dimension_value{{ measure_columns([measure]) }}
             from (
@@ -48,12 +48,8 @@
         {% set of_last_day = "case when t." ~ measure.time ~ " = " ~ last ~ " then " ~ start ~ " end" %}
         {% do columns.append((of_last_day if measure.is_level else start) ~ " as period_" ~ grain) %}
     {% endfor %}
-    {{
-        return(
-            "select t.*, " ~ columns
-            | join(", ") ~ " from " ~ relation ~ " as t where t." ~ measure.time ~ " is not null"
-        )
-    }}
+    {% set filled = relation ~ " as t where t." ~ measure.time ~ " is not null" %}
+    {{ return("select t.*, " ~ columns | join(", ") ~ " from " ~ filled) }}
 {% endmacro %}
 
 {#- What the groups are named by: their time grain, period, dimension and its value. -#}

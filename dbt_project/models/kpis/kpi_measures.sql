@@ -100,12 +100,12 @@
     "mv_daily_concentration",
 ] %}
 {% if execute and graph.metrics %}
-    {% set catalogue, by_fact, days, periods, additive = kpis(), measures(), [], [], [] %}
+    {% set asked, by_fact, days, periods, additive = asking(kpis()), measures(), [], [], [] %}
     {% set key = ["tenant", "time_grain", "period_start", "dimension", "dimension_value"] | join(", ") %}
     {% for fact in facts %}
-        {% set shape = shape_of(by_fact[fact], catalogue) %}
+        {% set shape = shape_of(by_fact[fact], asked) %}
         {% do days.extend(day_rows(ref(fact), by_fact[fact], shape)) %}
-        {% do periods.extend(period_rows(ref(fact), by_fact[fact], catalogue)) %}
+        {% do periods.extend(period_rows(ref(fact), by_fact[fact], asked)) %}
         {% do additive.extend(by_fact[fact] | selectattr("is_additive") | map(attribute="name")) %}
     {% endfor %}
     with
