@@ -52,10 +52,22 @@ def core_of_day(models: Mapping[str, float], hand: Mapping[str, Took]) -> tuple[
     )
 
 
-def dearest_of_day(models: Mapping[str, float], hand: Mapping[str, Took], most: int = 10) -> list[tuple[str, str, str]]:
-    """The models that take longest for one more day: name, wall seconds, those of the same table by hand."""
+def growth(models: Mapping[str, float], each: float, history: int) -> dict[str, float]:
+    """Seconds per million events of history that each model takes for one more day, beyond the `each` of any model."""
+    return {name: max(took - each, 0.0) / history * 1e6 for name, took in models.items()}
+
+
+def dearest_of_day(
+    models: Mapping[str, float], hand: Mapping[str, Took], grows: Mapping[str, float], most: int = 12
+) -> list[Row]:
+    """The models that take longest for one more day: name, wall seconds, those of the table by hand, growth."""
     ordered = sorted(models, key=lambda name: -models[name])[:most]
     return [
-        (name, f"{models[name]:.2f}", f"{hand[PREFIX + name].wall:.2f}" if PREFIX + name in hand else "-")
+        (
+            name,
+            f"{models[name]:.2f}",
+            f"{hand[PREFIX + name].wall:.2f}" if PREFIX + name in hand else "-",
+            f"{grows[name]:.3f}",
+        )
         for name in ordered
     ]
