@@ -1,0 +1,235 @@
+"""How each KPI of payments, subscriptions, leads, tickets and the like follows from quantities of the truth."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from almanac.settings import Settings
+from tests.recounted_joins import Sides, leaked, misconverted
+
+
+@dataclass(frozen=True)
+class Part:
+    """A quantity of the truth as a summand: all of it, or what has one value of one of its dimensions.
+
+    With `met` it is how many values of that dimension had some of it in the period, with `first` how many had it for
+    the first time; of a level, the period's last day counts.
+    """
+
+    quantity: str
+    factor: int = 1
+    where: tuple[str, str] = ("all", "all")
+    met: str = ""
+    is_level: bool = False
+    first: str = ""
+
+
+@dataclass(frozen=True)
+class Truth:
+    """How a KPI is computed from the truth. `by` are its dimensions that the truth has too.
+
+    `per` is a KPI of the visits, whose truth has every period: what is divided by. `so_far` are two such KPIs, one over
+    the other, of all days up to the end of the period. `spread` says what of the 28 days up to it is compared:
+    `squares` of suppliers' amounts, or the amounts of the `top` tenth of them. `percent` is a percentile of the times
+    of requests, whose number and sum are compared by themselves. `recount` counts it from accepted events,
+    because it is over several kinds of them.
+    """
+
+    above: tuple[Part, ...] = ()
+    below: tuple[Part, ...] = ()
+    by: tuple[str, ...] = ()
+    per: str = ""
+    so_far: tuple[str, ...] = ()
+    spread: str = ""
+    percent: int = 0
+    recount: Callable[[Settings], Sides] | None = None
+
+
+def of(quantity: str, below: str = "", *, by: str = "", is_level: bool = False, factor: int = 1) -> Truth:
+    return Truth((Part(quantity, factor, is_level=is_level),), (Part(below),) if below else (), tuple(by.split()))
+
+
+OPENING_SUBSCRIPTIONS = (
+    Part("subscriptions_active", is_level=True),
+    Part("subscriptions_begun", -1),
+    Part("subscriptions_ended"),
+)
+OPENING_MRR = (Part("mrr_amount", is_level=True), Part("mrr_movement_amount", -1))
+TRUTHS = {
+    "payments_received": of("payments_received_amount", by="provider"),
+    "payment_failure_rate": of("payments_failed", "payments_attempted", by="provider"),
+    "payment_fees": of("payment_fees_amount", by="provider"),
+    "refunds": of("refunds"),
+    "refunded_amount": of("refunds_amount"),
+    "refund_rate": of("refunds_amount", "payments_received_amount"),
+    "net_new_mrr": of("mrr_movement_amount", by="movement"),
+    "lost_mrr": Truth(tuple(Part("mrr_movement_amount", -1, ("movement", kind)) for kind in ("churn", "contraction"))),
+    "mrr": of("mrr_amount", is_level=True),
+    "arr": of("mrr_amount", is_level=True, factor=12),
+    "pledges": of("pledges", by="category"),
+    "pledged_amount": of("pledges_amount", by="category"),
+    "average_pledge": of("pledges_amount", "pledges", by="category"),
+    "active_subscriptions": of("subscriptions_active", is_level=True),
+    # What there was at the beginning: what there is at the end, less what came, and what went.
+    "subscription_churn_rate": Truth((Part("subscriptions_ended"),), OPENING_SUBSCRIPTIONS),
+    "mrr_churn_rate": Truth((Part("mrr_lost_amount"),), OPENING_MRR),
+    "net_revenue_retention": Truth(
+        (*OPENING_MRR, Part("mrr_movement_amount", 1, ("movement", "expansion")), Part("mrr_lost_amount", -1)),
+        OPENING_MRR,
+    ),
+    "api_requests": of("api_requests", by="route"),
+    "api_error_rate": Truth((Part("api_requests", 1, ("status", "500")),), (Part("api_requests"),)),
+    "api_latency_ms": of("api_latency_ms", "api_requests", by="route"),
+    **{f"api_latency_p{percent}_ms": Truth(percent=percent) for percent in (50, 95, 99)},
+    "slow_request_rate": Truth(
+        tuple(Part("api_requests", 1, ("latency_ms", bound)) for bound in ("<= 1000", "<= 2000", "<= 5000", "> 5000")),
+        (Part("api_requests"),),
+    ),
+    "errors": of("errors", by="route"),
+    "good_web_vitals_rate": of("web_vitals_good", "web_vitals", by="metric"),
+    **{
+        kpi: Truth(
+            (Part("system_sample_sum", 1, ("metric", metric)),), (Part("system_samples", 1, ("metric", metric)),)
+        )
+        for kpi, metric in (
+            ("database_latency_ms", "database_ms"),
+            ("pool_usage_rate", "pool_used_ratio"),
+            ("cache_hit_rate", "cache_hit_ratio"),
+            ("quota_usage_rate", "quota_used_ratio"),
+        )
+    },
+    "clicks": of("clicks", by="element"),
+    "rage_clicks": of("rage_bursts", by="element"),
+    "seconds_on_page": of("dwell_seconds", "pages_left", by="route"),
+    "scroll_depth": of("scroll_depth", "pages_left"),
+    "dashboard_uses": of("dashboard_uses", by="dashboard"),
+    "invoice_collection_rate": of("invoices_paid_amount", "invoices_issued_amount"),
+    "float_balance": of("float_amount", is_level=True),
+    "projects_launched": of("projects_active", by="category"),
+    "projects_funded": of("projects_funded", by="category"),
+    "project_success_rate": Truth(
+        (Part("projects_funded"),), (Part("projects_funded"), Part("projects_failed")), ("category",)
+    ),
+    "days_to_funding": of("projects_funding_days", "projects_funded"),
+    "active_communities": Truth((Part("pledges", met="community"),)),
+    "projects_per_community": Truth((Part("pledges", met="project"),), (Part("pledges", met="community"),)),
+    "new_community_members": of("group_members_new", by="community_id"),
+    "community_members": of("group_members", is_level=True),
+    "referrals": Truth((Part("referrals", 1, ("status", "sent")),)),
+    "referral_signup_rate": Truth(
+        (Part("referrals", 1, ("status", "signed_up")),), (Part("referrals", 1, ("status", "sent")),)
+    ),
+    "referral_conversion_rate": Truth(
+        (Part("referrals", 1, ("status", "converted")),), (Part("referrals", 1, ("status", "signed_up")),)
+    ),
+    "referral_rate": Truth((Part("referrals", 1, ("status", "signed_up")),), per="signups"),
+    "hours_to_first_response": of("ticket_first_response_hours", "tickets_answered"),
+    "hours_to_resolution": of("ticket_resolution_hours", "tickets_resolved"),
+    "leakage_rate": Truth(recount=leaked),
+    "misconverted_rate": Truth(recount=misconverted),
+    "earned_revenue": of("earned_amount", by="revenue_stream"),
+    "taxes_recorded": Truth((Part("revenue_lines_amount", 1, ("line_type", "tax")),)),
+    "incentives_given": Truth((Part("revenue_lines_amount", -1, ("line_type", "incentive")),)),
+    "net_take_rate": Truth(
+        tuple(Part("revenue_lines_amount", 1, ("line_type", kind)) for kind in ("commission", "incentive")),
+        (Part("sold_for_others_amount"),),
+    ),
+    "gross_margin": Truth(
+        (
+            Part("earned_amount"),
+            Part("revenue_lines_amount", 1, ("line_type", "incentive")),
+            Part("payment_fees_amount", -1),
+        ),
+        (Part("earned_amount"),),
+    ),
+    "hours_to_fill": Truth(
+        (Part("inquiry_answer_hours", 1, ("status", "accepted")),),
+        (Part("inquiries_answered", 1, ("status", "accepted")),),
+    ),
+    "invoiced_amount": of("invoices_issued_amount"),
+    "invoices_paid_amount": of("invoices_paid_amount"),
+    "invoices_outstanding": of("invoices_outstanding_amount", is_level=True),
+    "loans_disbursed": of("loans_disbursed_amount"),
+    "loan_principal_repaid": of("repayments_principal_amount"),
+    "loan_interest": of("repayments_interest_amount"),
+    "loans_outstanding": of("loans_outstanding_amount", is_level=True),
+    "missed_instalments": Truth((Part("repayments", 1, ("status", "missed")),)),
+    "inquiries": of("inquiries_sent"),
+    "inquiry_acceptance_rate": Truth(
+        (Part("inquiries_answered", 1, ("status", "accepted")),), (Part("inquiries_answered"),)
+    ),
+    "listing_impressions": Truth((Part("listing_interactions", 1, ("action", "impression")),)),
+    "listing_saves": Truth((Part("listing_interactions", 1, ("action", "saved")),)),
+    "listing_save_rate": Truth(
+        (Part("listing_interactions", 1, ("action", "saved")),),
+        (Part("listing_interactions", 1, ("action", "impression")),),
+    ),
+    "funnel_steps": of("funnel_steps", by="step"),
+    "checkouts": Truth((Part("funnel_steps", 1, ("step", "checkout_started")),)),
+    "checkout_completion_rate": Truth(
+        (Part("funnel_steps", 1, ("step", "payment_submitted")),),
+        (Part("funnel_steps", 1, ("step", "checkout_started")),),
+    ),
+    "experiment_exposures": of("exposures"),
+    "experiment_assignments": Truth((Part("exposures", first="unit"),)),
+    "experiment_conversions": Truth((Part("conversions", first="unit"),)),
+    "experiment_conversion_rate": Truth((Part("conversions", first="unit"),), (Part("exposures", first="unit"),)),
+    "experiment_value_per_unit": Truth((Part("conversions_amount"),), (Part("exposures", first="unit"),)),
+    "flag_evaluations": of("flag_evaluations"),
+    "price_quotes": of("quotes", by="route"),
+    "average_quoted_price": of("quoted_price_amount", "quotes", by="route"),
+    "price_alerts_enabled": Truth((Part("price_alerts", 1, ("status", "enabled")),)),
+    "price_alert_open_rate": Truth(
+        (Part("price_alerts", 1, ("status", "opened")),), (Part("price_alerts", 1, ("status", "sent")),)
+    ),
+    # Nobody switches on more than one.
+    "price_alert_adoption_rate": Truth((Part("price_alerts", 1, ("status", "enabled")),), per="active_users"),
+    "supplier_concentration": Truth(spread="squares"),
+    "top_supplier_share": Truth(spread="top"),
+    "customer_lifetime_value": Truth(so_far=("revenue", "new_buyers")),
+    "fill_rate": Truth((Part("inquiries_answered", 1, ("status", "accepted")),), (Part("inquiries_sent"),)),
+    "recommendation_click_rate": of("recommendation_clicks", "recommendation_impressions"),
+    "leads": of("leads_created", by="channel"),
+    "leads_won": of("leads_won", by="channel"),
+    "lead_win_rate": Truth((Part("leads_won"),), (Part("leads_won"), Part("leads_lost")), ("channel",)),
+    "leads_won_amount": of("leads_won_amount", by="channel"),
+    "marketing_spend": of("marketing_spend_amount", by="channel"),
+    "cost_per_click": of("marketing_spend_amount", "marketing_clicks", by="channel"),
+    "cost_per_lead": of("marketing_spend_amount", "leads_created", by="channel"),
+    "customer_acquisition_cost": of("marketing_spend_amount", "leads_won", by="channel"),
+    "reviews": of("reviews"),
+    "average_rating": of("review_stars", "reviews"),
+    "nps": Truth(
+        (Part("nps_answers", 100, ("band", "promoter")), Part("nps_answers", -100, ("band", "detractor"))),
+        (Part("nps_answers"),),
+    ),
+    "nps_answers": of("nps_answers"),
+    "tickets_opened": of("tickets_opened", by="category priority"),
+    "tickets_resolved": of("tickets_resolved"),
+    "ticket_reopen_rate": of("tickets_reopened", "tickets_resolved"),
+    "open_tickets": of("tickets_open", is_level=True),
+    "equipment_scans": of("scans", by="site"),
+    "scan_exception_rate": Truth((Part("scan_exceptions"),), (Part("scans"), Part("scan_exceptions"))),
+    "equipment_hours_out": of("equipment_hours_out"),
+    "transport_departures": of("departures", by="origin"),
+    "on_time_departure_rate": of("departures_on_time", "departures", by="origin"),
+    "transport_cancellation_rate": of("transports_cancelled", "transports_scheduled"),
+    "bookings_completed": of("bookings_completed", by="supplier"),
+    "no_show_rate": Truth((Part("bookings_missed"),), (Part("bookings_completed"), Part("bookings_missed"))),
+    "hours_delivered": of("hours_booked", by="supplier"),
+    "hours_available": of("hours_available", by="supplier"),
+    "utilisation_rate": of("hours_booked", "hours_available", by="supplier"),
+    "active_listings": Truth((Part("availabilities", met="listing"),)),
+    "active_suppliers": Truth((Part("availabilities", met="supplier"),)),
+    "supply_demand_ratio": Truth((Part("availabilities", met="supplier"),), per="active_users"),
+    "hours_to_completion": of("booking_completion_hours", "bookings_completed"),
+    "notifications_sent": Truth((Part("notifications", 1, ("status", "sent")),)),
+    "notification_delivery_rate": Truth(
+        (Part("notifications", 1, ("status", "delivered")),), (Part("notifications", 1, ("status", "sent")),)
+    ),
+    "notification_open_rate": Truth(
+        (Part("notifications", 1, ("status", "opened")),), (Part("notifications", 1, ("status", "delivered")),)
+    ),
+    "ad_views": of("ad_views"),
+    "ad_completion_rate": Truth((Part("ad_views", 1, ("is_completed", "true")),), (Part("ad_views"),)),
+    "ad_revenue": of("ad_revenue_amount", by="community"),
+}

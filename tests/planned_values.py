@@ -1,0 +1,158 @@
+"""Quantities of the simulator's truth put together over periods, and what a warehouse stored of a KPI."""
+
+from collections.abc import Iterable, Iterator
+from datetime import date, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+
+import duckdb
+import pyarrow.parquet as pq
+
+from almanac.settings import Settings
+from ingestion.simulator.tenants import BUSINESSES
+from tests.kpi_truths import Part
+from tests.recounted_joins import Sides
+
+Cell = tuple[str, date, str, str]  # tenant, first day of the period, dimension, its value
+
+
+def stored(
+    settings: Settings, kpi: str, grain: str, dimension: str
+) -> Iterable[tuple[Cell, Decimal | None, Decimal | None]]:
+    with duckdb.connect(str(settings.warehouse), read_only=True) as con:
+        rows = con.execute(
+            "select tenant, period_start, dimension_value, numerator, denominator from kpis.kpi_values "
+            "where kpi = ? and time_grain = ? and dimension = ?",
+            [kpi, grain, dimension],
+        ).fetchall()
+    return [((tenant, start, dimension, value), above, below) for tenant, start, value, above, below in rows]
+
+
+def total(
+    planned: dict[str, dict[Cell, Decimal]], parts: tuple[Part, ...], dimension: str, grain: str
+) -> dict[Cell, Decimal]:
+    """The parts added up over periods, each period under the name of its first day; of a level, its last day."""
+    sums: dict[Cell, Decimal] = {}
+    newest: dict[Cell, tuple[date, Decimal]] = {}
+    for part in parts:
+        for cell, values in met(planned, part, grain).items():
+            sums[cell] = sums.get(cell, Decimal(0)) + len(values) * part.factor
+    for part, (tenant, day, _, value), amount in chosen(planned, parts, dimension):
+        start = start_of(day, grain)
+        cell = (tenant, start, "all" if dimension == "all" else dimension, value)
+        if not part.is_level:
+            sums[cell] = sums.get(cell, Decimal(0)) + amount * part.factor
+        elif day >= newest.get(cell, (day,))[0]:
+            newest[cell] = (day, amount * part.factor)
+    for cell, (_, amount) in newest.items():
+        sums[cell] = sums.get(cell, Decimal(0)) + amount
+    return sums
+
+
+def met(planned: dict[str, dict[Cell, Decimal]], part: Part, grain: str) -> dict[Cell, set[str]]:
+    """The values of the part's dimension that were met in a period."""
+    found: dict[Cell, set[str]] = {}
+    seen: set[tuple[str, str]] = set()
+    for (tenant, day, dimension, value), amount in sorted(
+        planned.get(part.quantity, {}).items(), key=lambda c: c[0][1]
+    ):
+        if dimension == (part.met or part.first) and amount and not (part.first and (tenant, value) in seen):
+            found.setdefault((tenant, start_of(day, grain), "all", "all"), set()).add(value)
+            seen.add((tenant, value))
+    return found
+
+
+def of_visits(settings: Settings, kpi: str, dimension: str, grain: str) -> dict[Cell, Decimal]:
+    """What the truth of visits says of a KPI that counts."""
+    return {
+        (tenant, row["period_start"], row["dimension"], row["dimension_value"]): row["numerator"]
+        for tenant in BUSINESSES
+        for row in pq.read_table(settings.truth / f"{tenant}.parquet").to_pylist()
+        if (row["kpi"], row["dimension"], row["time_grain"]) == (kpi, dimension, grain)
+    }
+
+
+def chosen(
+    planned: dict[str, dict[Cell, Decimal]], parts: tuple[Part, ...], dimension: str
+) -> Iterator[tuple[Part, Cell, Decimal]]:
+    for part in (p for p in parts if not p.met and not p.first):
+        wanted = part.where if part.where[0] != "all" else (dimension, None)
+        for cell, amount in planned.get(part.quantity, {}).items():
+            if cell[2] == wanted[0] and wanted[1] in (None, "all", cell[3]):
+                tenant, day, _, value = cell
+                yield part, (tenant, day, dimension, value if part.where[0] == "all" else "all"), amount
+
+
+def running(settings: Settings, kpi: str, grain: str) -> dict[Cell, Decimal]:
+    """What the truth of visits says of a KPI that adds up, of all days from the first revenue to the period's last.
+
+    The last period ends with the tenant's local day of the newest data.
+    """
+    daily, revenue = of_visits(settings, kpi, "all", "day"), of_visits(settings, "revenue", "all", "day")
+    newest = newest_days(settings)
+    found: dict[Cell, Decimal] = {}
+    for tenant in {cell[0] for cell in revenue}:
+        first, so_far = min(cell[1] for cell in revenue if cell[0] == tenant), Decimal(0)
+        for number in range((newest[tenant] - first).days + 1):
+            day = first + timedelta(days=number)
+            so_far += daily.get((tenant, day, "all", "all"), 0)
+            found[tenant, start_of(day, grain), "all", "all"] = so_far
+    return found
+
+
+def spread_over_suppliers(settings: Settings, what: str, grain: str) -> tuple[dict[Cell, Decimal], dict[Cell, Decimal]]:
+    """Squares and the square of all (or what the top tenth has, and the amount of all) of 28 days, at its end."""
+    sold: dict[tuple[str, date], dict[str, Decimal]] = {}
+    for (tenant, day, _, supplier), amount in of_visits(settings, "gross_gmv", "supplier", "day").items():
+        for later in range(28):
+            of_day = sold.setdefault((tenant, day + timedelta(days=later)), {})
+            of_day[supplier] = of_day.get(supplier, Decimal(0)) + amount
+    newest = newest_days(settings)
+    above, below = {}, {}
+    for (tenant, day), amounts in sorted(sold.items()):
+        cell = (tenant, start_of(day, grain), "all", "all")
+        most = sorted((a for a in amounts.values() if a > 0), reverse=True)
+        if day <= newest[tenant] and most:  # a later day of the period takes the place of an earlier one
+            above[cell] = sum(a * a for a in most) if what == "squares" else sum(most[: -(-len(most) // 10)])
+            below[cell] = sum(most) ** 2 if what == "squares" else sum(most)
+    return above, below
+
+
+def recounted(days: Sides, grain: str) -> tuple[dict[Cell, Decimal], dict[Cell, Decimal]]:
+    """Both sides per period, added up from its days."""
+    above: dict[Cell, Decimal] = {}
+    below: dict[Cell, Decimal] = {}
+    for (tenant, day), (leaks, traced) in days.items():
+        cell = (tenant, start_of(day, grain), "all", "all")
+        above[cell], below[cell] = above.get(cell, Decimal(0)) + leaks, below.get(cell, Decimal(0)) + traced
+    return above, below
+
+
+def percentiles(settings: Settings, percent: int, grain: str) -> dict[Cell, Decimal]:
+    """A percentile of the milliseconds of requests, from one to the next in proportion, rounded as it is stored."""
+    with duckdb.connect(str(settings.warehouse), read_only=True) as con:
+        rows = con.execute(
+            "select tenant, request_date, answer_ms from marts.fact_api_requests where answer_ms is not null"
+        ).fetchall()
+    times: dict[Cell, list[Decimal]] = {}
+    for tenant, day, milliseconds in rows:
+        times.setdefault((tenant, start_of(day, grain), "all", "all"), []).append(milliseconds)
+    found = {}
+    for cell, own in times.items():
+        own.sort()
+        place, part = divmod(Decimal(percent) / 100 * (len(own) - 1), 1)
+        low, high = own[int(place)], own[min(int(place) + 1, len(own) - 1)]
+        found[cell] = (low + part * (high - low)).quantize(Decimal("0.0001"), ROUND_HALF_UP)
+    return found
+
+
+def newest_days(settings: Settings) -> dict[str, date]:
+    """Each tenant's local day of the newest data."""
+    with duckdb.connect(str(settings.warehouse), read_only=True) as con:
+        return dict(con.execute("select tenant, local_date from intermediate.int_events__as_of").fetchall())
+
+
+def start_of(day: date, grain: str) -> date:
+    if grain == "week":
+        return day - timedelta(days=day.weekday())
+    month = day if grain == "day" else day.replace(day=1)
+    return month.replace(month=day.month - (day.month - 1) % 3) if grain == "quarter" else month
