@@ -385,6 +385,13 @@ def test_amounts_in_foreign_currencies_fit_the_rate_of_the_day() -> None:
 # --- landing ---------------------------------------------------------------------------------------------------------
 
 
+def test_a_business_too_small_to_have_what_others_have_is_simulated_too(tmp_path: Path) -> None:
+    # Nobody pledges, borrows or joins: what stands at the end of a day has nothing to begin with.
+    settings = Settings.for_home(tmp_path)
+    simulate(settings, "community", seed=1, users=1, days=1, last_day=date(2026, 4, 4))
+    assert (settings.truth / "community_around.parquet").exists()
+
+
 def test_a_landing_holds_everything_and_its_truth_lies_beside_the_lake(tmp_path: Path) -> None:
     settings = Settings.for_home(tmp_path)
     given: dict[str, Any] = {"seed": 3, "users": 40, "days": 4, "last_day": date(2026, 4, 4)}

@@ -24,6 +24,8 @@ from ingestion.simulator.concerns.ledger import revenue_lines
 from ingestion.simulator.concerns.rates import Currency
 
 FAULTS = ("paid_twice", "short_by_a_cent", "not_paid")
+# Of payments in a foreign currency about one in so many says so many times what was asked for.
+MISCONVERTED_ONE_IN, MISCONVERTED_TIMES = 4, 1.05
 TWICE, SHORT, NOT_PAID = range(3)
 FAILURES = ("insufficient_funds", "card_expired", "provider_error")
 
@@ -47,7 +49,9 @@ class Fulfilment:
     def planted(self) -> Mapping[str, Any]:
         """Shares of faults, and when the first provider fails more often."""
         faults = dict(zip(FAULTS, self.faults, strict=True))
-        return {"faults": faults, "refund_lost": self.refund_lost, "outage": self.outage.__dict__, "fails": self.fails}
+        told = {"faults": faults, "refund_lost": self.refund_lost, "outage": self.outage.__dict__, "fails": self.fails}
+        off = {"one_in": MISCONVERTED_ONE_IN, "times": MISCONVERTED_TIMES}
+        return told | ({"misconverted": off} if self.foreign else {})
 
     def events_of(self, today: Today) -> Iterator[Batch]:
         """Everything that follows from the day's bookings and cancellations."""
@@ -224,8 +228,7 @@ def _in_currencies(foreign: tuple[Currency, ...], day: int, amount: Ints, rng: n
     drawn = np.where(rng.random(n) < 0.2, rng.integers(0, len(foreign), n), len(foreign))
     codes = np.array([*(c.code for c in foreign), None], dtype=object)[drawn]
     rates = np.array([*(c.rate(day) for c in foreign), 1.0])[drawn]
-    # Planted: about every fourth of them is converted 5 % off.
-    off = np.where((np.cumsum(drawn < len(foreign)) + day) % 4 == 0, 1.05, 1.0)
+    off = np.where((np.cumsum(drawn < len(foreign)) + day) % MISCONVERTED_ONE_IN == 0, MISCONVERTED_TIMES, 1.0)
     original = np.rint(amount * off / rates) / CENTS
     return {"currency": codes, "original_amount": np.where(drawn < len(foreign), original, None)}
 
