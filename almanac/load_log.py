@@ -16,8 +16,8 @@ from almanac.local_days import local_days
 
 TABLES = {
     "file": "file_id uuid, tenant varchar, path varchar, version bigint, built_version bigint, built_by_run varchar",
-    "changed": "producer varchar, kind varchar, tenant varchar, entity varchar",
-    "cause": "run_id varchar, producer varchar, kind varchar, tenant varchar, entity varchar",
+    "changed": "producer varchar, kind varchar, tenant varchar, entity varchar, since timestamp",
+    "cause": "run_id varchar, producer varchar, kind varchar, tenant varchar, entity varchar, since timestamp",
     "tenant": "tenant varchar, title varchar, business varchar, time_zone varchar, currency varchar",
     "outside_event": "event varchar",
     "property": "event varchar, property varchar, type varchar, is_required boolean",
@@ -63,10 +63,13 @@ class LoadLog:
         engine.execute("create schema if not exists ctl")
         for name, columns in TABLES.items():
             engine.execute(f"create table if not exists ctl.{name} ({columns})")
-        self._widen_versions()
+        self._widen()
 
-    def _widen_versions(self) -> None:
-        """A load log made when versions were small counters: the same numbers in columns that take a hash."""
+    def _widen(self) -> None:
+        """A load log made when versions were small counters, and changed keys had changed over all of time."""
+        for table in ("changed", "cause"):
+            if "since" not in self.engine.column_types("ctl", table):
+                self.engine.execute(f"alter table ctl.{table} add column since timestamp")
         types = self.engine.column_types("ctl", "file")
         for name in ("version", "built_version"):
             if types[name] == "integer":

@@ -1,6 +1,6 @@
 """The lakes that the benchmarks build: simulated, the same for the same arguments, kept for the next run.
 
-They lie in `.almanac/bench`, beside each other: one of 90 days, and a copy of it that goes on for one more day.
+They lie in `.almanac/bench`, beside each other: one of a year, and a copy of it that goes on for one more day.
 """
 
 import shutil
@@ -13,15 +13,15 @@ from almanac.settings import ROOT, Settings
 from ingestion.simulator.run import simulate
 
 LAST_DAY = date(2026, 10, 31)
-DAYS = 90
+DAYS = 365
 SEED = 11
-# Tenant, its share of the events, and events of one of its users over 90 days (measured).
-TENANTS = (("rentals", 0.95, 51.8), ("advisory", 0.05, 54.0))
+# Tenant, its share of the events, and events of one of its users over these days (measured).
+TENANTS = (("rentals", 0.95, 320.0), ("advisory", 0.05, 253.0))
 
 
 @dataclass(frozen=True)
 class Lakes:
-    """Settings of two homes: 90 days of history, and a copy of its lake with the day after it."""
+    """Settings of two homes: a year of history, and a copy of its lake with the day after it."""
 
     history: Settings
     next_day: Settings

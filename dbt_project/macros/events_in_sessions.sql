@@ -1,31 +1,30 @@
 {#-
     The accepted events of one name, each with the person behind it and the session it lies in: `tenant`, `message_id`,
     `person_id` (null where nobody is named), `session_id`, `channel` (`direct` outside of any session), `event_at`,
-    `event_date`, `event_hour`, and `columns` of `fact_events`.
+    `event_date`, `event_hour`, and `columns` of `fact_events`. Of `changed` persons alone, and since each has changed,
+    where they are named; a person '' stands for nobody.
 -#}
-{% macro events_in_sessions(event, columns) %}
+{% macro events_in_sessions(event, columns, changed=none) %}
+    {% set columns = ["tenant", "message_id", "event_at", "event_date", "event_hour"] + columns %}
+    {% set visits = ["tenant", "person_id", "session_id", "channel", "started_at", "ended_at"] %}
     select
-        p.tenant,
-        p.message_id,
         p.person_id,
         s.session_id,
-        coalesce(s.channel, 'direct') as channel,
-        p.event_at,
-        p.event_date,
-        p.event_hour
+        coalesce(s.channel, 'direct') as channel
         {% for column in columns %}, p.{{ column }}{% endfor %}
     from
         (
-            select e.*, coalesce(e.user_id, i.user_id, e.anonymous_id) as person_id
+            {{ events_of_persons(columns, changed, event) }}
+            union all
+            select e.{{ columns | join(", e.") }}, cast(null as varchar) as person_id, false as is_identified
             from {{ ref("fact_events") }} as e
-            left join
-                {{ ref("int_identity__map") }} as i
-                on i.tenant = e.tenant
-                and i.anonymous_id = {{ unknown_visitor("e") }}
-            where e.event = '{{ event }}'
+            {% if changed %}
+                inner join {{ changed }} as c on c.tenant = e.tenant and c.person_id = '' and e.event_at >= c.since
+            {% endif %}
+            where e.user_id is null and e.anonymous_id is null and e.event = '{{ event }}'
         ) as p
     left join
-        ({{ session_dates(["tenant", "person_id", "session_id", "channel", "started_at", "ended_at"]) }}) as s
+        ({{ session_dates(visits, changed, since=true) }}) as s
         on s.tenant = p.tenant
         and s.person_id = p.person_id
         and s.active_date = p.event_date

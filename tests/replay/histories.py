@@ -22,6 +22,8 @@ ZONES = {
 }
 # Days around which the zones above change to or from summer time.
 DAYS = [datetime(2026, 3, 8), datetime(2026, 3, 29), datetime(2026, 4, 5), datetime(2026, 9, 27), datetime(2026, 10, 4)]
+# By how many days some landings are later: the first visit of a person is far away by then, or only nearly.
+LATER = (0, 0, 0, 27, 28, 29, 60)
 MEDIUMS = {None: None, "cpc": "paid", "email": "email", "organic": "organic"}
 
 Copy = dict[str, Any]
@@ -37,6 +39,10 @@ class World:
     landings: dict[str, list[Copy]] = field(default_factory=dict)  # file_id -> copies that still lie there
     sent: list[Copy] = field(default_factory=list)
     seen: Counter[str] = field(default_factory=Counter)
+    later: random.Random = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.later = random.Random(f"later {self.seed}")  # of its own, so that the rest of a history is as without it
 
     @classmethod
     def of(cls, seed: int) -> "World":
@@ -52,7 +58,7 @@ class World:
         """The copies of one landing: a tenant's new events, retries of older ones, and late identifies."""
         rng = self.random
         tenant = rng.choice(list(ZONES))
-        day = self.start + timedelta(days=rng.randrange(5))
+        day = self.start + timedelta(days=rng.randrange(5) + self.later.choice(LATER))
         own = [self._fresh(tenant, day) for _ in range(rng.randint(2, 9))]
         own += [self._retry(tenant, own) for _ in range(rng.choice([0, 0, 1, 2, 3]))]
         received_day = max(c["event_at"] for c in own) + timedelta(days=rng.choice([0, 0, 0, 1, 3]))
@@ -132,11 +138,19 @@ class World:
                 self.seen["equal received_at in two landings"] += 1
             if other and copy["received_at"] < other["received_at"]:
                 self.seen["earlier received_at lands later"] += 1
+            if any(self._long_before(c, copy) for c in self.sent):
+                self.seen["somebody comes back after 28 days"] += 1
             if copy["message_id"] in inside:
                 self.seen["duplicate inside one landing"] += 1
             inside.add(copy["message_id"])
             if copy["event"] == "user_identified" and copy["anonymous_id"]:
                 self._count_identify(copy)
+
+    @staticmethod
+    def _long_before(other: Copy, copy: Copy) -> bool:
+        same = any(copy[name] and copy[name] == other[name] for name in ("user_id", "anonymous_id"))
+        apart = copy["event_at"] - other["event_at"]
+        return same and copy["tenant"] == other["tenant"] and apart > timedelta(days=28)
 
     def _count_identify(self, copy: Copy) -> None:
         same = [

@@ -53,6 +53,20 @@ def _meta(name: str, key: str, keep: Callable[[dict[str, str]], bool]) -> Patch:
     return patch
 
 
+def _spec(name: str, path: tuple[str | int, ...], value: str) -> Patch:
+    """Another value at a place of what a model says of its incremental runs."""
+
+    def patch(manifest: Any) -> None:
+        place = manifest.nodes[f"model.almanac.{name}"].config.meta["incremental"]
+        for step in path[:-1]:
+            place = place[step]
+        if place[path[-1]] == value:
+            raise LookupError(f"{name}: nothing to change")
+        place[path[-1]] = value
+
+    return patch
+
+
 def _changed(text: str, changes: tuple[tuple[str, str], ...]) -> str:
     for old, new in changes:
         if old not in text:  # not an AssertionError: that would count as caught
@@ -169,6 +183,26 @@ MUTATIONS = (
         "nobody is told whose profile changed",
         0,
         _meta("int_events__business", "propagates", lambda passed: False),
+    ),
+    Mutation(
+        "a change takes part in no session that stands",
+        0,
+        _macro("from_standing_rows", ("then s.last_before", "then c.since")),
+    ),
+    Mutation(
+        "what the first session says is not looked at again",
+        0,
+        _spec("fact_sessions", ("since", "whole_within"), "0 days"),
+    ),
+    Mutation(
+        "who is identified has changed since then, not since the first event of the visitor",
+        0,
+        _macro("first_event_of_visitor", ("select min(v.since)", "select max(v.since)")),
+    ),
+    Mutation(
+        "searches are told of a session that changed since its end, not since its beginning",
+        0,
+        _spec("fact_sessions", ("propagates", 0, "since"), "d.ended_at"),
     ),
     Mutation("a failed full refresh is retried incrementally", 0, replace=_no_full_refresh_flag, aim="full refresh"),
     Mutation("pending landings are not marked dirty before a run", 3, replace=_no_dirty_mark, aim="restore"),

@@ -27,6 +27,7 @@ OCCURRENCES = {
     "compaction of a pending landing after a failed run": 2,
     "erasure inside a compacted file": 2,
     "session over local midnight": 5,
+    "somebody comes back after 28 days": 20,
 }
 # In ten histories without an aim this may not happen; the mutation of this name aims at it.
 RARE = "failed full refresh"

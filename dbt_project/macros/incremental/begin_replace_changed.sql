@@ -6,11 +6,17 @@
       key_type    its SQL type
       changed     where the changed keys come from: `pending` (landings not yet built; only models that read the
                   lake), `relation` (a table with tenant and the key) or `producer` + `kind` (what that model propagated)
-      propagates  what this model passes on: kind, the expression that names the entity, and optionally `where`
+      propagates  what this model passes on: kind, the column that names the `entity` (or a value that `always` does),
+                  and optionally `where`, and since when it has changed: an expression `since`, or `since_of`, a macro
+                  that gives one; without either, over all of time
       lake        true if the model reads the lake
+      since       optional: `column`, the time of a row. A key's rows are replaced only from the moment on from which
+                  it changed; with `whole_within`, from the standing row at or before that moment on, and all of them
+                  where that row is so close to the key's first one that a change may still show in it
+      null_key    optional: the value of the key that stands for rows that have none
 
-    It leaves two temporary tables: `<model>__changed` (tenant, key) and `<model>__old` (the standing rows of those
-    keys). On a full refresh it only points the lake at all files.
+    It leaves two temporary tables: `<model>__changed` (tenant, key, `since`) and `<model>__old` (the standing rows of
+    those keys). On a full refresh it only points the lake at all files.
 -#}
 {% macro begin_replace_changed() %}
     {% if not execute %} {{ return("") }}{% endif %}
@@ -21,7 +27,12 @@
     {% set changed = model.name ~ "__changed" %}
     {% set sql %}
         {% if spec.get("prepare") %}{{ context[spec.prepare]() }}{% else %}
-            {{ temp_table(changed, changed_keys(spec)) }}
+            {% if spec.get("since", {}).get("whole_within") %}
+                {{ temp_table(model.name ~ "__told", changed_keys(spec)) }}
+                {{ temp_table(changed, from_standing_rows(spec, model.name ~ "__told")) }}
+                drop table {{ model.name }}__told;
+            {% else %} {{ temp_table(changed, changed_keys(spec)) }}
+            {% endif %}
         {% endif %}
         {{ temp_table(model.name ~ "__old", standing_rows(spec, changed)) }}
         {% if spec.get("lake") and not spec.get("prepare") %}
@@ -31,10 +42,14 @@
     {{ return(sql) }}
 {% endmacro %}
 
-{#- The distinct changed keys of a model, from every source that its meta names. -#}
+{#- The distinct changed keys of a model, from every source that its meta names, and since when each has changed. -#}
 {% macro changed_keys(spec) %}
+    {% set since = spec.get("since") %}
     {% set sql %}
-        select distinct c.tenant, cast(c.entity as {{ spec.key_type }}) as {{ spec.key }}
+        select
+            c.tenant,
+            cast(c.entity as {{ spec.key_type }}) as {{ spec.key }}
+            {% if since %}, min(coalesce(c.since, timestamp '-infinity')) as since{% endif %}
         from (
             {% for origin in spec.changed %}
                 {% if not loop.first %}union all{% endif %}
@@ -43,14 +58,47 @@
                     from {{ source("ctl", "file") }} as f
                     where f.version is distinct from f.built_version
                 {% elif origin.get("relation") %}
-                    select r.tenant, cast(r.{{ spec.key }} as varchar) as entity from {{ ref(origin.relation) }} as r
+                    select r.tenant, cast(r.{{ spec.key }} as varchar) as entity{% if since %}, r.since{% endif %}
+                    from {{ ref(origin.relation) }} as r
                 {% else %}
-                    select g.tenant, g.entity
+                    select g.tenant, g.entity{% if since %}, g.since{% endif %}
                     from {{ source("ctl", "changed") }} as g
                     where g.producer = '{{ origin.producer }}' and g.kind = '{{ origin.kind }}'
                 {% endif %}
             {% endfor %}
         ) as c
+        group by c.tenant, c.entity
+    {% endset %}
+    {{ return(sql) }}
+{% endmacro %}
+
+{#-
+    Since when the rows of each key are replaced, where a change joins or splits rows: from the last row on that began
+    at or before it, because nothing before that row has changed.
+-#}
+{% macro from_standing_rows(spec, told) %}
+    {% set sql %}
+        select
+            c.tenant,
+            c.{{ spec.key }},
+            case
+                when s.last_before > s.first_of_all + interval '{{ spec.since.whole_within }}' then s.last_before
+                else timestamp '-infinity'
+            end as since
+        from {{ told }} as c
+        left join
+            (
+                select
+                    t.tenant,
+                    t.{{ spec.key }},
+                    min(t.{{ spec.since.column }}) as first_of_all,
+                    max(case when t.{{ spec.since.column }} <= c.since then t.{{ spec.since.column }} end) as last_before
+                from {{ this }} as t
+                inner join {{ told }} as c on c.tenant = t.tenant and c.{{ spec.key }} = t.{{ spec.key }}
+                group by t.tenant, t.{{ spec.key }}
+            ) as s
+            on s.tenant = c.tenant
+            and s.{{ spec.key }} = c.{{ spec.key }}
     {% endset %}
     {{ return(sql) }}
 {% endmacro %}
@@ -60,7 +108,16 @@
     {% set sql %}
         select t.*, t.{{ row_locator() }} as row_locator
         from {{ this }} as t
-        inner join {{ changed }} as c on c.tenant = t.tenant and c.{{ spec.key }} = t.{{ spec.key }}
+        inner join {{ changed }} as c on {{ is_changed(spec, "t") }}
     {% endset %}
     {{ return(sql) }}
+{% endmacro %}
+
+{#- The condition that a row belongs to what the row `c` of the changed keys replaces. -#}
+{% macro is_changed(spec, row) %}
+    {% set key = row ~ "." ~ spec.key %}
+    {% if spec.get("null_key") is not none %} {% set key = "coalesce(" ~ key ~ ", '" ~ spec.null_key ~ "')" %} {% endif %}
+    {% set sql = "c.tenant = " ~ row ~ ".tenant and c." ~ spec.key ~ " = " ~ key %}
+    {% set since = " and " ~ row ~ "." ~ spec.since.column ~ " >= c.since" if spec.get("since") else "" %}
+    {{ return(sql ~ since) }}
 {% endmacro %}

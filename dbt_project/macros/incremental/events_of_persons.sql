@@ -1,27 +1,30 @@
 {#-
-    A query over fact_events with `person_id`: all events that have a person, or only those of `changed` persons.
+    A query over fact_events with `person_id`: all events that have a person, or only those of `changed` persons since
+    each has changed; of `event` alone, if one is named.
 
     An incremental run does not compute the person of every event: one branch finds the users, one the anonymous
     events through the map. On a full refresh one join is cheaper.
 -#}
-{% macro events_of_persons(columns, changed) %}
+{% macro events_of_persons(columns, changed, event=none) %}
     {% set listed = [] %}
     {% for column in columns %} {% do listed.append("e." ~ column) %} {% endfor %}
     {% set listed = listed | join(", ") %}
+    {% set named = "e.event = '" ~ event ~ "'" if event else "true" %}
     {% if changed %}
         select {{ listed }}, e.user_id as person_id, true as is_identified
         from {{ ref("fact_events") }} as e
-        inner join {{ changed }} as c on c.tenant = e.tenant and c.person_id = e.user_id
+        inner join {{ changed }} as c on c.tenant = e.tenant and c.person_id = e.user_id and e.event_at >= c.since
+        where {{ named }}
         union all
         select {{ listed }}, a.person_id, a.is_identified
         from {{ ref("fact_events") }} as e
         inner join
             (
-                select m.tenant, m.anonymous_id, m.user_id as person_id, true as is_identified
+                select m.tenant, m.anonymous_id, m.user_id as person_id, true as is_identified, c.since
                 from {{ ref("int_identity__map") }} as m
                 inner join {{ changed }} as c on c.tenant = m.tenant and c.person_id = m.user_id
                 union all
-                select c.tenant, c.person_id as anonymous_id, c.person_id, false as is_identified
+                select c.tenant, c.person_id as anonymous_id, c.person_id, false as is_identified, c.since
                 from {{ changed }} as c
                 where
                     not exists (
@@ -32,7 +35,8 @@
             ) as a
             on a.tenant = e.tenant
             and a.anonymous_id = e.anonymous_id
-        where e.user_id is null
+            and e.event_at >= a.since
+        where e.user_id is null and {{ named }}
     {% else %}
         select
             {{ listed }},
@@ -41,7 +45,7 @@
         from {{ ref("fact_events") }} as e
         left join
             {{ ref("int_identity__map") }} as m on m.tenant = e.tenant and m.anonymous_id = {{ unknown_visitor("e") }}
-        where e.user_id is not null or e.anonymous_id is not null
+        where (e.user_id is not null or e.anonymous_id is not null) and {{ named }}
     {% endif %}
 {% endmacro %}
 

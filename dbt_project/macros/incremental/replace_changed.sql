@@ -19,10 +19,8 @@
             ~ new_rows
             ~ " as n where not exists (select 1 from "
             ~ changed
-            ~ " as c where c.tenant = n.tenant and c."
-            ~ spec.key
-            ~ " = n."
-            ~ spec.key
+            ~ " as c where "
+            ~ is_changed(spec, "n")
             ~ ")",
             model.name ~ " made a row whose key is not among its changed keys",
         )
@@ -30,10 +28,18 @@
     {% if spec.get("propagates") %}
         {{ temp_table(model.name ~ "__differs", differing_rows(new_rows, old_rows, columns)) }}
         {% for passed in spec.propagates %}
-            insert into {{ source("ctl", "changed") }} (producer, kind, tenant, entity)
-            select distinct '{{ model.name }}', '{{ passed.kind }}', d.tenant, cast(d.{{ passed.entity }} as varchar)
+            {% set since = context[passed.since_of]() if passed.get("since_of") else passed.get("since") %}
+            {% set entity = "cast(" ~ (passed.get("always") or "d." ~ passed.entity) ~ " as varchar)" %}
+            insert into {{ source("ctl", "changed") }} (producer, kind, tenant, entity, since)
+            select
+                '{{ model.name }}',
+                '{{ passed.kind }}',
+                d.tenant,
+                {{ entity }},
+                {{ "min(" ~ since ~ ")" if since else "cast(null as timestamp)" }}
             from {{ model.name }}__differs as d
-            where d.{{ passed.entity }} is not null{% if passed.get("where") %} and {{ passed.where }}{% endif %};
+            where {{ entity }} is not null{% if passed.get("where") %} and {{ passed.where }}{% endif %}
+            group by d.tenant, {{ entity }};
         {% endfor %}
         drop table {{ model.name }}__differs;
     {% endif %}

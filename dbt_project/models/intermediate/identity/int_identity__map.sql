@@ -9,7 +9,7 @@
                 "key_type": "varchar",
                 "changed": [{"producer": "fact_events", "kind": "identify"}],
                 "propagates": [
-                    {"kind": "person", "entity": "user_id"},
+                    {"kind": "person", "entity": "user_id", "since_of": "first_event_of_visitor"},
                     {"kind": "person", "entity": "anonymous_id"},
                 ],
             }

@@ -10,8 +10,19 @@
                 "changed": [{"pending": true}, {"producer": "int_events__keys", "kind": "file"}],
                 "propagates": [
                     {"kind": "file", "entity": "file_id"},
-                    {"kind": "user", "entity": "user_id"},
-                    {"kind": "anonymous", "entity": "anonymous_id", "where": "d.user_id is null"},
+                    {"kind": "user", "entity": "user_id", "since": "d.event_at"},
+                    {
+                        "kind": "anonymous",
+                        "entity": "anonymous_id",
+                        "since": "d.event_at",
+                        "where": "d.user_id is null",
+                    },
+                    {
+                        "kind": "nobody",
+                        "always": "''",
+                        "since": "d.event_at",
+                        "where": "d.user_id is null and d.anonymous_id is null",
+                    },
                     {"kind": "identify", "entity": "anonymous_id", "where": "d.type = 'identify'"},
                     {"kind": "booking", "entity": "booking_id"},
                 ],

@@ -10,7 +10,8 @@
                 "key": "person_id",
                 "key_type": "varchar",
                 "changed": [{"relation": "int_identity__changed_persons"}],
-                "propagates": [{"kind": "person", "entity": "person_id"}],
+                "since": {"column": "started_at", "whole_within": "28 days"},
+                "propagates": [{"kind": "person", "entity": "person_id", "since": "d.started_at"}],
             }
         },
     )
@@ -111,13 +112,17 @@ with
     of_person as (
         select
             s.*,
-            s.started_at = min(s.started_at) over person as is_first_session,
+            s.started_at = min(s.started_at) over person
+            {% if is_incremental() %} and c.since = timestamp '-infinity' {% endif %} as is_first_session,
             min(s.first_booking_at) over person as person_first_booking_at,
             min(s.started_at) over (
                 partition by s.tenant, s.person_id
                 order by s.session_date range between interval '1 day' following and unbounded following
             ) as later_day_at
         from sessions as s
+        {% if is_incremental() %}
+            inner join fact_sessions__changed as c on c.tenant = s.tenant and c.person_id = s.person_id
+        {% endif %}
         window person as (partition by s.tenant, s.person_id)
     )
 

@@ -1,4 +1,28 @@
-with views as ({{ events_in_sessions("listing_viewed", ["listing_id"]) }})
+-- depends_on: {{ ref('fact_sessions') }}
+-- depends_on: {{ ref('int_identity__changed_persons') }}
+{{
+    config(
+        materialized="incremental",
+        pre_hook="{{ begin_replace_changed() }}",
+        meta={
+            "incremental": {
+                "key": "person_id",
+                "key_type": "varchar",
+                "null_key": "",
+                "changed": [
+                    {"relation": "int_identity__changed_persons"},
+                    {"producer": "fact_sessions", "kind": "person"},
+                    {"producer": "fact_events", "kind": "nobody"},
+                ],
+                "since": {"column": "viewed_at"},
+            }
+        },
+    )
+}}
+
+{% set changed = "fact_listing_views__changed" if is_incremental() else none %}
+
+with views as ({{ events_in_sessions("listing_viewed", ["listing_id"], changed) }})
 
 select
     tenant,
