@@ -148,13 +148,17 @@ class LoadLog:
     def replace_tenants(self, tenants: Iterable[TenantRow], landed: Collection[str]) -> None:
         """Take over the tenants of the tracking plan, with the local days of the time zones of those that `landed`.
 
-        A zone has 33,000 days; what nobody has an event in would be most of a small warehouse.
+        A zone has 33,000 days; what nobody has an event in would be most of a small warehouse. The days of a zone whose
+        landings all left the lake go with them: a warehouse made anew would not have them either.
         """
         tenants = list(tenants)
         with self.engine.transaction():
             self._replace("tenant", [(t.tenant, t.title, t.business, t.time_zone, t.currency) for t in tenants])
             known = {r[0] for r in self.engine.execute("select distinct time_zone from ctl.local_day")}
-            for zone in sorted({t.time_zone for t in tenants if t.tenant in landed} - known):
+            wanted = {t.time_zone for t in tenants if t.tenant in landed}
+            for zone in sorted(known - wanted):
+                self.engine.execute("delete from ctl.local_day where time_zone = ?", [zone])
+            for zone in sorted(wanted - known):
                 self.engine.insert_table("ctl.local_day", local_days(zone))
 
     def replace_properties(self, properties: Iterable[tuple[str, str, str, bool]]) -> None:
