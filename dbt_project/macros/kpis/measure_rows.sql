@@ -83,10 +83,12 @@
     {{ return("grouping sets (" ~ sets | join(", ") ~ ")") }}
 {% endmacro %}
 
-{#- A column for every measure that is computed here; the others are null where a union asks for the same columns. -#}
-{% macro measure_columns(computed) %}
+{#- A column for every measure computed here (or added `of_days`); the others are null where a union asks for them. -#}
+{% macro measure_columns(computed, of_days=none) %}
     {% set own, columns = {}, [] %}
-    {% for measure in computed %} {% do own.update({measure.name: aggregate(measure)}) %} {% endfor %}
+    {% for one in computed %}
+        {% do own.update({one.name: "sum(" ~ of_days ~ "." ~ one.name ~ ")" if of_days else aggregate(one)}) %}
+    {% endfor %}
     {% for name in (own if union_by_name() else measure_names()) %}
         {% do columns.append(", " ~ own.get(name, "cast(null as decimal(28, 4))") ~ " as " ~ name) %}
     {% endfor %}

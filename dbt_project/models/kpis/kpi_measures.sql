@@ -100,37 +100,30 @@
     "mv_daily_concentration",
 ] %}
 {% if execute and graph.metrics %}
-    {% set asked, by_fact, days, periods, additive = asking(kpis()), measures(), [], [], [] %}
+    {% set asked, by_fact, united = asking(kpis()), measures(), [] %}
     {% set key = ["tenant", "time_grain", "period_start", "dimension", "dimension_value"] | join(", ") %}
     {% for fact in facts %}
-        {% set shape = shape_of(by_fact[fact], asked) %}
-        {% do days.extend(day_rows(ref(fact), by_fact[fact], shape)) %}
-        {% do periods.extend(period_rows(ref(fact), by_fact[fact], asked)) %}
-        {% do additive.extend(by_fact[fact] | selectattr("is_additive") | map(attribute="name")) %}
+        {% set additive = by_fact[fact] | selectattr("is_additive") | list %}
+        {% for days in day_rows(ref(fact), by_fact[fact], shape_of(by_fact[fact], asked)) %}
+            {#- A week, month and quarter are made from the days, fact by fact: as grouping sets over the fact, or as
+            sums over the columns of all facts, they cost several times more. #}
+            {% set periods %}
+                select
+                    d.tenant,
+                    g.time_grain,
+                    cast(date_trunc(g.time_grain, d.period_start) as date) as period_start,
+                    d.dimension,
+                    d.dimension_value
+                    {{ measure_columns(additive, of_days="d") }}
+                from ({{ days }}) as d
+                cross join (values ('day'), ('week'), ('month'), ('quarter')) as g(time_grain)
+                group by 1, 2, 3, 4, 5
+            {% endset %}
+            {% do united.append(periods) %}
+        {% endfor %}
+        {% do united.extend(period_rows(ref(fact), by_fact[fact], asked)) %}
     {% endfor %}
-    with
-        days as ({{ days | join("\nunion all " ~ union_by_name() ~ "\n") }}),
-
-        -- A week, month and quarter are made from the days: as grouping sets of every fact they cost several times
-        -- more.
-        united as (
-            select
-                d.tenant,
-                g.time_grain,
-                cast(date_trunc(g.time_grain, d.period_start) as date) as period_start,
-                d.dimension,
-                d.dimension_value
-                {% for name in (additive if union_by_name() else measure_names()) %}
-                    , sum(d.{{ name }}) as {{ name }}
-                {% endfor %}
-            from days as d
-            cross join (values ('day'), ('week'), ('month'), ('quarter')) as g(time_grain)
-            group by 1, 2, 3, 4, 5
-            {% for rows in periods %}
-                union all
-                {{ union_by_name() }} {{ rows }}
-            {% endfor %}
-        )
+    with united as ({{ united | join("\nunion all " ~ union_by_name() ~ "\n") }})
 
     select {{ key }} {% for name in measure_names() %}, cast({{ name }} as decimal(28, 4)) as {{ name }}{% endfor %}
     from united

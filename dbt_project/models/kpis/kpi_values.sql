@@ -1,24 +1,39 @@
 {% if execute and graph.metrics %}
-    {% set columns, entries = ["tenant", "time_grain", "period_start", "dimension", "dimension_value"], [] %}
-    {% for kpi in kpis() %}
-        {% set wanted %}
-            time_grain in ('{{ kpi.time_grains | join("', '") }}')
-            and dimension in ('{{ (["all"] + kpi.dimensions) | join("', '") }}')
-        {% endset %}
-        {% do entries.append(parts_of(kpi, wanted)) %}
+    {% set columns, by_dimension = ["tenant", "time_grain", "period_start", "dimension", "dimension_value"], {} %}
+    {% set all_kpis, asked = kpis(), {} %}
+    {% for name, asking_kpis in asking(all_kpis).items() %}
+        {% for dimension in ["all"] + asking_kpis | sum(attribute="dimensions", start=[]) %}
+            {% do asked.setdefault(dimension, []).append(name) %}
+        {% endfor %}
+    {% endfor %}
+    {% for kpi in all_kpis %}
+        {% set parts = parts_of(kpi, "time_grain in ('" ~ kpi.time_grains | join("', '") ~ "')") %}
+        {% for dimension in ["all"] + kpi.dimensions %}
+            {% do by_dimension.setdefault(dimension, []).append(parts) %}
+        {% endfor %}
     {% endfor %}
     with
-        measures as (
-            select
-                {{ columns | join(", ") }} {% for name in measure_names() %}, sum({{ name }}) as {{ name }}{% endfor %}
-            from {{ ref("kpi_measures") }}
-            group by {{ columns | join(", ") }}
-        ),
-
         as_of as (select tenant, local_date from {{ ref("int_events__as_of") }}),
 
+        -- Few KPIs ask for most of the dimensions: of each only the measures that they need.
+        {% for dimension in by_dimension %}
+            by_{{ dimension }} as (
+                select
+                    {{ columns | join(", ") }}
+                    {% for name in asked[dimension] | unique | sort %}, sum({{ name }}) as {{ name }}{% endfor %}
+                from {{ ref("kpi_measures") }}
+                where dimension = '{{ dimension }}'
+                group by {{ columns | join(", ") }}
+            ),
+        {% endfor %}
+
         -- In one pass over the measures: the engine takes longer to plan a branch a KPI than to run it.
-        parts as ({{ unpivoted("measures", columns, entries) }})
+        parts as (
+            {% for dimension, entries in by_dimension.items() %}
+                {% if not loop.first %}union all{% endif %}
+                {{ unpivoted("by_" ~ dimension, columns, entries) }}
+            {% endfor %}
+        )
 
     select
         p.tenant,
