@@ -5,7 +5,9 @@
 {% macro postgres__create_indexes(relation) %}
     {% set spec = model.config.meta.get("incremental") %}
     {% if spec %}
-        {% set columns = [spec.key] + (spec.get("propagates") or []) | map(attribute="entity") | select("defined") | list %}
+        {% set columns = (
+            [spec.key] + (spec.get("propagates") or []) | map(attribute="entity") | select("defined") | list
+        ) %}
         {% for column in columns | unique %}
             {% do run_query("create index on " ~ relation ~ " (" ~ column ~ ")") %}
         {% endfor %}

@@ -116,7 +116,9 @@
 {#- The condition that a row belongs to what the row `c` of the changed keys replaces. -#}
 {% macro is_changed(spec, row) %}
     {% set key = row ~ "." ~ spec.key %}
-    {% if spec.get("null_key") is not none %} {% set key = "coalesce(" ~ key ~ ", '" ~ spec.null_key ~ "')" %} {% endif %}
+    {% if spec.get("null_key") is not none %}
+        {% set key = "coalesce(" ~ key ~ ", '" ~ spec.null_key ~ "')" %}
+    {% endif %}
     {% set sql = "c.tenant = " ~ row ~ ".tenant and c." ~ spec.key ~ " = " ~ key %}
     {% set since = " and " ~ row ~ "." ~ spec.since.column ~ " >= c.since" if spec.get("since") else "" %}
     {{ return(sql ~ since) }}

@@ -35,8 +35,8 @@
                 '{{ model.name }}',
                 '{{ passed.kind }}',
                 d.tenant,
-                {{ entity }},
-                {{ "min(" ~ since ~ ")" if since else "cast(null as timestamp)" }}
+            {{ entity }},
+            {{ "min(" ~ since ~ ")" if since else "cast(null as timestamp)" }}
             from {{ model.name }}__differs as d
             where {{ entity }} is not null{% if passed.get("where") %} and {{ passed.where }}{% endif %}
             group by d.tenant, {{ entity }};

@@ -30,7 +30,9 @@
         -- In one pass over the measures: the engine takes longer to plan a branch a KPI than to run it.
         parts as (
             {% for dimension, entries in by_dimension.items() %}
-                {% if not loop.first %}union all{% endif %}
+                {% if not loop.first %}
+                    union all
+                {% endif %}
                 {{ unpivoted("by_" ~ dimension, columns, entries) }}
             {% endfor %}
         )
