@@ -5,7 +5,7 @@ from pathlib import Path
 import duckdb
 
 from almanac.engines import Engine
-from almanac.load_log import Landing, LoadLog
+from almanac.load_log import Landing, LoadLog, TenantRow
 from ingestion.lake_rewrite import next_version
 
 ONE = "00000000-0000-0000-0000-000000000001"
@@ -42,7 +42,7 @@ def test_a_landing_that_left_the_lake_is_work_until_a_build_is_through() -> None
     assert log.engine.execute("from ctl.file") == []
 
 
-def test_a_load_log_from_when_versions_were_counters_is_taken_over(tmp_path: Path) -> None:
+def test_a_load_log_of_an_earlier_almanac_is_taken_over(tmp_path: Path) -> None:
     path = str(tmp_path / "build.duckdb")
     with duckdb.connect(path) as con:
         con.execute("create schema ctl")
@@ -51,10 +51,26 @@ def test_a_load_log_from_when_versions_were_counters_is_taken_over(tmp_path: Pat
             "built_version integer, built_by_run varchar)"
         )
         con.execute("insert into ctl.file values (?, 'rentals', 'a-v2.parquet', 2, 2, 'run')", [ONE])
+        con.execute("create table ctl.changed (producer varchar, kind varchar, tenant varchar, entity varchar)")
+        con.execute("insert into ctl.changed values ('fact_events', 'user', 'rentals', 'mia')")
     with duckdb.connect(path) as con:
         log = LoadLog(Engine("duckdb", con))
+        # What a failed run left: nobody says since when, so it is over all of time.
+        assert log.engine.execute("select entity, since from ctl.changed") == [("mia", None)]
+        log.commit("run", {})
+        assert log.engine.execute("select entity, since from ctl.cause") == [("mia", None)]
         log.sync_landings([Landing(ONE, "rentals", "a-v2.parquet", 2)])
         assert log.pending() == []
         later = Landing(ONE, "rentals", "a-v3.parquet", next_version(2, [0]))
         log.sync_landings([later])
         assert log.pending() == [later]
+
+
+def test_the_days_of_a_zone_are_there_as_long_as_a_tenant_in_it_has_a_landing() -> None:
+    log = LoadLog(Engine("duckdb", duckdb.connect()))
+    zones = {"rentals": "Europe/Berlin", "advisory": "Asia/Kolkata"}
+    tenants = [TenantRow(tenant, tenant, "any", zone, "EUR") for tenant, zone in zones.items()]
+    for landed in (["rentals"], ["rentals", "advisory"], ["advisory"], []):
+        log.replace_tenants(tenants, landed)
+        known = {zone for (zone,) in log.engine.execute("select distinct time_zone from ctl.local_day")}
+        assert known == {zones[tenant] for tenant in landed}
