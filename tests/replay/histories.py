@@ -22,9 +22,9 @@ ZONES = {
 }
 # Days around which the zones above change to or from summer time.
 DAYS = [datetime(2026, 3, 8), datetime(2026, 3, 29), datetime(2026, 4, 5), datetime(2026, 9, 27), datetime(2026, 10, 4)]
-# By how many days some landings are later: the first visit of a person is far away by then, or only nearly. On few
-# days, so that one landing comes between the visits of another.
-LATER = (0, 0, 28, 29, 29)
+# By how many days many landings are later: the first visit of a person is far away by then, or only nearly. All on the
+# same two days, so that one landing comes between the visits of another.
+LATER = (0, 0, 28, 40, 40, 40)
 MEDIUMS = {None: None, "cpc": "paid", "email": "email", "organic": "organic"}
 
 Copy = dict[str, Any]
@@ -60,7 +60,7 @@ class World:
         rng = self.random
         tenant = rng.choice(list(ZONES))
         days, later = rng.randrange(5), self.later.choice(LATER)
-        day = self.start + timedelta(days=later + days % 2 if later else days)
+        day = self.start + timedelta(days=later or days)
         own = [self._fresh(tenant, day) for _ in range(rng.randint(2, 9))]
         own += [self._retry(tenant, own) for _ in range(rng.choice([0, 0, 1, 2, 3]))]
         received_day = max(c["event_at"] for c in own) + timedelta(days=rng.choice([0, 0, 0, 1, 3]))

@@ -184,26 +184,6 @@ MUTATIONS = (
         0,
         _meta("int_events__business", "propagates", lambda passed: False),
     ),
-    Mutation(
-        "a change takes part in no session that stands",
-        0,
-        _macro("from_standing_rows", ("then s.last_before", "then c.since")),
-    ),
-    Mutation(
-        "what the first session says is not looked at again",
-        0,
-        _spec("fact_sessions", ("since", "whole_within"), "0 days"),
-    ),
-    Mutation(
-        "who is identified has changed since then, not since the first event of the visitor",
-        0,
-        _macro("first_event_of_visitor", ("select min(v.since)", "select max(v.since)")),
-    ),
-    Mutation(
-        "searches are told of a session that changed since its end, not since its beginning",
-        0,
-        _spec("fact_sessions", ("propagates", 0, "since"), "d.ended_at"),
-    ),
     Mutation("a failed full refresh is retried incrementally", 0, replace=_no_full_refresh_flag, aim="full refresh"),
     Mutation("pending landings are not marked dirty before a run", 3, replace=_no_dirty_mark, aim="restore"),
     Mutation("compaction marks its landings as built", 0, replace=_compaction_builds, aim="compaction"),
