@@ -26,7 +26,9 @@ class Mutation:
     aim: Literal["full refresh", "restore", "compaction"] | None = None
 
 
-def _macro(name: str, *changes: tuple[str, str]) -> Patch:
+def in_macro(name: str, *changes: tuple[str, str]) -> Patch:
+    """Other text in a macro."""
+
     def patch(manifest: Any) -> None:
         macro = manifest.macros[f"macro.almanac.{name}"]
         macro.macro_sql = _changed(macro.macro_sql, changes)
@@ -34,7 +36,9 @@ def _macro(name: str, *changes: tuple[str, str]) -> Patch:
     return patch
 
 
-def _model(name: str, *changes: tuple[str, str]) -> Patch:
+def in_model(name: str, *changes: tuple[str, str]) -> Patch:
+    """Other text in a model's SQL."""
+
     def patch(manifest: Any) -> None:
         node = manifest.nodes[f"model.almanac.{name}"]
         node.raw_code = _changed(node.raw_code, changes)
@@ -42,7 +46,9 @@ def _model(name: str, *changes: tuple[str, str]) -> Patch:
     return patch
 
 
-def _meta(name: str, key: str, keep: Callable[[dict[str, str]], bool]) -> Patch:
+def in_meta(name: str, key: str, keep: Callable[[dict[str, str]], bool]) -> Patch:
+    """Entries taken out of a list in what a model says of its incremental runs."""
+
     def patch(manifest: Any) -> None:
         incremental = manifest.nodes[f"model.almanac.{name}"].config.meta["incremental"]
         kept = [entry for entry in incremental[key] if keep(entry)]
@@ -53,7 +59,7 @@ def _meta(name: str, key: str, keep: Callable[[dict[str, str]], bool]) -> Patch:
     return patch
 
 
-def _spec(name: str, path: tuple[str | int, ...], value: str) -> Patch:
+def in_spec(name: str, path: tuple[str | int, ...], value: str) -> Patch:
     """Another value at a place of what a model says of its incremental runs."""
 
     def patch(manifest: Any) -> None:
@@ -116,7 +122,7 @@ MUTATIONS = (
     Mutation(
         "built-in delete+insert: entities that became empty stay",
         0,
-        _macro(
+        in_macro(
             "get_incremental_replace_changed_sql",
             (
                 "(select o.row_locator from {{ old_rows }} as o)",
@@ -129,7 +135,7 @@ MUTATIONS = (
     Mutation(
         "anti-join with the target instead of equality with the winner",
         0,
-        _model(
+        in_model(
             "fact_events",
             ("select file_id, ingest_row\n", "select message_id, file_id, ingest_row\n"),
             (
@@ -145,14 +151,14 @@ MUTATIONS = (
     Mutation(
         "copies ordered by landing instead of received_at",
         0,
-        _model(
+        in_model(
             "int_events__keys", ("order by c.received_at, c.file_id, c.ingest_row", "order by c.file_id, c.ingest_row")
         ),
     ),
     Mutation(
         "lost ids not searched in other landings",
         1,
-        _macro(
+        in_macro(
             "prepare_event_keys",
             ("where k.file_id in ({{ pending }})\n            and not exists", "where false and not exists"),
         ),
@@ -160,7 +166,7 @@ MUTATIONS = (
     Mutation(
         "only built landings lose winners",
         0,
-        _macro(
+        in_macro(
             "prepare_event_keys",
             (
                 "from {{ this }} as k where k.file_id in ({{ pending }})",
@@ -172,17 +178,17 @@ MUTATIONS = (
     Mutation(
         "fact_events ignores propagated files",
         0,
-        _meta("fact_events", "changed", lambda origin: "producer" not in origin),
+        in_meta("fact_events", "changed", lambda origin: "producer" not in origin),
     ),
     Mutation(
         "the identity map does not propagate the anonymous id",
         0,
-        _meta("int_identity__map", "propagates", lambda passed: passed["entity"] != "anonymous_id"),
+        in_meta("int_identity__map", "propagates", lambda passed: passed["entity"] != "anonymous_id"),
     ),
     Mutation(
         "nobody is told whose profile changed",
         0,
-        _meta("int_events__business", "propagates", lambda passed: False),
+        in_meta("int_events__business", "propagates", lambda passed: False),
     ),
     Mutation("a failed full refresh is retried incrementally", 0, replace=_no_full_refresh_flag, aim="full refresh"),
     Mutation("pending landings are not marked dirty before a run", 3, replace=_no_dirty_mark, aim="restore"),

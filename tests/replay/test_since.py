@@ -15,7 +15,7 @@ from almanac.build import run_build
 from almanac.compare import compare
 from ingestion.envelope import Arrival
 from ingestion.lake import Lake
-from tests.replay.mutations import Patch, _macro, _meta, _spec
+from tests.replay.mutations import Patch, in_macro, in_meta, in_spec
 from tests.replay.project import FailingDbt, copy_project, settings_for
 
 READS = ("fact_searches", "fact_listing_views", "fact_user_days")  # with sessions and all else that these are made of
@@ -66,16 +66,16 @@ STORY = (
     [Told("u-mia", 90, "08:00"), Told("u-tom", 90, "08:00", "search_performed"), Told("u-eva", 90, "08:00")],
 )
 MISTAKES = {
-    "a change takes part in no session that stands": _macro(
+    "a change takes part in no session that stands": in_macro(
         "from_standing_rows", ("then s.last_before", "then c.since")
     ),
-    "what the first session says is not looked at again": _spec("fact_sessions", ("since", "whole_within"), "0 days"),
-    "who is identified has changed since the visitor's last event": _macro(
+    "what the first session says is not looked at again": in_spec("fact_sessions", ("since", "whole_within"), "0 days"),
+    "who is identified has changed since the visitor's last event": in_macro(
         "first_event_of_visitor", ("select min(v.since)", "select max(v.since)")
     ),
-    "searches are told of a session since its end": _spec("fact_sessions", ("propagates", 0, "since"), "d.ended_at"),
-    "searches are not told of sessions": _meta("fact_searches", "changed", lambda origin: "producer" not in origin),
-    "nobody's views are not told of": _meta(
+    "searches are told of a session since its end": in_spec("fact_sessions", ("propagates", 0, "since"), "d.ended_at"),
+    "searches are not told of sessions": in_meta("fact_searches", "changed", lambda origin: "producer" not in origin),
+    "nobody's views are not told of": in_meta(
         "fact_listing_views", "changed", lambda origin: origin.get("kind") != "nobody"
     ),
 }
