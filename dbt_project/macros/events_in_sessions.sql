@@ -30,3 +30,25 @@
         and s.active_date = p.event_date
         and p.event_at between s.started_at and s.ended_at
 {% endmacro %}
+
+{#-
+    The `meta.incremental` of a model of such events, whose time is `column`: replaced by person, since the person's
+    events or sessions have changed.
+-#}
+{% macro replaced_with_sessions(column) %}
+    {{
+        return(
+            {
+                "key": "person_id",
+                "key_type": "varchar",
+                "null_key": "",
+                "changed": [
+                    {"relation": "int_identity__changed_persons"},
+                    {"producer": "fact_sessions", "kind": "person"},
+                    {"producer": "fact_events", "kind": "nobody"},
+                ],
+                "since": {"column": column},
+            }
+        )
+    }}
+{% endmacro %}

@@ -27,7 +27,7 @@
             ),
         {% endfor %}
 
-        -- In one pass over the measures: the engine takes longer to plan a branch a KPI than to run it.
+        -- In one pass for each dimension: the engine takes longer to plan a branch a KPI than to run it.
         parts as (
             {% for dimension, entries in by_dimension.items() %}
                 {% if not loop.first %}

@@ -4,19 +4,7 @@
     config(
         materialized="incremental",
         pre_hook="{{ begin_replace_changed() }}",
-        meta={
-            "incremental": {
-                "key": "person_id",
-                "key_type": "varchar",
-                "null_key": "",
-                "changed": [
-                    {"relation": "int_identity__changed_persons"},
-                    {"producer": "fact_sessions", "kind": "person"},
-                    {"producer": "fact_events", "kind": "nobody"},
-                ],
-                "since": {"column": "searched_at"},
-            }
-        },
+        meta={"incremental": replaced_with_sessions("searched_at")},
     )
 }}
 

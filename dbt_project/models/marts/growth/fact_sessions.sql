@@ -1,6 +1,5 @@
--- depends_on: {{ ref('fact_events') }}
--- depends_on: {{ ref('int_identity__map') }}
 -- depends_on: {{ ref('int_identity__changed_persons') }}
+{% set returns_within = "28 days" %}  -- and books within 7 of them: what a first session says of later ones
 {{
     config(
         materialized="incremental",
@@ -10,7 +9,7 @@
                 "key": "person_id",
                 "key_type": "varchar",
                 "changed": [{"relation": "int_identity__changed_persons"}],
-                "since": {"column": "started_at", "whole_within": "28 days"},
+                "since": {"column": "started_at", "whole_within": returns_within},
                 "propagates": [{"kind": "person", "entity": "person_id", "since": "d.started_at"}],
             }
         },
@@ -146,5 +145,5 @@ select
     coalesce(last_booking_at >= first_search_at, false) as has_booking_after_search,
     is_first_session,
     is_first_session and coalesce(person_first_booking_at <= started_at + interval '7 days', false) as is_activated,
-    is_first_session and coalesce(later_day_at <= started_at + interval '28 days', false) as is_returned
+    is_first_session and coalesce(later_day_at <= started_at + interval '{{ returns_within }}', false) as is_returned
 from of_person
