@@ -148,8 +148,18 @@ def _prepare(settings: Settings, lake: Lake, full_refresh: bool, again: Callable
         )
         # First the mark that these landings are not built: raw rows that a crash leaves behind are then filled again.
         log.begin(full)
+        if not full and log.state("definitions") != remembered["definitions"]:
+            _forget_measures(engine, log)
         raw_tables.fill(engine, lake, entries, pending, full)
     return _Work(uuid.uuid4().hex, full, pending, remembered)
+
+
+def _forget_measures(engine: Engine, log: LoadLog) -> None:
+    """Other definitions: what is kept of measures is of other columns, and made anew. Holds until a build succeeds."""
+    with engine.transaction():
+        for model in ("kpi_periods", "kpi_measures"):
+            engine.execute(f"drop table if exists kpis.{model}")
+        log.remember("definitions", None)
 
 
 def content_of(entries: Iterable[Entry]) -> str:

@@ -14,6 +14,7 @@
                   it changed; with `whole_within`, from the standing row at or before that moment on, and all of them
                   where that row is so close to the key's first one that a change may still show in it
       null_key    optional: the value of the key that stands for rows that have none
+      whole       instead of `changed`: all rows are made anew, and what differs is passed on
 
     It leaves two temporary tables: `<model>__changed` (tenant, key, `since`) and `<model>__old` (the standing rows of
     those keys). On a full refresh it only points the lake at all files.
@@ -25,6 +26,9 @@
         {{ return(set_lake_files("events", all_landings()) if spec.get("lake") else "") }}
     {% endif %}
     {% set changed = model.name ~ "__changed" %}
+    {% if spec.get("whole") %}
+        {{ return(temp_table(model.name ~ "__old", "select t.*, t." ~ row_locator() ~ " as row_locator from " ~ this ~ " as t")) }}
+    {% endif %}
     {% set sql %}
         {% if spec.get("prepare") %}{{ context[spec.prepare]() }}{% else %}
             {% if spec.get("since", {}).get("whole_within") %}

@@ -13,6 +13,7 @@
     {% set old_rows = model.name ~ "__old" %}
     {% set columns = arg_dict["dest_columns"] | map(attribute="quoted") | join(", ") %}
     {{ know_size(new_rows) }}
+    {% if not spec.get("whole") %}
     {{
         raise_if(
             "select 1 from "
@@ -25,6 +26,7 @@
             model.name ~ " made a row whose key is not among its changed keys",
         )
     }}
+    {% endif %}
     {% if spec.get("propagates") %}
         {{ temp_table(model.name ~ "__differs", differing_rows(new_rows, old_rows, columns)) }}
         {% for passed in spec.propagates %}
@@ -48,7 +50,7 @@
     ;
     insert into {{ target_relation }} ({{ columns }}) select {{ columns }} from {{ new_rows }};
     drop table {{ old_rows }};
-    drop table {{ changed }};
+    drop table if exists {{ changed }};
 {% endmacro %}
 
 {% macro differing_rows(new_rows, old_rows, columns) %}

@@ -1,84 +1,95 @@
 {#-
     The measures of a fact per tenant, time grain, period, dimension and its value, a column each: a list of selects. What
-    adds up is computed by day alone, not yet rounded: `kpi_measures` makes longer periods of days. `count_distinct` goes
-    in two levels (distinct ids, then a count), a percentile in one. Of a level only a period's last day counts.
+    adds up is computed by day, not yet rounded, and longer periods are made of the days. `count_distinct` goes in two
+    levels (distinct ids, then a count), a percentile in one. Of a level only a period's last day counts.
+    Which days of a fact make up which period they read from `wanted`, a relation beside them.
 -#}
-{% macro day_rows(relation, measures, shape) %}
-    {% set by_day = {"grains": ["day"], "dimensions": shape.dimensions} %}
-    {{ return(grouped(relation, measures | selectattr("is_additive") | list, by_day)) }}
+{% macro day_rows(relation, measures, shape, every_day) %}
+    {% set day = "f." ~ measures[0].time %}
+    {% set sql %}
+        select f.tenant, {{ day }} as local_date, {{ dimension_columns(shape) }}{{ measure_columns(measures) }}
+        from {{ relation }} as f
+        where {{ day }} is not null
+        {% if not every_day %}
+            and (f.tenant, {{ day }})
+            in (select w.tenant, w.local_date from wanted as w where w.fact = '{{ measures[0].fact }}')
+        {% endif %}
+        group by {{ grouping_sets(["f.tenant", day], shape) }}
+    {% endset %}
+    {{ return(sql) }}
+{% endmacro %}
+
+{% macro periods_of_days(days, measures) %}
+    {% set sql %}
+        select {{ period_columns("w") }}, d.dimension, d.dimension_value{{ measure_columns(measures, of_days="d") }}
+        from ({{ days }}) as d
+        inner join wanted as w on w.tenant = d.tenant and w.local_date = d.local_date
+        where w.fact = '{{ measures[0].fact }}'
+        group by {{ period_columns("w") }}, d.dimension, d.dimension_value
+    {% endset %}
+    {{ return(sql) }}
 {% endmacro %}
 
 {% macro period_rows(relation, measures, asked) %}
     {% set levels, blocks = measures | selectattr("is_level") | list, [] %}
-    {% do blocks.extend(grouped(relation, levels, shape_of(levels, asked))) %}
+    {% do blocks.extend([grouped(relation, levels, shape_of(levels, asked))] if levels else []) %}
     {% for measure in measures if measure.agg in ["count_distinct", "percentile"] %}
         {% set shape = shape_of([measure], asked) %}
         {% set sql %}
-            select tenant, time_grain, period_start, dimension, dimension_value{{ measure_columns([measure]) }}
+            select {{ period_columns("g") }}, dimension, dimension_value{{ measure_columns([measure]) }}
             from (
-                select {{ group_columns(shape) }}, f.{{ measure.expr }} as counted
-                from ({{ dated(relation, measure, shape) }}) as f
+                select {{ period_columns("f") }}, {{ dimension_columns(shape) }}, f.{{ measure.expr }} as counted
+                from ({{ in_periods(relation, measure, shape) }}) as f
                 {% if measure.filter %} where {{ measure.filter }}{% endif %}
-                group by {{ grouping_sets(shape, ["f." ~ measure.expr]) }}
+                group by {{ grouping_sets([period_columns("f"), "f." ~ measure.expr], shape) }}
             ) as g
-            group by tenant, time_grain, period_start, dimension, dimension_value
+            group by {{ period_columns("g") }}, dimension, dimension_value
         {% endset %}
-        {% do blocks.extend([sql] if measure.agg == "count_distinct" else grouped(relation, [measure], shape)) %}
+        {% do blocks.append(sql if measure.agg == "count_distinct" else grouped(relation, [measure], shape)) %}
     {% endfor %}
     {{ return(blocks) }}
 {% endmacro %}
 
 {% macro grouped(relation, measures, shape) %}
-    {% if not measures %} {{ return([]) }}{% endif %}
     {% set sql %}
-        select {{ group_columns(shape) }}{{ measure_columns(measures) }}
-        from ({{ dated(relation, measures[0], shape) }}) as f
-        group by {{ grouping_sets(shape, []) }}
-        {% if measures[0].is_level %} having coalesce(f.period_{{ shape.grains | join(", f.period_") }}) is not null{% endif %}
-    {% endset %}
-    {{ return([sql]) }}
-{% endmacro %}
-
-{#- The fact's rows with the period columns that its time grains group by; of a level only a period's last day has one. -#}
-{% macro dated(relation, measure, shape) %}
-    {% set columns = [] %}
-    {% for grain in shape.grains %}
-        {% set start = "cast(date_trunc('" ~ grain ~ "', t." ~ measure.time ~ ") as date)" %}
-        {% set last = "max(t." ~ measure.time ~ ") over (partition by t.tenant, " ~ start ~ ")" %}
-        {% set of_last_day = "case when t." ~ measure.time ~ " = " ~ last ~ " then " ~ start ~ " end" %}
-        {% do columns.append((of_last_day if measure.is_level else start) ~ " as period_" ~ grain) %}
-    {% endfor %}
-    {% set filled = relation ~ " as t where t." ~ measure.time ~ " is not null" %}
-    {{ return("select t.*, " ~ columns | join(", ") ~ " from " ~ filled) }}
-{% endmacro %}
-
-{#- What the groups are named by: their time grain, period, dimension and its value. -#}
-{% macro group_columns(shape) %}
-    {% set grain, dimension, value = [], [], [] %}
-    {% for name in shape.grains %}
-        {% do grain.append("when grouping(f.period_" ~ name ~ ") = 0 then '" ~ name ~ "'") %}
-    {% endfor %}
-    {% for name in shape.dimensions %}
-        {% do dimension.append("when grouping(f." ~ name ~ ") = 0 then '" ~ name ~ "'") %}
-        {% do value.append("f." ~ name ~ ", ") %}
-    {% endfor %}
-    {% set sql %}
-        f.tenant,
-        case {{ grain | join(" ") }} end as time_grain,
-        coalesce(f.period_{{ shape.grains | join(", f.period_") }}) as period_start,
-        case {{ dimension | join(" ") or "when false then ''" }} else 'all' end as dimension,
-        coalesce({{ value | join }}'all') as dimension_value
+        select {{ period_columns("f") }}, {{ dimension_columns(shape) }}{{ measure_columns(measures) }}
+        from ({{ in_periods(relation, measures[0], shape) }}) as f
+        group by {{ grouping_sets([period_columns("f")], shape) }}
     {% endset %}
     {{ return(sql) }}
 {% endmacro %}
 
-{% macro grouping_sets(shape, extra) %}
-    {% set sets = [] %}
-    {% for grain in shape.grains %}
-        {% for dimension in [none] + shape.dimensions %}
-            {% set own = ["f." ~ dimension] if dimension else [] %}
-            {% do sets.append("(" ~ (["f.tenant", "f.period_" ~ grain] + own + extra) | join(", ") ~ ")") %}
-        {% endfor %}
+{#- The fact's rows, each once for every wanted period of the shape's time grains that it counts in. -#}
+{% macro in_periods(relation, measure, shape) %}
+    {% set sql %}
+        select t.*, w.time_grain, w.period_start
+        from {{ relation }} as t
+        inner join wanted as w on w.tenant = t.tenant and w.local_date = t.{{ measure.time }}
+        where w.fact = '{{ measure.fact }}' and w.time_grain in ('{{ shape.grains | join("', '") }}')
+        {% if measure.is_level %} and w.is_last{% endif %}
+    {% endset %}
+    {{ return(sql) }}
+{% endmacro %}
+
+{% macro period_columns(relation) %}
+    {{ return([relation ~ ".tenant", relation ~ ".time_grain", relation ~ ".period_start"] | join(", ")) }}
+{% endmacro %}
+
+{#- What the groups are named by beside their period: a dimension and its value. -#}
+{% macro dimension_columns(shape) %}
+    {% set named, values = [], [] %}
+    {% for name in shape.dimensions %}
+        {% do named.append("when grouping(f." ~ name ~ ") = 0 then '" ~ name ~ "'") %}
+        {% do values.append("f." ~ name ~ ", ") %}
+    {% endfor %}
+    {% set dimension = "case " ~ (named | join(" ") or "when false then ''") ~ " else 'all' end as dimension" %}
+    {{ return(dimension ~ ", coalesce(" ~ values | join ~ "'all') as dimension_value") }}
+{% endmacro %}
+
+{% macro grouping_sets(columns, shape) %}
+    {% set sets = ["(" ~ columns | join(", ") ~ ")"] %}
+    {% for dimension in shape.dimensions %}
+        {% do sets.append("(" ~ (columns + ["f." ~ dimension]) | join(", ") ~ ")") %}
     {% endfor %}
     {{ return("grouping sets (" ~ sets | join(", ") ~ ")") }}
 {% endmacro %}
@@ -93,4 +104,10 @@
         {% do columns.append(", " ~ own.get(name, "cast(null as decimal(28, 4))") ~ " as " ~ name) %}
     {% endfor %}
     {{ return(columns | join) }}
+{% endmacro %}
+
+{#- The name of a period of a fact, the unit in which measures are made anew. -#}
+{% macro period_key(row) %}
+    {% set parts = [row ~ ".fact", row ~ ".time_grain", "cast(" ~ row ~ ".period_start as varchar)"] %}
+    {{ return(parts | join(" || ' ' || ")) }}
 {% endmacro %}

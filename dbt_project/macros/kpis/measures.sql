@@ -7,6 +7,7 @@
         {% do by_fact.setdefault(params.semantic_model, []).append(
             {
                 "name": metric.name,
+                "fact": params.semantic_model,
                 "agg": params.agg,
                 "percentile": params.agg_params.percentile,
                 "expr": params.expr or metric.type_params.expr or metric.name,
