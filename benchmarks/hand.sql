@@ -124,7 +124,9 @@ with days as (
 )
 select
     tenant, person_id, active_date, channel, count(*) as session_count,
-    strftime(min(min(active_date)) over (partition by tenant, person_id), '%Y-%m') as user_cohort
+    strftime(min(min(active_date)) over (partition by tenant, person_id), '%Y-%m') as user_cohort,
+    lag(active_date) over (partition by tenant, person_id order by active_date, channel) as previous_active_date,
+    lag(active_date) over (partition by tenant, person_id, channel order by active_date) as previous_channel_date
 from days group by tenant, person_id, active_date, channel;
 
 create table fact_searches as

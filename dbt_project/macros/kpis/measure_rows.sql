@@ -1,8 +1,8 @@
 {#-
     The measures of a fact per tenant, time grain, period, dimension and its value, a column each: a list of selects. What
-    adds up is computed by day, not yet rounded, and longer periods are made of the days. `count_distinct` goes in two
-    levels (distinct ids, then a count), a percentile in one. Of a level only a period's last day counts.
-    Which days of a fact make up which period they read from `wanted`, a relation beside them.
+    adds up is computed by day alone, not yet rounded: `kpi_measures` makes longer periods of days. `count_distinct` goes
+    in two levels (distinct ids, then a count), but in one where the fact tells of each row when what is counted came
+    before. Of a level only a period's last day counts. The days of a period are those that `wanted` lists.
 -#}
 {% macro day_rows(relation, measures, shape, every_day) %}
     {% set day = "f." ~ measures[0].time %}
@@ -19,35 +19,31 @@
     {{ return(sql) }}
 {% endmacro %}
 
-{% macro periods_of_days(days, measures) %}
-    {% set sql %}
-        select {{ period_columns("w") }}, d.dimension, d.dimension_value{{ measure_columns(measures, of_days="d") }}
-        from ({{ days }}) as d
-        inner join wanted as w on w.tenant = d.tenant and w.local_date = d.local_date
-        where w.fact = '{{ measures[0].fact }}'
-        group by {{ period_columns("w") }}, d.dimension, d.dimension_value
-    {% endset %}
-    {{ return(sql) }}
-{% endmacro %}
-
 {% macro period_rows(relation, measures, asked) %}
     {% set levels, blocks = measures | selectattr("is_level") | list, [] %}
     {% do blocks.extend([grouped(relation, levels, shape_of(levels, asked))] if levels else []) %}
     {% for measure in measures if measure.agg in ["count_distinct", "percentile"] %}
         {% set shape = shape_of([measure], asked) %}
-        {% set sql %}
-            select {{ period_columns("g") }}, dimension, dimension_value{{ measure_columns([measure]) }}
-            from (
-                select {{ period_columns("f") }}, {{ dimension_columns(shape) }}, f.{{ measure.expr }} as counted
-                from ({{ in_periods(relation, measure, shape) }}) as f
-                {% if measure.filter %} where {{ measure.filter }}{% endif %}
-                group by {{ grouping_sets([period_columns("f"), "f." ~ measure.expr], shape) }}
-            ) as g
-            group by {{ period_columns("g") }}, dimension, dimension_value
-        {% endset %}
-        {% do blocks.append(sql if measure.agg == "count_distinct" else grouped(relation, [measure], shape)) %}
+        {% if measure.agg == "percentile" or firsts_of(measure, shape) %}
+            {% do blocks.append(grouped(relation, [dict(measure, firsts=firsts_of(measure, shape))], shape)) %}
+        {% else %} {% do blocks.append(distinct(relation, measure, shape)) %}
+        {% endif %}
     {% endfor %}
     {{ return(blocks) }}
+{% endmacro %}
+
+{% macro distinct(relation, measure, shape) %}
+    {% set sql %}
+        select {{ period_columns("g") }}, dimension, dimension_value{{ measure_columns([measure]) }}
+        from (
+            select {{ period_columns("f") }}, {{ dimension_columns(shape) }}, f.{{ measure.expr }} as counted
+            from ({{ in_periods(relation, measure, shape) }}) as f
+            {% if measure.filter %} where {{ measure.filter }}{% endif %}
+            group by {{ grouping_sets([period_columns("f"), "f." ~ measure.expr], shape) }}
+        ) as g
+        group by {{ period_columns("g") }}, dimension, dimension_value
+    {% endset %}
+    {{ return(sql) }}
 {% endmacro %}
 
 {% macro grouped(relation, measures, shape) %}

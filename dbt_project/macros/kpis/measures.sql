@@ -12,6 +12,7 @@
                 "percentile": params.agg_params.percentile,
                 "expr": params.expr or metric.type_params.expr or metric.name,
                 "filter": measure_filter(metric),
+                "previous": metric.config.meta.previous,
                 "time": params.agg_time_dimension,
                 "is_level": is_level,
                 "is_additive": params.agg in ["sum", "count"] and not is_level,
@@ -40,6 +41,7 @@
     `count_distinct` counts stands in a row each by then, nobody in a row too.
 -#}
 {% macro aggregate(measure) %}
+    {% if measure.firsts %} {{ return(measure.firsts) }}{% endif %}
     {% if measure.agg == "count_distinct" %} {{ return("count(g.counted)") }}{% endif %}
     {% if measure.agg == "percentile" %}
         {{ return("percentile_cont(" ~ measure.percentile ~ ") within group (order by " ~ measure.expr ~ ")") }}
@@ -48,4 +50,19 @@
     {% set value = measure.expr if measure.agg == "sum" else counted %}
     {% if measure.filter %} {% set value = "case when " ~ measure.filter ~ " then " ~ value ~ " end" %} {% endif %}
     {{ return("sum(" ~ value ~ ")") }}
+{% endmacro %}
+
+{#-
+    A `count_distinct` as a sum of the rows that are the first of a period, where the measure's meta names a column for all
+    rows and for each of the dimensions: the `previous` date of the same id, in the same value of the dimension. Else none.
+-#}
+{% macro firsts_of(measure, shape) %}
+    {% set names, first = ["all"] + shape.dimensions, [] %}
+    {% set known = measure.previous or {} %}
+    {% if measure.filter or names | reject("in", known) | list %} {{ return(none) }}{% endif %}
+    {% for name in shape.dimensions + ["all"] %}
+        {% set sum = "sum(case when f." ~ known[name] ~ " >= f.period_start then 0 else 1 end)" %}
+        {% do first.append(("else " if loop.last else "when grouping(f." ~ name ~ ") = 0 then ") ~ sum) %}
+    {% endfor %}
+    {{ return("case " ~ (first | join(" ")) ~ " end" if shape.dimensions else first[0][5:]) }}
 {% endmacro %}

@@ -22,7 +22,14 @@
             {#- A week, month and quarter are made from the days, fact by fact: as grouping sets over the fact, or as
             sums over the columns of all facts, they cost several times more. #}
             {% set days = day_rows(relation, additive, shape_of(own, asked), not is_incremental()) %}
-            {% do blocks.append(periods_of_days(days, additive)) %}
+            {% set periods %}
+                select {{ period_columns("w") }}, d.dimension, d.dimension_value{{ measure_columns(additive, of_days="d") }}
+                from ({{ days }}) as d
+                inner join wanted as w on w.tenant = d.tenant and w.local_date = d.local_date
+                where w.fact = '{{ fact }}'
+                group by {{ period_columns("w") }}, d.dimension, d.dimension_value
+            {% endset %}
+            {% do blocks.append(periods) %}
         {% endif %}
         {% for block in blocks + period_rows(relation, own, asked) %}
             {% do united.append("select '" ~ fact ~ "' as fact, b.* from (" ~ block ~ ") as b") %}

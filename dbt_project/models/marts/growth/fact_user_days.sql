@@ -27,5 +27,11 @@ select
     c.*,
     cast(
         {{ month_of("min(c.active_date) over (partition by c.tenant, c.person_id)", "c.person_id") }} as varchar
-    ) as user_cohort
+    ) as user_cohort,
+    lag(c.active_date) over (
+        partition by c.tenant, c.person_id order by c.active_date, c.channel
+    ) as previous_active_date,
+    lag(c.active_date) over (
+        partition by c.tenant, c.person_id, c.channel order by c.active_date
+    ) as previous_channel_date
 from counted as c
