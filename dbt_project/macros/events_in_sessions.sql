@@ -24,7 +24,7 @@
             where e.user_id is null and e.anonymous_id is null and e.event = '{{ event }}'
         ) as p
     left join
-        ({{ session_dates(visits, changed, since=true) }}) as s
+        ({{ session_dates(visits, changed) }}) as s
         on s.tenant = p.tenant
         and s.person_id = p.person_id
         and s.active_date = p.event_date

@@ -9,9 +9,5 @@
 {% endmacro %}
 
 {% macro postgres__content_of(expressions) %}
-    {{
-        return(
-            "sum(cast(hashtextextended(cast(row(" ~ expressions | join(", ") ~ ") as text), 0) as numeric))"
-        )
-    }}
+    {{ return("sum(cast(hashtextextended(cast(row(" ~ expressions | join(", ") ~ ") as text), 0) as numeric))") }}
 {% endmacro %}

@@ -27,7 +27,13 @@
     {% endif %}
     {% set changed = model.name ~ "__changed" %}
     {% if spec.get("whole") %}
-        {{ return(temp_table(model.name ~ "__old", "select t.*, t." ~ row_locator() ~ " as row_locator from " ~ this ~ " as t")) }}
+        {{
+            return(
+                temp_table(
+                    model.name ~ "__old", "select t.*, t." ~ row_locator() ~ " as row_locator from " ~ this ~ " as t"
+                )
+            )
+        }}
     {% endif %}
     {% set sql %}
         {% if spec.get("prepare") %}{{ context[spec.prepare]() }}{% else %}

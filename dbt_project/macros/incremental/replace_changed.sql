@@ -14,18 +14,18 @@
     {% set columns = arg_dict["dest_columns"] | map(attribute="quoted") | join(", ") %}
     {{ know_size(new_rows) }}
     {% if not spec.get("whole") %}
-    {{
-        raise_if(
-            "select 1 from "
-            ~ new_rows
-            ~ " as n where not exists (select 1 from "
-            ~ changed
-            ~ " as c where "
-            ~ is_changed(spec, "n")
-            ~ ")",
-            model.name ~ " made a row whose key is not among its changed keys",
-        )
-    }}
+        {{
+            raise_if(
+                "select 1 from "
+                ~ new_rows
+                ~ " as n where not exists (select 1 from "
+                ~ changed
+                ~ " as c where "
+                ~ is_changed(spec, "n")
+                ~ ")",
+                model.name ~ " made a row whose key is not among its changed keys",
+            )
+        }}
     {% endif %}
     {% if spec.get("propagates") %}
         {{ temp_table(model.name ~ "__differs", differing_rows(new_rows, old_rows, columns)) }}

@@ -1,37 +1,7 @@
 {#-
-    The measures of a fact per tenant, time grain, period, dimension and its value, a column each: a list of selects. What
-    adds up is computed by day alone, not yet rounded: `kpi_measures` makes longer periods of days. `count_distinct` goes
-    in two levels (distinct ids, then a count), but in one where the fact tells of each row when what is counted came
-    before. Of a level only a period's last day counts. The days of a period are those that `wanted` lists.
+    Measures of a fact per tenant, time grain, period, dimension and its value, a column each. `count_distinct` goes in two
+    levels: distinct ids, then a count. The days of a period are those that `wanted` lists, a relation beside these.
 -#}
-{% macro day_rows(relation, measures, shape, every_day) %}
-    {% set day = "f." ~ measures[0].time %}
-    {% set sql %}
-        select f.tenant, {{ day }} as local_date, {{ dimension_columns(shape) }}{{ measure_columns(measures) }}
-        from {{ relation }} as f
-        where {{ day }} is not null
-        {% if not every_day %}
-            and (f.tenant, {{ day }})
-            in (select w.tenant, w.local_date from wanted as w where w.fact = '{{ measures[0].fact }}')
-        {% endif %}
-        group by {{ grouping_sets(["f.tenant", day], shape) }}
-    {% endset %}
-    {{ return(sql) }}
-{% endmacro %}
-
-{% macro period_rows(relation, measures, asked) %}
-    {% set levels, blocks = measures | selectattr("is_level") | list, [] %}
-    {% do blocks.extend([grouped(relation, levels, shape_of(levels, asked))] if levels else []) %}
-    {% for measure in measures if measure.agg in ["count_distinct", "percentile"] %}
-        {% set shape = shape_of([measure], asked) %}
-        {% if measure.agg == "percentile" or firsts_of(measure, shape) %}
-            {% do blocks.append(grouped(relation, [dict(measure, firsts=firsts_of(measure, shape))], shape)) %}
-        {% else %} {% do blocks.append(distinct(relation, measure, shape)) %}
-        {% endif %}
-    {% endfor %}
-    {{ return(blocks) }}
-{% endmacro %}
-
 {% macro distinct(relation, measure, shape) %}
     {% set sql %}
         select {{ period_columns("g") }}, dimension, dimension_value{{ measure_columns([measure]) }}

@@ -57,9 +57,8 @@
     rows and for each of the dimensions: the `previous` date of the same id, in the same value of the dimension. Else none.
 -#}
 {% macro firsts_of(measure, shape) %}
-    {% set names, first = ["all"] + shape.dimensions, [] %}
-    {% set known = measure.previous or {} %}
-    {% if measure.filter or names | reject("in", known) | list %} {{ return(none) }}{% endif %}
+    {% set known, first = measure.previous or {}, [] %}
+    {% if measure.filter or (["all"] + shape.dimensions) | reject("in", known) | list %} {{ return(none) }}{% endif %}
     {% for name in shape.dimensions + ["all"] %}
         {% set sum = "sum(case when f." ~ known[name] ~ " >= f.period_start then 0 else 1 end)" %}
         {% do first.append(("else " if loop.last else "when grouping(f." ~ name ~ ") = 0 then ") ~ sum) %}

@@ -16,28 +16,46 @@
     {% set key = ["tenant", "time_grain", "period_start", "dimension", "dimension_value"] | join(", ") %}
     {% for fact, own in by_fact.items() %}
         {#- The facts are parents of `kpi_periods`, where each is named: here they would all be named once more. #}
-        {% set relation, blocks = graph.nodes["model.almanac." ~ fact].relation_name, [] %}
-        {% set additive = own | selectattr("is_additive") | list %}
+        {% set relation, day = graph.nodes["model.almanac." ~ fact].relation_name, "f." ~ own[0].time %}
+        {% set shape, blocks = shape_of(own, asked), [] %}
+        {% set additive, levels = own | selectattr("is_additive") | list, own | selectattr("is_level") | list %}
         {% if additive %}
-            {#- A week, month and quarter are made from the days, fact by fact: as grouping sets over the fact, or as
-            sums over the columns of all facts, they cost several times more. #}
-            {% set days = day_rows(relation, additive, shape_of(own, asked), not is_incremental()) %}
+            {#- What adds up is computed by day alone, not yet rounded, and a week, month and quarter are made from the
+            days: as grouping sets over the fact they cost several times more. #}
             {% set periods %}
-                select {{ period_columns("w") }}, d.dimension, d.dimension_value{{ measure_columns(additive, of_days="d") }}
-                from ({{ days }}) as d
+                select
+                    {{ period_columns("w") }}, d.dimension, d.dimension_value{{ measure_columns(additive, of_days="d") }}
+                from (
+                    select f.tenant, {{ day }} as local_date, {{ dimension_columns(shape) }}{{ measure_columns(additive) }}
+                    from {{ relation }} as f
+                    where {{ day }} is not null
+                    {% if is_incremental() %}
+                        and (f.tenant, {{ day }})
+                        in (select w.tenant, w.local_date from wanted as w where w.fact = '{{ fact }}')
+                    {% endif %}
+                    group by {{ grouping_sets(["f.tenant", day], shape) }}
+                ) as d
                 inner join wanted as w on w.tenant = d.tenant and w.local_date = d.local_date
                 where w.fact = '{{ fact }}'
                 group by {{ period_columns("w") }}, d.dimension, d.dimension_value
             {% endset %}
             {% do blocks.append(periods) %}
         {% endif %}
-        {% for block in blocks + period_rows(relation, own, asked) %}
+        {% do blocks.extend([grouped(relation, levels, shape_of(levels, asked))] if levels else []) %}
+        {% for measure in own if measure.agg in ["count_distinct", "percentile"] %}
+            {% set shape = shape_of([measure], asked) %}
+            {% if measure.agg == "percentile" or firsts_of(measure, shape) %}
+                {% do blocks.append(grouped(relation, [dict(measure, firsts=firsts_of(measure, shape))], shape)) %}
+            {% else %} {% do blocks.append(distinct(relation, measure, shape)) %}
+            {% endif %}
+        {% endfor %}
+        {% for block in blocks %}
             {% do united.append("select '" ~ fact ~ "' as fact, b.* from (" ~ block ~ ") as b") %}
         {% endfor %}
     {% endfor %}
     with
         -- The days of every period that is made: all of them, or those of the periods in which a fact has changed.
-        wanted as materialized (
+        wanted as materialized(
             select
                 p.tenant,
                 p.fact,
@@ -48,14 +66,14 @@
             from {{ ref("kpi_periods") }} as p
             {% if is_incremental() %}
                 inner join kpi_measures__changed as c on c.tenant = p.tenant and c.period = p.period
-            {% endif %}
-            {{ lateral_dates("p.period_start", "p.last_date") }}
+                {% endif %} {{ lateral_dates("p.period_start", "p.last_date") }}
         ),
 
         united as ({{ united | join("\nunion all " ~ union_by_name() ~ "\n") }})
 
     select
-        cast({{ period_key("u") }} as varchar) as period, {{ key }}
+        cast({{ period_key("u") }} as varchar) as period,
+        {{ key }}
         {% for name in measure_names() %}, cast({{ name }} as decimal(28, 4)) as {{ name }}{% endfor %}
     from united as u
 {% else %} select 1 as parsing from {{ ref("kpi_periods") }}

@@ -10,7 +10,10 @@
                 "key_type": "varchar",
                 "changed": [{"relation": "int_identity__changed_persons"}],
                 "since": {"column": "started_at", "whole_within": returns_within},
-                "propagates": [{"kind": "person", "entity": "person_id", "since": "d.started_at"}],
+                "propagates": [
+                    {"kind": "person", "entity": "person_id", "since": "d.started_at"},
+                    {"kind": "active", "entity": "person_id", "since": "cast(d.session_date as timestamp)"},
+                ],
             }
         },
     )
@@ -33,8 +36,7 @@ with
             and not exists (select 1 from {{ source("ctl", "outside_event") }} as o where o.event = p.event)
     ),
 
-    -- Events of one person in the same half hour are never more than 30 minutes apart: they belong to one session,
-    -- whatever lies between them. So sessions are found among half hours, a quarter of the rows.
+    -- Events of one person in one half hour belong to one session: it is found among half hours, a quarter of the rows.
     half_hours as (
         select
             tenant,
@@ -70,8 +72,7 @@ with
         window person as (partition by h.tenant, h.person_id order by h.started_at)
     ),
 
-    -- Most sessions are one half hour: only the others have to be put together.
-    numbered as (
+    numbered as (  -- most sessions are one half hour: only the others are put together
         select
             s.*,
             sum(case when s.is_first then 1 else 0 end) over (
