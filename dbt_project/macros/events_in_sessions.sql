@@ -14,7 +14,7 @@
         {% for column in columns %}, p.{{ column }}{% endfor %}
     from
         (
-            {{ events_of_persons(columns, changed, event) }}
+            {{ events_of_persons(columns, changed, "e.event = '" ~ event ~ "'") }}
             union all
             select e.{{ columns | join(", e.") }}, cast(null as varchar) as person_id, false as is_identified
             from {{ ref("fact_events") }} as e

@@ -1,20 +1,19 @@
 {#-
     A query over fact_events with `person_id`: all events that have a person, or only those of `changed` persons since
-    each has changed; of `event` alone, if one is named.
+    each has changed; those of them alone for which `wanted` holds, a condition on `e`.
 
     An incremental run does not compute the person of every event: one branch finds the users, one the anonymous
     events through the map. On a full refresh one join is cheaper.
 -#}
-{% macro events_of_persons(columns, changed, event=none) %}
+{% macro events_of_persons(columns, changed, wanted="true") %}
     {% set listed = [] %}
     {% for column in columns %} {% do listed.append("e." ~ column) %} {% endfor %}
     {% set listed = listed | join(", ") %}
-    {% set named = "e.event = '" ~ event ~ "'" if event else "true" %}
     {% if changed %}
         select {{ listed }}, e.user_id as person_id, true as is_identified
         from {{ ref("fact_events") }} as e
         inner join {{ changed }} as c on c.tenant = e.tenant and c.person_id = e.user_id and e.event_at >= c.since
-        where {{ named }}
+        where {{ of_few(wanted, "c") }}
         union all
         select {{ listed }}, a.person_id, a.is_identified
         from {{ ref("fact_events") }} as e
@@ -36,7 +35,7 @@
             on a.tenant = e.tenant
             and a.anonymous_id = e.anonymous_id
             and e.event_at >= a.since
-        where e.user_id is null and {{ named }}
+        where e.user_id is null and {{ of_few(wanted, "a") }}
     {% else %}
         select
             {{ listed }},
@@ -45,9 +44,15 @@
         from {{ ref("fact_events") }} as e
         left join
             {{ ref("int_identity__map") }} as m on m.tenant = e.tenant and m.anonymous_id = {{ unknown_visitor("e") }}
-        where (e.user_id is not null or e.anonymous_id is not null) and {{ named }}
+        where (e.user_id is not null or e.anonymous_id is not null) and {{ wanted }}
     {% endif %}
 {% endmacro %}
+
+{#-
+    `wanted`, looked at only in the rows that were found for `changed`: a condition on events alone is judged on all of
+    them first. `since` is never null.
+-#}
+{% macro of_few(wanted, changed) %} {{ return("(" ~ wanted ~ " or " ~ changed ~ ".since is null)") }}{% endmacro %}
 
 {#-
     The anonymous id to look up in the identity map: null where the event itself names a user.

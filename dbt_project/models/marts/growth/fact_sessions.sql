@@ -24,16 +24,15 @@
 {% set counts = ["event_count", "page_view_count", "listing_view_count", "search_count"] %}
 {% set own = ["tenant", "session_id", "person_id", "is_identified", "started_at", "ended_at"] %}
 {% set dates = ["session_date", "started_hour", "ended_date"] %}
+{% set changed = "fact_sessions__changed" if is_incremental() else none %}
 {% set moments = ["first_search_at", "first_booking_at", "last_booking_at"] %}
 
 with
     events as (
         select p.*
-        from ({{ events_of_persons(columns, "fact_sessions__changed" if is_incremental() else none) }}) as p
+        from ({{ events_of_persons(columns, changed, "e.type in ('track', 'page', 'screen')") }}) as p
         -- What systems, staff and mail programs report carries a person, who was not there.
-        where
-            p.type in ('track', 'page', 'screen')
-            and not exists (select 1 from {{ source("ctl", "outside_event") }} as o where o.event = p.event)
+        where not exists (select 1 from {{ source("ctl", "outside_event") }} as o where o.event = p.event)
     ),
 
     -- Events of one person in one half hour belong to one session: it is found among half hours, a quarter of the rows.
