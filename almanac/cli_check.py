@@ -132,9 +132,7 @@ CHECKS: dict[str, Check] = {
     "dashboards": Check("dashboards name KPIs, time grains and dimensions that exist, and hold no SQL", _dashboards),
     "statements": Check("types and personal data are stated in the tracking plan alone", _statements),
     "formulas": Check("no formula of a KPI stands outside the KPI room", _formulas),
-    "lineage": Check(
-        "facts with measures name their events, and kpi_measures depends on exactly these facts", _lineage
-    ),
+    "lineage": Check("facts with measures name their events, and kpi_periods depends on exactly these facts", _lineage),
     "serving": Check("what models say of their copy in PostgreSQL names columns that exist", _serving),
     "sql": Check("SQL survives the formatter and is portable outside macros/cross_db", _sql),
     "pages": Check("README and docs name only files, targets, commands and settings that exist", _pages),

@@ -1,7 +1,7 @@
 """What a build depends on beside the lake: the models' code and the KPI definitions, each as one hash.
 
 Changed model code means that standing rows were made by other code: everything is built anew. Changed definitions
-only concern the plain KPI tables; dbt's own `state:modified` sees neither a changed metric nor `kpi_values`.
+only concern the KPI tables; dbt's own `state:modified` sees neither a changed metric nor `kpi_values`.
 """
 
 from pathlib import Path

@@ -52,7 +52,7 @@ def _leave_out_marts(models: Path) -> set[str]:
     for name in gone:
         marts[name].unlink()
         marts[name].with_suffix(".yml").unlink()
-    measures = models / "kpis" / "kpi_measures.sql"
+    measures = models / "kpis" / "kpi_periods.sql"
     lines = measures.read_text(encoding="utf-8").splitlines(keepends=True)
     measures.write_text("".join(line for line in lines if not _names(line) & gone), encoding="utf-8")
     return gone

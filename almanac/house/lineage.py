@@ -1,4 +1,4 @@
-"""What is written by hand about lineage is kept right here: `depends_on` of `kpi_measures`, events of the facts."""
+"""What is written by hand about lineage is kept right here: `depends_on` of `kpi_periods`, events of the facts."""
 
 import re
 from collections.abc import Collection
@@ -12,17 +12,15 @@ from almanac.yaml_files import load
 MODELS = "dbt_project/models"
 _DEPENDS_ON = re.compile(r"--\s*depends_on:\s*\{\{\s*ref\(\s*['\"](\w+)['\"]\s*\)\s*\}\}")
 
-_READ = re.compile(r"\{%-?\s*set\s+facts\s*=\s*\[(.*?)\]", re.DOTALL)
-
 
 def check_lineage(root: Path) -> list[Finding]:
-    """Facts with measures, the `depends_on` lines of `kpi_measures` and the facts that it reads must be the same."""
-    found = list((root / MODELS).rglob("kpi_measures.sql"))
+    """Facts with measures and the `depends_on` lines of `kpi_periods`, which reads them all, must be the same."""
+    found = list((root / MODELS).rglob("kpi_periods.sql"))
     if len(found) != 1:
-        return [Finding(MODELS, f"there must be one kpi_measures.sql, and there are {len(found)}")]
+        return [Finding(MODELS, f"there must be one kpi_periods.sql, and there are {len(found)}")]
     path = found[0].relative_to(root).as_posix()
     text = found[0].read_text(encoding="utf-8")
-    named, read = _DEPENDS_ON.findall(text), _READ.search(text)
+    named = _DEPENDS_ON.findall(text)
     facts = models_with_measures(root)
     findings = [
         Finding(path, f"names {fact} {named.count(fact)} times")
@@ -34,8 +32,6 @@ def check_lineage(root: Path) -> list[Finding]:
         if fact not in named
     ]
     findings += [Finding(path, f"depends on {fact}, which declares no measure") for fact in named if fact not in facts]
-    if read and sorted(re.findall(r"\w+", read[1])) != sorted(set(named)):
-        findings.append(Finding(path, "reads other facts than its `depends_on` lines name"))
     return findings
 
 

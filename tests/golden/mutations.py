@@ -358,7 +358,7 @@ def build_kpis(settings: Settings, manifest: Any, mutations: Iterable[Mutation],
     for mutation in mutations:
         mutation.change(manifest)
     manifest.build_flat_graph()
-    arguments = ["run", *base_arguments(settings), "--select", "kpi_measures", "kpi_values"]
+    arguments = ["run", *base_arguments(settings), "--select", "kpi_measures", "kpi_values", "--full-refresh"]
     try:
         done = dbtRunner(manifest=manifest).invoke([*arguments, "--no-write-json", "--no-populate-cache"])
     finally:

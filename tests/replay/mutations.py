@@ -186,6 +186,11 @@ MUTATIONS = (
         in_meta("int_identity__map", "propagates", lambda passed: passed["entity"] != "anonymous_id"),
     ),
     Mutation(
+        "a period with as many rows as before counts as the same",
+        0,
+        in_model("kpi_periods", ("{{ content_of(read) }}", "{{ content_of(['1']) }}")),
+    ),
+    Mutation(
         "nobody is told whose profile changed",
         0,
         in_meta("int_events__business", "propagates", lambda passed: False),

@@ -15,7 +15,7 @@ from almanac.build import run_build
 from almanac.compare import compare
 from ingestion.envelope import Arrival
 from ingestion.lake import Lake
-from tests.replay.mutations import Patch, in_macro, in_meta, in_spec
+from tests.replay.mutations import Patch, in_macro, in_meta, in_model, in_spec
 from tests.replay.project import FailingDbt, copy_project, settings_for
 
 READS = ("fact_searches", "fact_listing_views", "fact_user_days")  # with sessions and all else that these are made of
@@ -77,6 +77,12 @@ MISTAKES = {
     "searches are not told of sessions": in_meta("fact_searches", "changed", lambda origin: "producer" not in origin),
     "nobody's views are not told of": in_meta(
         "fact_listing_views", "changed", lambda origin: origin.get("kind") != "nobody"
+    ),
+    "user days before the change say nothing of the person": in_model(
+        "fact_user_days", ("as p on p.tenant", "as p on false and p.tenant")
+    ),
+    "user days before the change say nothing of the channel": in_model(
+        "fact_user_days", ("as s on s.tenant", "as s on false and s.tenant")
     ),
 }
 

@@ -112,17 +112,15 @@ FACT_YML = "models: [{name: fact_a, metrics: [{name: n, type: simple}]}, {name: 
 @pytest.mark.parametrize(
     ("measures", "is_right"),
     [
-        ("-- depends_on: {{ ref('fact_a') }}\n{% set facts = ['fact_a'] %}", True),
         ("-- depends_on: {{ ref('fact_a') }}", True),
         ("select 1", False),
         ("-- depends_on: {{ ref('fact_a') }}\n-- depends_on: {{ ref('fact_b') }}", False),
         ("-- depends_on: {{ ref('fact_a') }}\n-- depends_on: {{ ref('fact_a') }}", False),
-        ("-- depends_on: {{ ref('fact_a') }}\n{% set facts = ['fact_a', 'fact_b'] %}", False),
     ],
 )
-def test_kpi_measures_names_exactly_the_facts_with_measures(measures: str, is_right: bool, tmp_path: Path) -> None:
+def test_kpi_periods_names_exactly_the_facts_with_measures(measures: str, is_right: bool, tmp_path: Path) -> None:
     write(tmp_path, "dbt_project/models/marts/core/facts.yml", FACT_YML)
-    write(tmp_path, "dbt_project/models/kpis/kpi_measures.sql", measures)
+    write(tmp_path, "dbt_project/models/kpis/kpi_periods.sql", measures)
     assert (check_lineage(tmp_path) == []) is is_right
 
 

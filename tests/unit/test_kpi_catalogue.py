@@ -181,6 +181,7 @@ def test_a_name_that_no_kpi_has_is_refused_with_the_nearest(tmp_path: Path) -> N
 
 
 KPI = "metrics.0.config.meta.kpi"
+DISTINCT = {"name": "ordered_value", "type": "simple", "agg": "count_distinct", "expr": "city"}
 LEVEL = {"name": "order_date", "window_agg": "max", "group_by": ["tenant"]}
 REFUSALS = [
     # a measure
@@ -191,6 +192,19 @@ REFUSALS = [
     (FACT, "models.0.metrics.0.non_additive_dimension", {"name": "day"}, "ordered_value: a level is a sum with"),
     (FACT, "models.0.metrics.0.agg", "percentile", "ordered_value: percentile must be a number between 0 and 1"),
     (FACT, "models.0.metrics.0.percentile_type", "discrete", "ordered_value: a percentile has neither"),
+    (
+        FACT,
+        "models.0.metrics.0.config",
+        {"meta": {"previous": {"all": "city"}}},
+        "previous belongs to a count_distinct",
+    ),
+    (FACT, "models.0.metrics.0", DISTINCT | {"config": {"meta": {"previous": {"city": "city"}}}}, "all rows, and one"),
+    (
+        FACT,
+        "models.0.metrics.0",
+        DISTINCT | {"config": {"meta": {"previous": {"all": "town"}}}},
+        "names town, which is",
+    ),
     (FACT, "models.0.metrics.1.name", "ordered_value", "measure ordered_value is defined twice"),
     # a KPI's settings
     (SUM, f"{KPI}.owner", ..., r"config\.meta\.kpi\.owner"),

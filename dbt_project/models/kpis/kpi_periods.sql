@@ -99,8 +99,8 @@
 
     select
         p.tenant,
-        p.fact,
-        p.time_grain,
+        cast(p.fact as varchar) as fact,
+        cast(p.time_grain as varchar) as time_grain,
         p.period_start,
         cast({{ period_key("p") }} as varchar) as period,
         p.last_date,
