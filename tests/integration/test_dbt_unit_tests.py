@@ -52,11 +52,13 @@ def test_every_unit_test_of_a_model_passes(manifest: Any, settings: Settings) ->
 
 def test_every_fact_and_every_incremental_model_has_a_unit_test(manifest: Any) -> None:
     tested = Counter(unit_test.model for unit_test in manifest.unit_tests.values())
+    # What is made of KPI definitions cannot have one, for dbt hides them from unit tests: golden rows are its test.
     wanted = {
         node.name
         for node in manifest.nodes.values()
         if node.resource_type == "model"
         and (node.name.startswith("fact_") or node.config.materialized == "incremental")
+        and "graph.metrics" not in node.raw_code
     }
     assert len(wanted) > 5
     assert wanted - tested.keys() == set()
