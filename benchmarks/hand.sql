@@ -133,7 +133,8 @@ create table fact_searches as
 select
     e.tenant, e.message_id as search_id, coalesce(e.user_id, m.user_id, e.anonymous_id) as person_id, s.session_id,
     coalesce(s.channel, 'direct') as channel, e.event_at as searched_at, e.event_date as search_date,
-    lpad(cast(e.event_hour as varchar), 2, '0') as hour_of_day, e.category, e.city, e.results_count
+    lpad(cast(e.event_hour as varchar), 2, '0') as hour_of_day, e.category, e.city,
+    coalesce(e.city || ' / ' || e.category, 'unknown') as market, e.results_count
 from fact_events as e
 left join identities as m on m.tenant = e.tenant and m.anonymous_id = if(e.user_id is null, e.anonymous_id, null)
 left join fact_sessions as s
@@ -209,7 +210,7 @@ with
             v.*, coalesce(v.user_id, m.user_id, v.anonymous_id) as person_id,
             v.movement = 'booked' and v.is_first as is_booking, coalesce(l.supplier_id, v.listing_id) as supplier,
             coalesce(l.category, 'unknown') as category, coalesce(l.city, 'unknown') as city,
-            coalesce(l.route, 'none') as route,
+            coalesce(l.route, 'none') as route, coalesce(l.city || ' / ' || l.category, 'unknown') as market,
             strftime(v.moved_at + to_seconds(case when d.changes_at <= v.moved_at then d.offset_after_seconds
                 else coalesce(d.offset_seconds, 0) end), '%H') as hour_of_day
         from movements as v
@@ -232,7 +233,7 @@ select
     v.is_booking, v.person_id is not null and v.is_booking and coalesce(v.before > 0, false) as is_repeat,
     v.is_booking and exists (from dim_suppliers as u where u.tenant = v.tenant and u.user_id = v.person_id) as is_cross_side,
     v.person_id, s.session_id, coalesce(s.channel, 'direct') as channel, v.listing_id, v.category, v.city, v.route,
-    v.supplier,
+    v.market, v.supplier,
     if(v.person_id is null, 'unknown', coalesce(strftime(v.buyer_since, '%Y-%m'), 'unknown')) as buyer_cohort,
     if(v.supplier is null, 'unknown', coalesce(strftime(v.supplier_since, '%Y-%m'), 'unknown')) as supplier_cohort,
     v.currency, v.line_count,
@@ -323,6 +324,36 @@ with
         from per_supplier
     )
 select tenant, day as concentration_date, count(*) as supplier_count, cast(sum(amount) as decimal(18, 4)) as booked_amount,
+    cast(coalesce(sum(amount) filter (where place <= ceil(n / 10)), 0) as decimal(18, 4)) as top_amount,
+    cast(sum(amount * amount) as decimal(36, 4)) as sum_of_squares,
+    cast(cast(sum(amount) as decimal(28, 4)) * cast(sum(amount) as decimal(28, 4)) as decimal(36, 4)) as square_of_sum
+from ranked group by all;
+
+create table mv_daily_market_concentration as
+with
+    counted as (
+        select r.tenant, r.market, r.supplier, sum(r.booked_amount) as amount, r.revenue_date as first,
+            least(r.revenue_date + interval 27 day, any_value(x.last)) as last
+        from fact_revenue as r
+        inner join (
+            select r.tenant, greatest(max(r.revenue_date), any_value(a.local_date)) as last
+            from fact_revenue as r left join as_of as a using (tenant)
+            where r.supplier is not null and r.booked_amount <> 0 group by all
+        ) as x using (tenant)
+        where r.supplier is not null and r.booked_amount <> 0 group by r.tenant, r.market, r.supplier, r.revenue_date
+    ),
+    spread as (
+        select tenant, market, supplier, cast(unnest(generate_series(first, last, interval 1 day)) as date) as day, amount from counted
+    ),
+    per_supplier as (
+        select tenant, market, day, supplier, cast(sum(amount) as decimal(28, 4)) as amount from spread group by all having sum(amount) > 0
+    ),
+    ranked as (
+        select *, row_number() over (partition by tenant, market, day order by amount desc) as place,
+            count(*) over (partition by tenant, market, day) as n
+        from per_supplier
+    )
+select tenant, market, day as concentration_date, count(*) as supplier_count, cast(sum(amount) as decimal(18, 4)) as booked_amount,
     cast(coalesce(sum(amount) filter (where place <= ceil(n / 10)), 0) as decimal(18, 4)) as top_amount,
     cast(sum(amount * amount) as decimal(36, 4)) as sum_of_squares,
     cast(cast(sum(amount) as decimal(28, 4)) * cast(sum(amount) as decimal(28, 4)) as decimal(36, 4)) as square_of_sum
@@ -606,6 +637,20 @@ with
         from mv_daily_concentration cross join (values ('day'), ('week'), ('month'), ('quarter')) as g(time_grain)
         group by all
     ),
+    -- Of a market only the last day of the tenant's period counts.
+    market_days as (
+        select tenant, g.time_grain, cast(date_trunc(g.time_grain, concentration_date) as date) as period_start,
+            max(concentration_date) as concentration_date
+        from mv_daily_market_concentration cross join (values ('day'), ('week'), ('month'), ('quarter')) as g(time_grain)
+        group by all
+    ),
+    market_spread as (
+        select tenant, d.time_grain, d.period_start, if(grouping(m.market) = 1, 'all', 'market') as dimension,
+            coalesce(m.market, 'all') as dimension_value, sum(m.booked_amount) as amount, sum(m.top_amount) as top,
+            sum(m.sum_of_squares) as squares, sum(m.square_of_sum) as square
+        from mv_daily_market_concentration as m inner join market_days as d using (tenant, concentration_date)
+        group by grouping sets ((tenant, d.time_grain, d.period_start), (tenant, d.time_grain, d.period_start, m.market))
+    ),
     -- What is told by more than its channel.
     split_days as (
         select tenant, 'sessions' as kpi, session_date as day, dimension, dimension_value, count(*) as n
@@ -618,14 +663,17 @@ with
             unnest([count_if(is_booking), sum(gmv_amount)])
         from (
             unpivot (
-                select tenant, revenue_date, is_booking, gmv_amount, category, city, route, buyer_cohort, supplier_cohort
+                select tenant, revenue_date, is_booking, gmv_amount, category, city, route, market, buyer_cohort,
+                    supplier_cohort
                 from fact_revenue
-            ) on category, city, route, buyer_cohort, supplier_cohort into name dimension value dimension_value
+            ) on category, city, route, market, buyer_cohort, supplier_cohort into name dimension value dimension_value
         ) group by all
         union all
         select tenant, 'bookings', revenue_date, 'hour_of_day', hour_of_day, count_if(is_booking) from fact_revenue group by all
         union all
         select tenant, 'revenue', revenue_date, 'category', category, sum(commission_amount) from fact_revenue group by all
+        union all
+        select tenant, 'searches', search_date, 'market', market, count(*) from fact_searches group by all
         union all
         select tenant, 'signups', signup_date, 'role', role, count(*) from fact_signups group by all
     ),
@@ -671,11 +719,19 @@ with
                 {'kpi': 'price_alert_adoption_rate', 'n': null, 'd': if(dimension = 'all', persons, null)},
                 {'kpi': 'referral_rate', 'n': null, 'd': if(dimension = 'all', signups, null)},
                 -- Nothing was published of what can be booked; demand alone is known, of all channels together.
-                {'kpi': 'supply_demand_ratio', 'n': null, 'd': if(dimension = 'all', persons, null)}
+                {'kpi': 'supply_demand_ratio', 'n': null, 'd': if(dimension = 'all', persons, null)},
+                {'kpi': 'offers_per_search', 'n': null, 'd': if(dimension = 'all', searches, null)}
             ], recursive := true)
         from joined
         union all
         select tenant, time_grain, period_start, dimension, dimension_value, kpi, n, 1 from split_up
+        union all
+        select tenant, time_grain, period_start, dimension, dimension_value, 'offers_per_search', null, n
+        from split_up where kpi = 'searches' and dimension = 'market'
+        union all
+        select tenant, time_grain, period_start, dimension, dimension_value,
+            unnest(['market_concentration', 'market_top_supplier_share']), unnest([squares, top]), unnest([square, amount])
+        from market_spread
         union all
         select tenant, g.time_grain, cast(date_trunc(g.time_grain, active_date) as date), 'user_cohort', user_cohort,
             'active_users', count(distinct person_id), 1

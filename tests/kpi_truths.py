@@ -29,9 +29,9 @@ class Truth:
 
     `per` is a KPI of the visits, whose truth has every period: what is divided by. `so_far` are two such KPIs, one over
     the other, of all days up to the end of the period. `spread` says what of the 28 days up to it is compared:
-    `squares` of suppliers' amounts, or the amounts of the `top` tenth of them. `percent` is a percentile of the times
-    of requests, whose number and sum are compared by themselves. `recount` counts it from accepted events,
-    because it is over several kinds of them.
+    `squares` of suppliers' amounts, or the amounts of the `top` tenth of them, `within` each value of a dimension if
+    one is named. `percent` is a percentile of the times of requests, whose number and sum are compared by themselves.
+    `recount` counts it from accepted events, because it is over several kinds of them.
     """
 
     above: tuple[Part, ...] = ()
@@ -40,6 +40,7 @@ class Truth:
     per: str = ""
     so_far: tuple[str, ...] = ()
     spread: str = ""
+    within: str = ""
     percent: int = 0
     recount: Callable[[Settings], Sides] | None = None
 
@@ -185,6 +186,9 @@ TRUTHS = {
     "price_alert_adoption_rate": Truth((Part("price_alerts", 1, ("status", "enabled")),), per="active_users"),
     "supplier_concentration": Truth(spread="squares"),
     "top_supplier_share": Truth(spread="top"),
+    "market_concentration": Truth(spread="squares", by=("market",), within="market"),
+    "market_top_supplier_share": Truth(spread="top", by=("market",), within="market"),
+    "offers_per_search": Truth((Part("availabilities"),), per="searches", by=("market",)),
     "customer_lifetime_value": Truth(so_far=("revenue", "new_buyers")),
     "fill_rate": Truth((Part("inquiries_answered", 1, ("status", "accepted")),), (Part("inquiries_sent"),)),
     "recommendation_click_rate": of("recommendation_clicks", "recommendation_impressions"),

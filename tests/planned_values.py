@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from almanac.settings import Settings
 from ingestion.simulator.tenants import BUSINESSES
-from tests.kpi_truths import Part
+from tests.kpi_truths import Part, Truth
 from tests.recounted_joins import Sides
 
 Cell = tuple[str, date, str, str]  # tenant, first day of the period, dimension, its value
@@ -99,21 +99,41 @@ def running(settings: Settings, kpi: str, grain: str) -> dict[Cell, Decimal]:
     return found
 
 
-def spread_over_suppliers(settings: Settings, what: str, grain: str) -> tuple[dict[Cell, Decimal], dict[Cell, Decimal]]:
-    """Squares and the square of all (or what the top tenth has, and the amount of all) of 28 days, at its end."""
-    sold: dict[tuple[str, date], dict[str, Decimal]] = {}
-    for (tenant, day, _, supplier), amount in of_visits(settings, "gross_gmv", "supplier", "day").items():
+def spread_over_suppliers(
+    settings: Settings, truth: Truth, grain: str, dimension: str
+) -> tuple[dict[Cell, Decimal], dict[Cell, Decimal]]:
+    """Squares and the square of all (or what the top tenth has, and the amount of all) of 28 days, at its end.
+
+    Within values of a dimension both are those of each value, and of all together their sums.
+    """
+    split = f"{truth.within}_supplier" if truth.within else "supplier"
+    sold: dict[tuple[str, date], dict[str, dict[str, Decimal]]] = {}
+    for (tenant, day, _, word), amount in of_visits(settings, "gross_gmv", split, "day").items():
+        value, _, supplier = word.rpartition("|")
         for later in range(28):
-            of_day = sold.setdefault((tenant, day + timedelta(days=later)), {})
-            of_day[supplier] = of_day.get(supplier, Decimal(0)) + amount
+            of_value = sold.setdefault((tenant, day + timedelta(days=later)), {}).setdefault(value, {})
+            of_value[supplier] = of_value.get(supplier, Decimal(0)) + amount
     newest = newest_days(settings)
-    above, below = {}, {}
-    for (tenant, day), amounts in sorted(sold.items()):
-        cell = (tenant, start_of(day, grain), "all", "all")
-        most = sorted((a for a in amounts.values() if a > 0), reverse=True)
-        if day <= newest[tenant] and most:  # a later day of the period takes the place of an earlier one
-            above[cell] = sum(a * a for a in most) if what == "squares" else sum(most[: -(-len(most) // 10)])
-            below[cell] = sum(most) ** 2 if what == "squares" else sum(most)
+    above: dict[Cell, Decimal] = {}
+    below: dict[Cell, Decimal] = {}
+    for (tenant, day), values in sorted(sold.items()):
+        spread = {
+            value: sorted((a for a in amounts.values() if a > 0), reverse=True) for value, amounts in values.items()
+        }
+        if day > newest[tenant] or not any(spread.values()):
+            continue
+        start = start_of(day, grain)
+        for side in (above, below):  # a later day of the period takes the place of an earlier one
+            for cell in [c for c in side if c[:2] == (tenant, start)]:
+                del side[cell]
+        for value, most in spread.items():
+            cell = (tenant, start, "all", "all") if dimension == "all" else (tenant, start, dimension, value)
+            if most and truth.spread == "squares":
+                above[cell] = above.get(cell, Decimal(0)) + sum(a * a for a in most)
+                below[cell] = below.get(cell, Decimal(0)) + sum(most) ** 2
+            elif most:
+                above[cell] = above.get(cell, Decimal(0)) + sum(most[: -(-len(most) // 10)])
+                below[cell] = below.get(cell, Decimal(0)) + sum(most)
     return above, below
 
 

@@ -1,7 +1,7 @@
 """What the messages of a simulated business say, counted plainly: for holding the simulator's truth against it."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -124,6 +124,9 @@ def recount(arrivals: Iterable[Arrival], tenant: str) -> dict[Key, tuple[Decimal
                     for key, amount in split_up(event, person, listings[listing], first_bookings, zone):
                         for grain, start in periods(day):
                             sums[key[0], grain, start, *key[1:]] += amount
+                if event["event"] == "search_performed":
+                    for grain, start in periods(day):
+                        sums["searches", grain, start, "market", market_of(event["typed"])] += 1
                 for cell in cells(day, channel):
                     if event["event"] == "search_performed":
                         sums["searches", *cell] += 1
@@ -184,7 +187,7 @@ def split_up(
     """What a booking or a cancellation adds to KPIs by their dimensions besides the channel."""
     is_booking = event["event"] == "booking_confirmed"
     sign, count = (1, Decimal(1)) if is_booking else (-1, Decimal(0))
-    values = {name: listing[name] for name in ("category", "city", "route")}
+    values = {name: listing[name] for name in ("category", "city", "route")} | {"market": market_of(listing)}
     values["buyer_cohort"] = first_bookings.get(("buyer", person), "unknown")
     values["supplier_cohort"] = first_bookings.get(("supplier", listing["supplier"]), "unknown")
     for dimension, value in values.items():
@@ -195,7 +198,14 @@ def split_up(
     yield ("gmv", "hour_of_day", hour), sign * event["amount"]
     yield ("revenue", "hour_of_day", hour), sign * event["commission"]
     yield ("revenue", "category", listing["category"]), sign * event["commission"]
-    yield ("gross_gmv", "supplier", listing["supplier"]), event["amount"] if is_booking else Decimal(0)
+    for dimension, value in (("supplier", ""), ("market_supplier", f"{market_of(listing)}|")):
+        yield ("gross_gmv", dimension, value + listing["supplier"]), event["amount"] if is_booking else Decimal(0)
+
+
+def market_of(said: Mapping[str, Any]) -> str:
+    """City and category, where both are known."""
+    city, category = (said.get(name) or "unknown" for name in ("city", "category"))
+    return "unknown" if "unknown" in (city, category) else f"{city} / {category}"
 
 
 def clean(arrivals: Iterable[Arrival], tenant: str) -> list[dict[str, Any]]:

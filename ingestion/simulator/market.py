@@ -5,11 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from ingestion.simulator.business import Business
+from ingestion.simulator.business import Business, Offer
 from ingestion.simulator.columns import Ints
 from ingestion.simulator.sessions import Listings
 
 Words = np.ndarray[Any, Any]  # of Python texts
+CHANCES = 1_009  # different values of an event's `chance`
+UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,24 @@ class Market:
             suppliers=suppliers,
             groups=groups,
         )
+
+    def cells(self) -> Words:
+        """The market that each listing belongs to."""
+        return _words(map(cell, self.city, self.category))
+
+
+def searched(offer: Offer) -> list[tuple[str, str | None]]:
+    """The city and the category that a search names, by its chance: one in three names no category."""
+    cities, categories = offer.cities, offer.categories
+    return [
+        (cities[n % len(cities)], categories[n // (3 * len(cities)) % len(categories)] if n % 3 else None)
+        for n in range(CHANCES)
+    ]
+
+
+def cell(city: str | None, category: str | None) -> str:
+    """The market of a city and a category, as the warehouse calls it."""
+    return f"{city} / {category}" if city and category else UNKNOWN
 
 
 def _words(texts: Any) -> Words:

@@ -11,6 +11,7 @@ from ingestion.envelope import Arrival
 from ingestion.simulator.around_messages import SERVER, AroundWriter
 from ingestion.simulator.columns import NONE, Deliveries, Fault, Ints, Kind, uuid_texts
 from ingestion.simulator.engine import World
+from ingestion.simulator.market import CHANCES
 from ingestion.simulator.people import BROWSERS
 from ingestion.simulator.properties import Row, makers, user_id
 from ingestion.simulator.voice import naming, namings
@@ -100,7 +101,7 @@ class Writer:
         """Messages without times."""
         e = self._world.events.take(deliveries.event)
         ids = uuid_texts(deliveries.high, deliveries.low)
-        chance = (deliveries.low % np.uint64(1_009)).astype(np.int64)
+        chance = (deliveries.low % np.uint64(CHANCES)).astype(np.int64)
         rows = zip(
             e.person.tolist(),
             e.listing.tolist(),

@@ -5,6 +5,7 @@ from typing import Any
 from ingestion.simulator.columns import NONE, Kind
 from ingestion.simulator.details import MINOR_UNITS, Maker, Row, booking_details, flight_search, money
 from ingestion.simulator.engine import World
+from ingestion.simulator.market import searched
 from ingestion.simulator.people import FIRST_NAMES, LAST_NAMES, role_of
 from ingestion.simulator.voice import Naming, naming, namings
 from ingestion.tracking_plan import Tenant
@@ -74,7 +75,7 @@ def _traits(world: World) -> Maker:
 
 
 def _search(world: World, own: Naming) -> Maker:
-    offer, queries = world.business.offer, world.business.queries
+    places, queries = searched(world.business.offer), world.business.queries
     query, category, city, count = (own.key(k) for k in ("query", "category", "city", "results_count"))
 
     routes = flight_search(world, own) if world.business.airports else None
@@ -82,11 +83,11 @@ def _search(world: World, own: Naming) -> Maker:
     def make(row: Row) -> dict[str, Any]:
         properties: dict[str, Any] = {
             query: queries[row.query],
-            city: offer.cities[row.chance % len(offer.cities)],
+            city: places[row.chance][0],
             count: row.units + row.altered,
         }
-        if row.chance % 3 == 0:
-            properties[category] = offer.categories[row.chance % len(offer.categories)]
+        if places[row.chance][1]:
+            properties[category] = places[row.chance][1]
         return properties if routes is None else properties | routes(row)
 
     return make

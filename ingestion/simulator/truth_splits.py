@@ -15,12 +15,12 @@ import numpy as np
 from ingestion.simulator.columns import DAY, NONE, Bools, Events, Ints, Kind
 from ingestion.simulator.concerns.supply import SELLERS
 from ingestion.simulator.engine import World
-from ingestion.simulator.market import Market
+from ingestion.simulator.market import CHANCES, UNKNOWN, Market, cell, searched
 from ingestion.simulator.people import BROWSERS, role_of
 from ingestion.simulator.properties import MINOR_UNITS
 from ingestion.simulator.truth_cells import ALL, GRAINS, Row, added_up, counted_once, period_of
 
-UNKNOWN, NO_ROUTE = "unknown", "none"
+NO_ROUTE = "none"
 MONEY = ("gmv", "bookings")
 RETURN_DAYS = 28
 
@@ -51,11 +51,13 @@ def split_up(world: World, events: Events, person: Ints, day: Ints, of_event: In
         "gross_gmv": (booked * events.amount, MINOR_UNITS),
         "revenue": (sign * events.commission, MINOR_UNITS),
         "sessions": (one, 1),
+        "searches": ((events.kind == Kind.SEARCH).astype(np.int64), 1),
     }
     days = world.calendar.days(events.at)
     parts = (
         (of_events(world, events, person[of_event]), sign != 0, days),
         ([_roles(world, events)], signed_up == 1, days),
+        ([_searched_markets(world, events)], events.kind == Kind.SEARCH, days),
         (of_sessions(world, events, of_event, len(day)), one == 1, day),
     )
     found: list[Row] = []
@@ -93,6 +95,8 @@ def of_events(world: World, events: Events, person: Ints) -> list[Split]:
     return [
         Split("category", *_words(place, market.category, UNKNOWN), (*MONEY, "revenue")),
         Split("city", *_words(place, market.city, UNKNOWN), MONEY),
+        Split("market", *_words(place, market.cells(), UNKNOWN), MONEY),
+        Split("market_supplier", *_market_suppliers(world, market, place, supplier), ("gross_gmv",)),
         Split("route", *_words(published, routes, NO_ROUTE), MONEY),
         Split("hour_of_day", [f"{hour:02d}" for hour in range(24)], world.calendar.hours(events.at),
               (*MONEY, "revenue")),
@@ -174,6 +178,25 @@ def active_by_cohort(person: Ints, day: Ints, last_day: Ints) -> list[Row]:
 
 def _roles(world: World, events: Events) -> Split:
     return Split("role", world.business.roles, role_of(events.person), ("signups", "signup_conversion_rate"))
+
+
+def _searched_markets(world: World, events: Events) -> Split:
+    """The market that each search names."""
+    words = [cell(*place) for place in searched(world.business.offer)]
+    found = sorted(set(words))
+    by_chance = np.array([found.index(word) for word in words], dtype=np.int64)
+    return Split("market", found, by_chance[(events.low % np.uint64(CHANCES)).astype(np.int64)], ("searches",))
+
+
+def _market_suppliers(world: World, market: Market, place: Ints, supplier: Ints) -> tuple[list[str], Ints]:
+    """Market and supplier of each event's listing as one word, `market|supplier`; NONE without a listing."""
+    words, of_event = _words(place, market.cells(), UNKNOWN)
+    count = int(supplier.max(initial=0)) + 1
+    pairs, codes = np.unique(np.where(supplier == NONE, NONE, of_event * count + supplier), return_inverse=True)
+    named = [
+        "" if pair == NONE else f"{words[pair // count]}|{_supplier(world, market, pair % count)}" for pair in pairs
+    ]
+    return named, np.where(supplier == NONE, NONE, codes)
 
 
 def suppliers(world: World, events: Events) -> Ints:

@@ -76,7 +76,7 @@ def test_the_kpi_equals_the_truth(kpi: str, settings: Settings, planned: dict[st
             below = total(planned, truth.below, dimension, grain) if truth.below else {}
             below |= of_visits(settings, truth.per, dimension, grain) if truth.per else {}
             if truth.spread:
-                above, below = spread_over_suppliers(settings, truth.spread, grain)
+                above, below = spread_over_suppliers(settings, truth, grain, dimension)
             if truth.recount:
                 above, below = recounted(truth.recount(settings), grain)
             if truth.percent:

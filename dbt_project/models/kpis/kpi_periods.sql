@@ -48,6 +48,7 @@
 -- depends_on: {{ ref('mv_daily_subscriptions') }}
 -- depends_on: {{ ref('mv_daily_customer_value') }}
 -- depends_on: {{ ref('mv_daily_concentration') }}
+-- depends_on: {{ ref('mv_daily_market_concentration') }}
 {{
     config(
         materialized="incremental",

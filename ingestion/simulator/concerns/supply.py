@@ -91,7 +91,11 @@ class Supply:
             today.moments(rng, n, (0, 5)),
             table,
             facts=(
-                Fact("availabilities", ones(n), {"supplier": market.supplier, "listing": market.listing}),
+                Fact(
+                    "availabilities",
+                    ones(n),
+                    {"supplier": market.supplier, "listing": market.listing, "market": market.cells()},
+                ),
                 Fact("hours_available", hours, {"supplier": market.supplier}),
                 Fact("units_available", units, {"category": market.category}),
             ),

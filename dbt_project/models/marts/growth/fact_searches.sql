@@ -23,5 +23,6 @@ select
     {{ hour_of_day("event_hour") }} as hour_of_day,
     category,
     city,
+    {{ market_of("city", "category") }} as market,
     results_count
 from searches

@@ -27,6 +27,7 @@ with
             coalesce(l.category, 'unknown') as category,
             coalesce(l.city, 'unknown') as city,
             coalesce(l.route, 'none') as route,
+            {{ market_of("l.city", "l.category") }} as market,
             {{ hour_of_day(local_hour("p.moved_at", "d")) }} as hour_of_day
         from persons as p
         left join listings as l on l.tenant = p.tenant and l.listing_id = p.listing_id
@@ -66,6 +67,7 @@ select
     p.category,
     p.city,
     p.route,
+    p.market,
     p.supplier,
     {{ month_of("p.buyer_since", "p.person_id") }} as buyer_cohort,
     {{ month_of("p.supplier_since", "p.supplier") }} as supplier_cohort,
