@@ -26,6 +26,7 @@ with
             e.anonymous_id,
             e.listing_id,
             e.currency,
+            e.provider,
             e.amount,
             e.commission
         from {{ ref("fact_events") }} as e
@@ -46,6 +47,7 @@ with
             {{ first_by("anonymous_id", ["event_at", "message_id"]) }} as anonymous_id,
             {{ first_by("listing_id", ["event_at", "message_id"]) }} as listing_id,
             {{ first_by("currency", ["event_at", "message_id"]) }} as currency,
+            {{ first_by("provider", ["event_at", "message_id"], "provider is not null") }} as provider,
             cast(count(*) as bigint) as line_count,
             cast(sum(amount) as decimal(18, 4)) as amount,
             cast(coalesce(sum(commission), 0) as decimal(18, 4)) as commission
@@ -64,6 +66,10 @@ select
     anonymous_id,
     listing_id,
     currency,
+    -- That of the booking: a cancellation seldom says with whom it was booked.
+    first_value(provider) over (
+        partition by tenant, booking_id order by case when provider is null then 1 else 0 end, movement, movement_date
+    ) as provider,
     line_count,
     amount,
     commission

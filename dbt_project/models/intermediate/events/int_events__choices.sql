@@ -16,7 +16,6 @@
 
 {% set events = [
     "listing_interacted",
-    "funnel_step_reached",
     "experiment_exposed",
     "experiment_converted",
     "flag_evaluated",
@@ -40,8 +39,6 @@ select
     l.action,
     l.placement,
     l.position,
-    l.funnel,
-    l.step,
     l.experiment,
     l.variant,
     l.unit_type,

@@ -19,13 +19,14 @@
     )
 }}
 
-{% set traits = ["channel", "device_type", "browser"] %}
+{% set brought = ["channel", "utm_source", "utm_medium", "utm_campaign", "page_referrer"] %}
+{% set traits = brought + ["device_type", "browser", "anonymous_id"] %}
 {% set columns = ["tenant", "message_id", "type", "event", "event_at", "event_date", "event_hour"] + traits %}
 {% set counts = ["event_count", "page_view_count", "listing_view_count", "search_count"] %}
 {% set own = ["tenant", "session_id", "person_id", "is_identified", "started_at", "ended_at"] %}
-{% set dates = ["session_date", "started_hour", "ended_date"] %}
+{% set dates = ["session_date", "started_hour"] %}
 {% set changed = "fact_sessions__changed" if is_incremental() else none %}
-{% set moments = ["first_search_at", "first_booking_at", "last_booking_at"] %}
+{% set moments = {"first_search_at": "min", "first_booking_at": "min", "last_booking_at": "max"} %}
 
 with
     events as (
@@ -47,10 +48,12 @@ with
             -- Clocks are turned on the half hour; over midnight the higher one was earlier.
             case when min(event_date) < max(event_date) then max(event_hour) else min(event_hour) end as started_hour,
             max(event_date) as ended_date,
+            -- As the first event says that tells it; the campaign as the one says that tells the channel.
             {% for trait in traits %}
-                {{ first_by(trait, ["event_at", "message_id"], trait ~ " is not null") }} as {{ trait }},
+                {% set told = "channel" if trait in brought else trait %}
+                {{ first_by(trait, ["event_at", "message_id"], told ~ " is not null") }} as {{ trait }},
             {% endfor %}
-            max(case when is_identified then 1 else 0 end) as is_identified,
+            bool_or(is_identified) as is_identified,
             count(*) as event_count,
             sum(case when type in ('page', 'screen') then 1 else 0 end) as page_view_count,
             sum(case when event = 'listing_viewed' then 1 else 0 end) as listing_view_count,
@@ -84,26 +87,25 @@ with
     ),
 
     sessions as (
-        select {{ (own + dates + traits + counts + moments) | join(", ") }}
+        select {{ (own + dates + traits + counts + moments | list + ["ended_date"]) | join(", ") }}
         from (select s.*, s.first_message_id as session_id from spaced as s where s.is_first and s.is_last) as s
         union all
         select
             tenant,
             {{ first_by("first_message_id", ["started_at"]) }} as session_id,
             person_id,
-            max(is_identified) as is_identified,
+            bool_or(is_identified) as is_identified,
             min(started_at) as started_at,
             max(ended_at) as ended_at,
             min(session_date) as session_date,
             {{ first_by("started_hour", ["started_at"]) }} as started_hour,
-            max(ended_date) as ended_date,
             {% for trait in traits %}
-                {{ first_by(trait, ["started_at"], trait ~ " is not null") }} as {{ trait }},
+                {% set told = "channel" if trait in brought else trait %}
+                {{ first_by(trait, ["started_at"], told ~ " is not null") }} as {{ trait }},
             {% endfor %}
             {% for count in counts %} sum({{ count }}) as {{ count }}, {% endfor %}
-            min(first_search_at) as first_search_at,
-            min(first_booking_at) as first_booking_at,
-            max(last_booking_at) as last_booking_at
+            {% for moment, kept in moments.items() %} {{ kept }} ({{ moment }}) as {{ moment }}, {% endfor %}
+            max(ended_date) as ended_date
         from numbered
         group by tenant, person_id, session_number
     ),
@@ -126,17 +128,13 @@ with
     )
 
 select
-    tenant,
-    session_id,
-    person_id,
-    is_identified = 1 as is_identified,
-    started_at,
-    ended_at,
+    {{ (own + ["session_date", "ended_date", "utm_source", "utm_medium"]) | join(", ") }},
     cast(floor(extract(epoch from (ended_at - started_at))) as bigint) as duration_seconds,
-    session_date,
     {{ hour_of_day("started_hour") }} as hour_of_day,
-    ended_date,
     cast(coalesce(channel, 'direct') as varchar) as channel,
+    cast(coalesce(utm_campaign, 'none') as varchar) as utm_campaign,
+    page_referrer as referrer,
+    anonymous_id as device_id,
     cast(coalesce(device_type, 'unknown') as varchar) as device_type,
     cast(coalesce(browser, 'unknown') as varchar) as browser,
     {% for count in counts %} cast({{ count }} as bigint) as {{ count }}, {% endfor %}

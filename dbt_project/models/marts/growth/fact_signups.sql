@@ -1,5 +1,5 @@
 with
-    signups as ({{ events_in_sessions("signup_completed", ["user_id"]) }}),
+    signups as (select * from {{ ref("int_events__in_sessions") }} where event = 'signup_completed'),
 
     profiles as (select * from {{ ref("int_events__business") }}),
 

@@ -4,7 +4,7 @@ select
     e.tenant,
     e.message_id as price_quote_id,
     e.listing_id,
-    coalesce(e.origin || '-' || e.destination, 'none') as route,
+    {{ route_of("e.origin", "e.destination") }} as route,
     coalesce(e.provider, 'unknown') as provider,
     e.price,
     e.depart_date,
