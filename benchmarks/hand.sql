@@ -29,8 +29,12 @@ select
             then 'referral' end
     end as channel,
     l.context_device_type as device_type, l.context_browser_name as browser, l.context_country as country,
-    l.project_id, l.listing_id, l.category, l.city, l.results_count, l.booking_id, l.amount, l.commission, l.currency, l.properties,
-    l.warnings,
+    l.context_page_url as page_url, l.context_page_referrer as page_referrer, l.context_campaign_source as utm_source,
+    l.context_campaign_medium as utm_medium, l.context_campaign_name as utm_campaign,
+    l.project_id, l.listing_id, l.category, l.city, l.origin, l.destination, l.depart_date, l.return_date, l.adults,
+    l.children, l.cabin_class, l.results_count, l.lowest_price, l.average_price, l.highest_price, l.duration_ms, l.filters,
+    l.is_refinement, l.search_ref, l.funnel, l.step, l.booking_id, l.provider, l.amount, l.commission, l.currency,
+    l.properties, l.warnings,
     l.file_id, l.ingest_row
 from lake_events as l
 anti join losers as x on x.file_id = l.file_id and x.ingest_row = l.ingest_row
@@ -64,6 +68,11 @@ select
     min(e.event_date) as session_date, max(e.event_date) as ended_date,
     arg_min(e.event_hour, e.event_at) as started_hour,
     arg_min(e.channel, (e.event_at, e.message_id)) as channel,
+    arg_min_null(e.utm_source, (e.event_at, e.message_id)) filter (where e.channel is not null) as utm_source,
+    arg_min_null(e.utm_medium, (e.event_at, e.message_id)) filter (where e.channel is not null) as utm_medium,
+    arg_min_null(e.utm_campaign, (e.event_at, e.message_id)) filter (where e.channel is not null) as utm_campaign,
+    arg_min_null(e.page_referrer, (e.event_at, e.message_id)) filter (where e.channel is not null) as referrer,
+    arg_min(e.anonymous_id, (e.event_at, e.message_id)) as device_id,
     arg_min(e.device_type, (e.event_at, e.message_id)) as device_type,
     arg_min(e.browser, (e.event_at, e.message_id)) as browser,
     count(*) as event_count,
@@ -95,6 +104,11 @@ select
     min(session_date) as session_date, max(ended_date) as ended_date,
     lpad(cast(arg_min(started_hour, started_at) as varchar), 2, '0') as hour_of_day,
     coalesce(arg_min(channel, started_at), 'direct') as channel,
+    arg_min_null(utm_source, started_at) filter (where channel is not null) as utm_source,
+    arg_min_null(utm_medium, started_at) filter (where channel is not null) as utm_medium,
+    coalesce(arg_min_null(utm_campaign, started_at) filter (where channel is not null), 'none') as utm_campaign,
+    arg_min_null(referrer, started_at) filter (where channel is not null) as referrer,
+    arg_min(device_id, started_at) as device_id,
     coalesce(arg_min(device_type, started_at), 'unknown') as device_type,
     coalesce(arg_min(browser, started_at), 'unknown') as browser,
     cast(sum(event_count) as bigint) as event_count, cast(sum(page_view_count) as bigint) as page_view_count,
@@ -131,10 +145,16 @@ from days group by tenant, person_id, active_date, channel;
 
 create table fact_searches as
 select
-    e.tenant, e.message_id as search_id, coalesce(e.user_id, m.user_id, e.anonymous_id) as person_id, s.session_id,
-    coalesce(s.channel, 'direct') as channel, e.event_at as searched_at, e.event_date as search_date,
+    e.tenant, e.message_id as search_id, e.search_ref, coalesce(e.user_id, m.user_id, e.anonymous_id) as person_id,
+    s.session_id, coalesce(s.channel, 'direct') as channel, e.event_at as searched_at, e.event_date as search_date,
     lpad(cast(e.event_hour as varchar), 2, '0') as hour_of_day, e.category, e.city,
-    coalesce(e.city || ' / ' || e.category, 'unknown') as market, e.results_count
+    coalesce(e.city || ' / ' || e.category, 'unknown') as market, e.origin, e.destination,
+    coalesce(e.origin || '-' || e.destination, 'none') as route, e.depart_date, e.return_date,
+    coalesce(e.adults, if(e.destination is null, null, 1)) as adults,
+    coalesce(e.children, if(e.destination is null, null, 0)) as children,
+    coalesce(e.cabin_class, if(e.destination is null, null, 'economy')) as cabin_class, e.filters,
+    coalesce(e.is_refinement, false) as is_refinement, e.results_count, e.lowest_price, e.average_price, e.highest_price,
+    e.duration_ms
 from fact_events as e
 left join identities as m on m.tenant = e.tenant and m.anonymous_id = if(e.user_id is null, e.anonymous_id, null)
 left join fact_sessions as s
@@ -168,6 +188,10 @@ select
     arg_min_null(anonymous_id, (event_at, message_id)) as anonymous_id,
     arg_min_null(listing_id, (event_at, message_id)) as listing_id,
     arg_min_null(currency, (event_at, message_id)) as currency,
+    first_value(arg_min(provider, (event_at, message_id)) ignore nulls) over (
+        partition by tenant, booking_id order by movement, event_date
+        rows between unbounded preceding and unbounded following
+    ) as provider,
     count(*) as line_count, cast(sum(amount) as decimal(18, 4)) as amount,
     cast(coalesce(sum(commission), 0) as decimal(18, 4)) as commission
 from lines
@@ -233,7 +257,8 @@ select
     v.is_booking, v.person_id is not null and v.is_booking and coalesce(v.before > 0, false) as is_repeat,
     v.is_booking and exists (from dim_suppliers as u where u.tenant = v.tenant and u.user_id = v.person_id) as is_cross_side,
     v.person_id, s.session_id, coalesce(s.channel, 'direct') as channel, v.listing_id, v.category, v.city, v.route,
-    v.market, v.supplier,
+    v.market, v.supplier, coalesce(v.provider, 'unknown') as provider,
+    cast(floor(epoch(v.moved_at - s.started_at)) as bigint) as seconds_in_session,
     if(v.person_id is null, 'unknown', coalesce(strftime(v.buyer_since, '%Y-%m'), 'unknown')) as buyer_cohort,
     if(v.supplier is null, 'unknown', coalesce(strftime(v.supplier_since, '%Y-%m'), 'unknown')) as supplier_cohort,
     v.currency, v.line_count,
@@ -266,6 +291,7 @@ select s.*, exists (
 from signups as s;
 
 create table fact_bookings as
+with bookings as (
 select
     tenant, booking_id, if(bool_or(movement = 'cancelled'), 'cancelled', 'confirmed') as status,
     bool_or(movement = 'cancelled') as is_cancelled,
@@ -280,8 +306,27 @@ select
     cast(sum(line_count) as bigint) as line_count, cast(sum(booked_amount) as decimal(18, 4)) as gross_amount,
     cast(sum(booked_amount - gmv_amount) as decimal(18, 4)) as cancelled_amount,
     cast(sum(gmv_amount) as decimal(18, 4)) as net_amount,
-    cast(sum(commission_amount) as decimal(18, 4)) as commission_amount
-from fact_revenue group by tenant, booking_id;
+    cast(sum(commission_amount) as decimal(18, 4)) as commission_amount, max(provider) as provider,
+    cast(arg_min_null(if(movement = 'booked', seconds_in_session, null), (movement, revenue_at, revenue_date)) / 60.0
+        as decimal(18, 4)) as conversion_minutes
+from fact_revenue group by tenant, booking_id
+),
+in_sessions as (
+    select tenant, session_id, 'search_performed' as step, searched_at as reached_at from fact_searches
+    union all select tenant, session_id, 'listing_viewed', viewed_at from fact_listing_views
+    union all select tenant, session_id, 'signup_completed', signed_up_at from fact_signups
+),
+steps as (
+    select b.tenant, b.booking_id, v.step, min(v.reached_at) as reached_at
+    from bookings as b
+    inner join in_sessions as v on v.tenant = b.tenant and v.session_id = b.session_id and v.reached_at <= b.booked_at
+    group by all
+)
+select b.*, s.funnel_steps
+from bookings as b
+left join (
+    select tenant, booking_id, string_agg(step, ', ' order by reached_at, step) as funnel_steps from steps group by all
+) as s on s.tenant = b.tenant and s.booking_id = b.booking_id;
 
 create table mv_daily_customer_value as
 with moved as (
@@ -655,8 +700,8 @@ with
     split_days as (
         select tenant, 'sessions' as kpi, session_date as day, dimension, dimension_value, count(*) as n
         from (
-            unpivot (select tenant, session_date, device_type, browser from fact_sessions)
-            on device_type, browser into name dimension value dimension_value
+            unpivot (select tenant, session_date, device_type, browser, utm_campaign from fact_sessions)
+            on device_type, browser, utm_campaign into name dimension value dimension_value
         ) group by all
         union all
         select tenant, unnest(['bookings', 'gmv']), revenue_date, dimension, dimension_value,
@@ -664,16 +709,24 @@ with
         from (
             unpivot (
                 select tenant, revenue_date, is_booking, gmv_amount, category, city, route, market, buyer_cohort,
-                    supplier_cohort
+                    supplier_cohort, provider
                 from fact_revenue
-            ) on category, city, route, market, buyer_cohort, supplier_cohort into name dimension value dimension_value
+            ) on category, city, route, market, buyer_cohort, supplier_cohort, provider into name dimension value dimension_value
         ) group by all
         union all
         select tenant, 'bookings', revenue_date, 'hour_of_day', hour_of_day, count_if(is_booking) from fact_revenue group by all
         union all
-        select tenant, 'revenue', revenue_date, 'category', category, sum(commission_amount) from fact_revenue group by all
+        select tenant, 'revenue', revenue_date, dimension, dimension_value, sum(commission_amount)
+        from (
+            unpivot (select tenant, revenue_date, commission_amount, category, provider from fact_revenue)
+            on category, provider into name dimension value dimension_value
+        ) group by all
         union all
-        select tenant, 'searches', search_date, 'market', market, count(*) from fact_searches group by all
+        select tenant, 'searches', search_date, dimension, dimension_value, count(*)
+        from (
+            unpivot (select tenant, search_date, market, route from fact_searches)
+            on market, route into name dimension value dimension_value
+        ) group by all
         union all
         select tenant, 'signups', signup_date, 'role', role, count(*) from fact_signups group by all
     ),
@@ -736,6 +789,10 @@ with
         select tenant, g.time_grain, cast(date_trunc(g.time_grain, active_date) as date), 'user_cohort', user_cohort,
             'active_users', count(distinct person_id), 1
         from fact_user_days cross join (values ('day'), ('week'), ('month'), ('quarter')) as g(time_grain) group by all
+        union all
+        select tenant, g.time_grain, cast(date_trunc(g.time_grain, revenue_date) as date), 'provider', provider,
+            'average_booking_value', sum(booked_amount), count_if(is_booking)
+        from fact_revenue cross join (values ('day'), ('week'), ('month'), ('quarter')) as g(time_grain) group by all
         union all
         select tenant, g.time_grain, cast(date_trunc(g.time_grain, signup_date) as date), 'role', role,
             'signup_conversion_rate', count_if(is_converted), count(*)

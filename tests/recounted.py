@@ -48,6 +48,7 @@ def recount(arrivals: Iterable[Arrival], tenant: str) -> dict[Key, tuple[Decimal
     known = {name for name, contract in PLAN.events.items() if contract.in_visit} | {"user_identified"}
     everything = clean(arrivals, tenant)
     listings, first_bookings = listings_of(everything), {}
+    providers = providers_of(everything)
     sellers = {f"u {event['typed'].get('supplier_user_id')}" for event in everything}
     events = [event for event in everything if event["event"] in known]
     users: dict[str, str] = {}
@@ -95,6 +96,9 @@ def recount(arrivals: Iterable[Arrival], tenant: str) -> dict[Key, tuple[Decimal
                 value = str(sent[0][f"context_{dimension.replace('browser', 'browser_name')}"]) if sent else "unknown"
                 for grain, start in periods(days[0]):
                     sums["sessions", grain, start, dimension, value] += 1
+            campaign = next((e["typed"].get("context_campaign_name") for e in session if e["channel"]), None)
+            for grain, start in periods(days[0]):
+                sums["sessions", grain, start, "utm_campaign", campaign or "none"] += 1
             for cell in cells(days[0], channel):
                 sums["sessions", *cell] += 1
                 sums["seconds", *cell] += (session[-1]["at"] - session[0]["at"]) // timedelta(seconds=1)
@@ -121,12 +125,13 @@ def recount(arrivals: Iterable[Arrival], tenant: str) -> dict[Key, tuple[Decimal
                         sums["signups", *cell] += 1
                         sums["converted signups", *cell] += converts
                 if event["event"] in ("booking_confirmed", "booking_cancelled"):
-                    for key, amount in split_up(event, person, listings[listing], first_bookings, zone):
+                    for key, amount in split_up(event, person, listings[listing], providers, first_bookings, zone):
                         for grain, start in periods(day):
                             sums[key[0], grain, start, *key[1:]] += amount
                 if event["event"] == "search_performed":
                     for grain, start in periods(day):
                         sums["searches", grain, start, "market", market_of(event["typed"])] += 1
+                        sums["searches", grain, start, "route", route_of(event["typed"])] += 1
                 for cell in cells(day, channel):
                     if event["event"] == "search_performed":
                         sums["searches", *cell] += 1
@@ -160,7 +165,10 @@ def recount(arrivals: Iterable[Arrival], tenant: str) -> dict[Key, tuple[Decimal
 
 def told_by(kpi: str, dimension: str) -> bool:
     """Whether a rate is told by a dimension that one of its sides has."""
-    return dimension in ("all", "channel") or (kpi, dimension) == ("signup_conversion_rate", "role")
+    return dimension in ("all", "channel") or (kpi, dimension) in (
+        ("signup_conversion_rate", "role"),
+        ("average_booking_value", "provider"),
+    )
 
 
 def listings_of(events: list[dict[str, Any]]) -> dict[str, dict[str, str]]:
@@ -182,7 +190,12 @@ def listings_of(events: list[dict[str, Any]]) -> dict[str, dict[str, str]]:
 
 
 def split_up(
-    event: dict[str, Any], person: str, listing: dict[str, str], first_bookings: dict[Any, str], zone: ZoneInfo
+    event: dict[str, Any],
+    person: str,
+    listing: dict[str, str],
+    providers: dict[str, str],
+    first_bookings: dict[Any, str],
+    zone: ZoneInfo,
 ) -> Iterator[tuple[tuple[str, str, str], Decimal]]:
     """What a booking or a cancellation adds to KPIs by their dimensions besides the channel."""
     is_booking = event["event"] == "booking_confirmed"
@@ -197,9 +210,27 @@ def split_up(
     yield ("bookings", "hour_of_day", hour), count
     yield ("gmv", "hour_of_day", hour), sign * event["amount"]
     yield ("revenue", "hour_of_day", hour), sign * event["commission"]
+    provider = providers.get(event["typed"]["booking_id"], "unknown")
+    for kpi, amount in (("bookings", count), ("gmv", sign * event["amount"]), ("revenue", sign * event["commission"])):
+        yield (kpi, "provider", provider), amount
+    yield ("gross_gmv", "provider", provider), event["amount"] if is_booking else Decimal(0)
     yield ("revenue", "category", listing["category"]), sign * event["commission"]
     for dimension, value in (("supplier", ""), ("market_supplier", f"{market_of(listing)}|")):
         yield ("gross_gmv", dimension, value + listing["supplier"]), event["amount"] if is_booking else Decimal(0)
+
+
+def providers_of(events: list[dict[str, Any]]) -> dict[str, str]:
+    """Through whom each booking was made: as its first confirmation says, else its first cancellation."""
+    told = [
+        e for e in events if e["event"] in ("booking_confirmed", "booking_cancelled") and e["typed"].get("provider")
+    ]
+    told.sort(key=lambda e: e["event"] != "booking_confirmed")  # within each kind they stay in the order of their times
+    return {e["typed"]["booking_id"]: e["typed"]["provider"] for e in reversed(told)}
+
+
+def route_of(said: Mapping[str, Any]) -> str:
+    """Origin and destination, where both are said."""
+    return f"{said['origin']}-{said['destination']}" if said.get("origin") and said.get("destination") else "none"
 
 
 def market_of(said: Mapping[str, Any]) -> str:

@@ -91,6 +91,7 @@ class Business:
     supplier_prefix: str = "supplier"
     groups: int = 0  # communities
     airports: tuple[str, ...] = ()  # where listings are routes between places
+    providers: tuple[str, ...] = ("own-desk", "partner-hub", "resale-net")  # listings in turn are booked through them
     is_detailed: bool = False  # bookings say supplier, provider and hours
     concerns: tuple["Concern", ...] = ()
     is_whole: bool = True  # the concerns are simulated unless it is said otherwise

@@ -74,7 +74,7 @@ def flight_search(world: World, own: Naming) -> Maker:
 
 def booking_details(world: World, own: Naming) -> Maker:
     """Supplier, provider, beginning, end and hours of a booking."""
-    market = Market.of(world.business, world.listings)
+    market, providers = Market.of(world.business, world.listings), world.business.providers
     supplier, provider, starts, ends, hours = (
         own.key(name) for name in ("supplier_id", "provider", "starts_at", "ends_at", "hours")
     )
@@ -83,7 +83,7 @@ def booking_details(world: World, own: Naming) -> Maker:
         begins = row.at // HOUR * HOUR + (2 + row.chance % 30) * DAY
         return {
             supplier: market.supplier[row.listing],
-            provider: market.supplier[row.listing],
+            provider: providers[row.listing % len(providers)],
             starts: instant(begins).isoformat(),
             ends: instant(begins + row.units * DAY).isoformat(),
             hours: float(HOURS_OF_UNIT * row.units),

@@ -20,7 +20,7 @@ from ingestion.simulator.people import BROWSERS, role_of
 from ingestion.simulator.properties import MINOR_UNITS
 from ingestion.simulator.truth_cells import ALL, GRAINS, Row, added_up, counted_once, period_of
 
-NO_ROUTE = "none"
+NO_ROUTE = NO_CAMPAIGN = "none"
 MONEY = ("gmv", "bookings")
 RETURN_DAYS = 28
 
@@ -43,9 +43,11 @@ def split_up(world: World, events: Events, person: Ints, day: Ints, of_event: In
     sign = np.where(events.kind == Kind.BOOKING, 1, np.where(events.kind == Kind.CANCEL, -1, 0))
     booked, one = (sign == 1).astype(np.int64), np.ones(len(day), dtype=np.int64)
     signed_up = (events.kind == Kind.SIGNUP).astype(np.int64)
+    below = {"signup_conversion_rate": signed_up, "average_booking_value": booked}
     values = {
         "signups": (signed_up, 1),
         "signup_conversion_rate": (converted_signups(events, person[of_event]), 1),
+        "average_booking_value": (booked * events.amount, MINOR_UNITS),
         "bookings": (booked, 1),
         "gmv": (sign * events.amount, MINOR_UNITS),
         "gross_gmv": (booked * events.amount, MINOR_UNITS),
@@ -57,7 +59,7 @@ def split_up(world: World, events: Events, person: Ints, day: Ints, of_event: In
     parts = (
         (of_events(world, events, person[of_event]), sign != 0, days),
         ([_roles(world, events)], signed_up == 1, days),
-        ([_searched_markets(world, events)], events.kind == Kind.SEARCH, days),
+        ([_searched_markets(world, events), _searched_routes(world, events)], events.kind == Kind.SEARCH, days),
         (of_sessions(world, events, of_event, len(day)), one == 1, day),
     )
     found: list[Row] = []
@@ -67,7 +69,7 @@ def split_up(world: World, events: Events, person: Ints, day: Ints, of_event: In
             period, codes = period_of(days[known], grain), split.codes[known]
             for kpi in split.kpis:
                 added, scale = values[kpi]
-                below = added_up(period, codes, signed_up[known]) if kpi == "signup_conversion_rate" else {}
+                divided = added_up(period, codes, below[kpi][known]) if kpi in below else {}
                 found += [
                     (
                         kpi,
@@ -76,7 +78,7 @@ def split_up(world: World, events: Events, person: Ints, day: Ints, of_event: In
                         split.name,
                         split.words[cell[1]],
                         Decimal(value) / scale,
-                        Decimal(below.get(cell, 1)),
+                        Decimal(divided.get(cell, 1)),
                     )
                     for cell, value in sorted(added_up(period, codes, added[known]).items())
                     if cell[1] != ALL
@@ -98,6 +100,7 @@ def of_events(world: World, events: Events, person: Ints) -> list[Split]:
         Split("market", *_words(place, market.cells(), UNKNOWN), MONEY),
         Split("market_supplier", *_market_suppliers(world, market, place, supplier), ("gross_gmv",)),
         Split("route", *_words(published, routes, NO_ROUTE), MONEY),
+        Split("provider", *_providers(world, events), (*MONEY, "revenue", "average_booking_value")),
         Split("hour_of_day", [f"{hour:02d}" for hour in range(24)], world.calendar.hours(events.at),
               (*MONEY, "revenue")),
         Split("buyer_cohort", *_cohorts(events, person, days), MONEY),
@@ -108,16 +111,22 @@ def of_events(world: World, events: Events, person: Ints) -> list[Split]:
 
 
 def of_sessions(world: World, events: Events, of_event: Ints, count: int) -> list[Split]:
-    """The dimensions of sessions: codes over sessions, from the first event that a device has sent."""
+    """The dimensions of sessions: codes over sessions, from the first event of a device, or with a campaign."""
     device = np.full(count, NONE, dtype=np.int64)
     sent = np.flatnonzero(events.anonymous)[::-1]  # backwards: the first one is written last
     device[of_event[sent]] = events.device[sent]
+    told = np.flatnonzero(events.campaign != NONE)[::-1]
+    campaign = np.full(count, NONE, dtype=np.int64)
+    campaign[of_event[told]] = events.campaign[told]
+    names = [c.name or NO_CAMPAIGN for c in world.business.campaigns] + [NO_CAMPAIGN]  # the last one is that of NONE
+    found = sorted(set(names))
     people = world.people
     mobile = np.where(device == NONE, 2, people.mobile[device].astype(np.int64))
     browser = np.where(device == NONE, len(BROWSERS), people.browser[device])
     return [
         Split("device_type", ("desktop", "mobile", UNKNOWN), mobile, ("sessions",)),
         Split("browser", (*BROWSERS, UNKNOWN), browser, ("sessions",)),
+        Split("utm_campaign", found, np.array([found.index(name) for name in names])[campaign], ("sessions",)),
     ]
 
 
@@ -186,6 +195,26 @@ def _searched_markets(world: World, events: Events) -> Split:
     found = sorted(set(words))
     by_chance = np.array([found.index(word) for word in words], dtype=np.int64)
     return Split("market", found, by_chance[(events.low % np.uint64(CHANCES)).astype(np.int64)], ("searches",))
+
+
+def _searched_routes(world: World, events: Events) -> Split:
+    """The route that each search names: of flights one after another, of anything else none."""
+    market = Market.of(world.business, world.listings)
+    words = [NO_ROUTE]
+    if world.business.airports:
+        words = [f"{start}-{end}" for start, end in zip(market.origin, market.destination, strict=True)]
+    found = sorted(set(words))
+    of_route = np.array([found.index(word) for word in words], dtype=np.int64)
+    chance = (events.low % np.uint64(CHANCES)).astype(np.int64)
+    return Split("route", found, of_route[chance % len(words)], ("searches",))
+
+
+def _providers(world: World, events: Events) -> tuple[list[str], Ints]:
+    """Through whom the listing of each event is booked; NONE without a listing."""
+    if not world.business.is_detailed:
+        return [UNKNOWN], np.zeros(len(events), dtype=np.int64)
+    own = world.business.providers
+    return list(own), np.where(events.listing == NONE, NONE, events.listing % len(own))
 
 
 def _market_suppliers(world: World, market: Market, place: Ints, supplier: Ints) -> tuple[list[str], Ints]:

@@ -62,6 +62,7 @@ TRAVEL = Business(
     ),
     suppliers=6,
     supplier_prefix="airline",
+    providers=("northair", "eastwind", "bluejet", "farelink"),
     airports=("JFK", "BOS", "YYZ", "MEX", "LIS", "CDG", "MIA"),
     is_detailed=True,
     concerns=(
