@@ -100,7 +100,7 @@ def of_events(world: World, events: Events, person: Ints) -> list[Split]:
         Split("market", *_words(place, market.cells(), UNKNOWN), MONEY),
         Split("market_supplier", *_market_suppliers(world, market, place, supplier), ("gross_gmv",)),
         Split("route", *_words(published, routes, NO_ROUTE), MONEY),
-        Split("provider", *_providers(world, events), (*MONEY, "revenue", "average_booking_value")),
+        Split("provider", *_providers(world, events), (*MONEY, "revenue", "gross_gmv", "average_booking_value")),
         Split("hour_of_day", [f"{hour:02d}" for hour in range(24)], world.calendar.hours(events.at),
               (*MONEY, "revenue")),
         Split("buyer_cohort", *_cohorts(events, person, days), MONEY),
