@@ -16,19 +16,19 @@ def differences(built: Path, by_hand: Path) -> tuple[int, dict[str, tuple[int, i
     """
     found = {}
     with duckdb.connect() as con:
-        con.execute(f"attach '{built}' as built (read_only)")
+        con.execute(f"attach '{built}' as build (read_only)")  # the name by which its views call it
         con.execute(f"attach '{by_hand}' as hand (read_only)")
         names = con.execute(
-            "select schema_name, table_name from duckdb_tables() where database_name = 'built' "
+            "select schema_name, table_name from duckdb_tables() where database_name = 'build' "
             "and list_contains($layers, schema_name) and not list_contains($private, table_name) "
             # Of the views those that are written by hand, too: the others have no events in these lakes.
-            "union select schema_name, view_name from duckdb_views() where database_name = 'built' "
+            "union select schema_name, view_name from duckdb_views() where database_name = 'build' "
             "and list_contains($layers, schema_name) and view_name in "
             "(select table_name from duckdb_tables() where database_name = 'hand') order by all",
             {"layers": list(LAYERS), "private": list(PRIVATE)},
         ).fetchall()
         for schema, name in names:
-            counts = _counts(con, f"built.{schema}.{name}", f"hand.{name}")
+            counts = _counts(con, f"build.{schema}.{name}", f"hand.{name}")
             if counts != (0, 0):
                 found[name] = counts
     return len(names), found
