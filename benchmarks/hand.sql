@@ -29,6 +29,7 @@ select
             then 'referral' end
     end as channel,
     l.context_device_type as device_type, l.context_browser_name as browser, l.context_country as country,
+    l.context_city as sender_city,
     l.context_page_url as page_url, l.context_page_referrer as page_referrer, l.context_campaign_source as utm_source,
     l.context_campaign_medium as utm_medium, l.context_campaign_name as utm_campaign,
     l.project_id, l.listing_id, l.category, l.city, l.origin, l.destination, l.depart_date, l.return_date, l.adults,
@@ -75,6 +76,7 @@ select
     arg_min(e.anonymous_id, (e.event_at, e.message_id)) as device_id,
     arg_min(e.device_type, (e.event_at, e.message_id)) as device_type,
     arg_min(e.browser, (e.event_at, e.message_id)) as browser,
+    arg_min(e.country, (e.event_at, e.message_id)) as country,
     count(*) as event_count,
     count_if(e.type in ('page', 'screen')) as page_view_count,
     count_if(e.event = 'listing_viewed') as listing_view_count,
@@ -111,6 +113,7 @@ select
     arg_min(device_id, started_at) as device_id,
     coalesce(arg_min(device_type, started_at), 'unknown') as device_type,
     coalesce(arg_min(browser, started_at), 'unknown') as browser,
+    coalesce(arg_min(country, started_at), 'unknown') as country,
     cast(sum(event_count) as bigint) as event_count, cast(sum(page_view_count) as bigint) as page_view_count,
     cast(sum(listing_view_count) as bigint) as listing_view_count, cast(sum(search_count) as bigint) as search_count,
     sum(search_count) > 0 as has_search, max(last_booking_at) is not null as has_booking,
@@ -700,8 +703,8 @@ with
     split_days as (
         select tenant, 'sessions' as kpi, session_date as day, dimension, dimension_value, count(*) as n
         from (
-            unpivot (select tenant, session_date, device_type, browser, utm_campaign from fact_sessions)
-            on device_type, browser, utm_campaign into name dimension value dimension_value
+            unpivot (select tenant, session_date, device_type, browser, country, utm_campaign from fact_sessions)
+            on device_type, browser, country, utm_campaign into name dimension value dimension_value
         ) group by all
         union all
         select tenant, unnest(['bookings', 'gmv']), revenue_date, dimension, dimension_value,

@@ -97,8 +97,10 @@ def recount(arrivals: Iterable[Arrival], tenant: str) -> dict[Key, tuple[Decimal
                 for grain, start in periods(days[0]):
                     sums["sessions", grain, start, dimension, value] += 1
             campaign = next((e["typed"].get("context_campaign_name") for e in session if e["channel"]), None)
+            country = next((c for e in session if (c := e["typed"].get("context_country"))), "unknown")
             for grain, start in periods(days[0]):
                 sums["sessions", grain, start, "utm_campaign", campaign or "none"] += 1
+                sums["sessions", grain, start, "country", country] += 1
             for cell in cells(days[0], channel):
                 sums["sessions", *cell] += 1
                 sums["seconds", *cell] += (session[-1]["at"] - session[0]["at"]) // timedelta(seconds=1)

@@ -48,7 +48,8 @@ class Writer:
         self._search = naming(names, "search_performed")
         self._users = [user_id(world, n) for n in range(len(world.people))]
         self._mobile, self._browser = world.people.mobile.tolist(), world.people.browser.tolist()
-        self._contexts: dict[tuple[bool, int, int, int], dict[str, Any]] = {}
+        self._place = world.people.place.tolist()
+        self._contexts: dict[tuple[bool, int, int, int, int], dict[str, Any]] = {}
         self._around = AroundWriter(
             world.around,
             world.people,
@@ -164,14 +165,16 @@ class Writer:
             message["properties"] = {self._search.key("results_count"): "many"}
 
     def _context(self, device: int, campaign: int, kind: int) -> dict[str, Any]:
-        key = (self._mobile[device], self._browser[device], campaign, kind)
+        key = (self._mobile[device], self._browser[device], self._place[device], campaign, kind)
         found = self._contexts.get(key)
         if found is None:
             found = self._contexts[key] = self._make_context(*key)
         return found
 
-    def _make_context(self, mobile: bool, browser: int, campaign: int, kind: int) -> dict[str, Any]:
+    def _make_context(self, mobile: bool, browser: int, place: int, campaign: int, kind: int) -> dict[str, Any]:
         context: dict[str, Any] = {"browser": {"name": BROWSERS[browser]}}
+        if place != NONE:
+            context["location"] = {"country": self._world.business.countries[place]}
         page: dict[str, str] = {}
         if mobile:
             context["device"], context["os"] = {"type": "mobile"}, {"name": "iOS"}

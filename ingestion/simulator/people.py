@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ingestion.simulator.business import Business
-from ingestion.simulator.columns import DAY, HOUR, MINUTE, Bools, Floats, Ints, message_ids, stream, uuid_texts
+from ingestion.simulator.columns import DAY, HOUR, MINUTE, NONE, Bools, Floats, Ints, message_ids, stream, uuid_texts
 
 BROWSERS = ("Chrome", "Edge", "Firefox", "Safari")
 RAMP_DAYS = 180  # newcomers spread over so many days
@@ -49,6 +49,13 @@ class People:
         """Index into `BROWSERS` per device: on phones the first and the last one."""
         number = np.arange(len(self.mobile)) // 2 % 5
         return np.where(self.mobile, np.where(number < 2, 0, 3), np.array((0, 0, 1, 2, 3))[number])
+
+    @property
+    def place(self) -> Ints:
+        """The country each device sends from: its person's, now and then the first one; NONE where none tells."""
+        device = np.arange(len(self.mobile))
+        abroad = np.where(device % 14 == 13, 0, self.country[device // 2])
+        return np.where(device % 10 == 9, NONE, abroad)
 
     def __len__(self) -> int:
         return len(self.rate)

@@ -112,20 +112,24 @@ def of_events(world: World, events: Events, person: Ints) -> list[Split]:
 
 def of_sessions(world: World, events: Events, of_event: Ints, count: int) -> list[Split]:
     """The dimensions of sessions: codes over sessions, from the first event of a device, or with a campaign."""
+    people = world.people
     device = np.full(count, NONE, dtype=np.int64)
     sent = np.flatnonzero(events.anonymous)[::-1]  # backwards: the first one is written last
     device[of_event[sent]] = events.device[sent]
+    placed = sent[people.place[events.device[sent]] != NONE]
+    country = np.full(count, len(world.business.countries), dtype=np.int64)
+    country[of_event[placed]] = people.place[events.device[placed]]
     told = np.flatnonzero(events.campaign != NONE)[::-1]
     campaign = np.full(count, NONE, dtype=np.int64)
     campaign[of_event[told]] = events.campaign[told]
     names = [c.name or NO_CAMPAIGN for c in world.business.campaigns] + [NO_CAMPAIGN]  # the last one is that of NONE
     found = sorted(set(names))
-    people = world.people
     mobile = np.where(device == NONE, 2, people.mobile[device].astype(np.int64))
     browser = np.where(device == NONE, len(BROWSERS), people.browser[device])
     return [
         Split("device_type", ("desktop", "mobile", UNKNOWN), mobile, ("sessions",)),
         Split("browser", (*BROWSERS, UNKNOWN), browser, ("sessions",)),
+        Split("country", (*world.business.countries, UNKNOWN), country, ("sessions",)),
         Split("utm_campaign", found, np.array([found.index(name) for name in names])[campaign], ("sessions",)),
     ]
 

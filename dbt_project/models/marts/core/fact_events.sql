@@ -68,6 +68,7 @@ select
     l.context_device_type as device_type,
     l.context_browser_name as browser,
     l.context_country as country,
+    l.context_city as sender_city,
     l.context_page_url as page_url,
     l.context_page_referrer as page_referrer,
     l.context_campaign_source as utm_source,

@@ -20,7 +20,7 @@
 }}
 
 {% set brought = ["channel", "utm_source", "utm_medium", "utm_campaign", "page_referrer"] %}
-{% set traits = brought + ["device_type", "browser", "anonymous_id"] %}
+{% set traits = brought + ["device_type", "browser", "country", "anonymous_id"] %}
 {% set columns = ["tenant", "message_id", "type", "event", "event_at", "event_date", "event_hour"] + traits %}
 {% set counts = ["event_count", "page_view_count", "listing_view_count", "search_count"] %}
 {% set own = ["tenant", "session_id", "person_id", "is_identified", "started_at", "ended_at"] %}
@@ -137,6 +137,7 @@ select
     anonymous_id as device_id,
     cast(coalesce(device_type, 'unknown') as varchar) as device_type,
     cast(coalesce(browser, 'unknown') as varchar) as browser,
+    cast(coalesce(country, 'unknown') as varchar) as country,
     {% for count in counts %} cast({{ count }} as bigint) as {{ count }}, {% endfor %}
     search_count > 0 as has_search,
     last_booking_at is not null as has_booking,
