@@ -74,9 +74,11 @@ MISTAKES = {
         "first_event_of_visitor", ("select min(v.since)", "select max(v.since)")
     ),
     "searches are told of a session since its end": in_spec("fact_sessions", ("propagates", 0, "since"), "d.ended_at"),
-    "searches are not told of sessions": in_meta("fact_searches", "changed", lambda origin: "producer" not in origin),
+    "searches are not told of sessions": in_meta(
+        "int_events__in_sessions", "changed", lambda origin: "producer" not in origin
+    ),
     "nobody's views are not told of": in_meta(
-        "fact_listing_views", "changed", lambda origin: origin.get("kind") != "nobody"
+        "int_events__in_sessions", "changed", lambda origin: origin.get("kind") != "nobody"
     ),
     "user days before the change say nothing of the person": in_model(
         "fact_user_days", ("as p on p.tenant", "as p on false and p.tenant")

@@ -19,6 +19,8 @@ select
     message_id as exposure_id,
     experiment,
     unit_id,
+    user_id,
+    visitor_id,
     coalesce(unit_type, 'user') as unit_type,
     variant as seen_variant,
     case when unit_id is null then variant else assigned_variant end as variant,
