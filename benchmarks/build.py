@@ -8,7 +8,7 @@ import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from almanac.build import BuildResult, run_build
@@ -17,7 +17,7 @@ from almanac.settings import ROOT, Settings
 from almanac.tables import text_table
 from benchmarks.clock import Clock, Took
 from benchmarks.compare import differences
-from benchmarks.lakes import Lakes, lakes_of
+from benchmarks.lakes import RECENT, Lakes, lakes_of
 from benchmarks.side import Phases, hand_database
 from benchmarks.tables import CORE, core, core_of_day, dearest_of_day, growth, slowest
 
@@ -45,6 +45,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     compared, differs = differences(lakes.history.warehouse, hand_database(lakes.history))
     events = _events(lakes.history)
     day = _one_more_day(lakes, options.threads)
+    recent = lakes_of(options.events, RECENT)
+    _whole(recent.history, full_refresh=True)
+    known = _events(recent.history)
+    _, _, recent_day = _next(recent, options.threads)
     models, hand = best([ours for ours, _ in runs]), best([theirs for _, theirs in runs])
     ours, theirs = models["statements"], hand["statements"]
     ours_core, theirs_core = core("models", models), core("hand", hand)
@@ -71,18 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say(f"{what:<20} {took.cpu / events * 1e6:.1f} CPU seconds per million events (at most {LIMIT:.0f})")
     say("\nThe models that cost most:\n")
     say(text_table(["", "CPU s", "wall s", "by hand"], slowest(models, hand), right=["CPU s", "wall s", "by hand"]))
-    say("\nThe models that cost most of one more day:\n")
-    grows = growth(day.models, EACH, events)
-    head = ["", "wall s", "by hand", "s per million"]
-    say(text_table(head, dearest_of_day(day.models, day.hand, grows), right=head[1:]))
-    ours_day, theirs_day = core_of_day(day.models, day.hand)
-    each = f"{1000 * EACH:.0f} ms for each of {len(CORE['models'])} models"
-    ratio_day = ours_day / theirs_day
-    say(f"\none more day, the core  {ours_day:.2f} s, by hand {theirs_day:.2f} s: {ratio_day:.2f} times as long")
-    say(
-        f"allowed                 {DAY_GOAL * theirs_day + EACH * len(CORE['models']):.2f} s: twice as long, and {each}"
-    )
-    say(f"grows with history      {sum(grows.values()):.2f} s per million events of it, all models (goal: {GROWTH})")
+    _say_of_day(day, recent_day, events - known)
     say("")
     for tables, wrong in ((compared, differs), day.compared):
         if wrong:
@@ -90,6 +83,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 1
         say(f"outputs              equal: {tables} tables, `except all` both ways")
     return 0
+
+
+def _say_of_day(day: "Day", recent: Mapping[str, float], more: int) -> None:
+    """What one more day takes, beside the same by hand and on a history that is shorter by `more` events."""
+    say("\nThe models that cost most of one more day:\n")
+    grows = growth(day.models, recent, more)
+    head = ["", "wall s", "by hand", "s per million"]
+    say(text_table(head, dearest_of_day(day.models, day.hand, grows), right=head[1:]))
+    ours, theirs = core_of_day(day.models, day.hand)
+    count = len(CORE["models"])
+    say(f"\none more day, the core  {ours:.2f} s, by hand {theirs:.2f} s: {ours / theirs:.2f} times as long")
+    allowed = DAY_GOAL * theirs + EACH * count
+    say(f"allowed                 {allowed:.2f} s: twice as long, and {1000 * EACH:.0f} ms for each of {count} models")
+    say(
+        f"all models              {sum(day.models.values()):.2f} s; of the last {RECENT} days alone "
+        f"{sum(recent.values()):.2f} s"
+    )
+    say(
+        f"grows with history      {sum(grows.values()):.2f} s per million of {more:,} events more of it, all models "
+        f"(goal: {GROWTH})"
+    )
 
 
 def side(name: str, settings: Settings) -> Phases:
@@ -123,12 +137,11 @@ class Day:
 
 def _one_more_day(lakes: Lakes, threads: int) -> Day:
     """What `almanac build` takes for one more day of events, by hand too, and when there is nothing new."""
-    # The same warehouse sees the lake a day later.
-    later = replace(lakes.history, lake=lakes.next_day.lake, threads=threads)
-    before = _events(later)
-    took, result = _whole(later, full_refresh=False)
+    before = _events(lakes.history)
+    took, result, own = _next(lakes, threads)
+    later = _later(lakes, threads)
     nothing, idle = _whole(later, full_refresh=False)
-    if result.full_refresh or idle.built:
+    if idle.built:
         sys.exit("a later build did more than it should: were the models changed while this ran?")
     seconds = {kind: sum(n.seconds for n in result.nodes if n.resource_type == kind) for kind in ("model", "test")}
     hand = side("day", later)
@@ -139,8 +152,20 @@ def _one_more_day(lakes: Lakes, threads: int) -> Day:
         _row("  the day by hand", hand["statements"]),
         _row("whole build with nothing new", nothing),
     ]
-    own = {node.name: node.seconds for node in result.nodes if node.resource_type == "model"}
     return Day(rows, own, hand, differences(later.warehouse, hand_database(later)))
+
+
+def _later(lakes: Lakes, threads: int) -> Settings:
+    """The same warehouse sees the lake a day later."""
+    return replace(lakes.history, lake=lakes.next_day.lake, threads=threads)
+
+
+def _next(lakes: Lakes, threads: int) -> tuple[Took, BuildResult, dict[str, float]]:
+    """The build of the next day: what it took, what it did, and the wall seconds of each model."""
+    took, result = _whole(_later(lakes, threads), full_refresh=False)
+    if result.full_refresh:
+        sys.exit("a later build did more than it should: were the models changed while this ran?")
+    return took, result, {node.name: node.seconds for node in result.nodes if node.resource_type == "model"}
 
 
 def _whole(settings: Settings, *, full_refresh: bool) -> tuple[Took, BuildResult]:

@@ -1,6 +1,7 @@
 """The lakes that the benchmarks build: simulated, the same for the same arguments, kept for the next run.
 
-They lie in `.almanac/bench`, beside each other: one of a year, and a copy of it that goes on for one more day.
+They lie in `.almanac/bench`, beside each other: one of a year (or of its last days), and a copy of it that goes on for
+one more day.
 """
 
 import shutil
@@ -13,39 +14,43 @@ from almanac.settings import ROOT, Settings
 from ingestion.simulator.run import simulate
 
 LAST_DAY = date(2026, 10, 31)
-DAYS = 365
-SEED = 11
+DAYS, RECENT = 365, 92
+SEED, HASH = 11, 12
 # Tenant, its share of the events, and events of one of its users over these days (measured).
 TENANTS = (("rentals", 0.95, 320.0), ("advisory", 0.05, 253.0))
 
 
 @dataclass(frozen=True)
 class Lakes:
-    """Settings of two homes: a year of history, and a copy of its lake with the day after it."""
+    """Settings of two homes: some days of history, and a copy of its lake with the day after it."""
 
     history: Settings
     next_day: Settings
 
 
-def lakes_of(events: int) -> Lakes:
-    """Lakes of about `events` events; made when they are not there yet, or were made by other code."""
-    folder = ROOT / ".almanac" / "bench" / f"{events}-{_made_by()}"
+def lakes_of(events: int, days: int = DAYS) -> Lakes:
+    """Lakes of a business with about `events` events a year; made when they are not there, or were made by other code.
+
+    With fewer `days` it is the same business, of the same size, of which no more is known.
+    """
+    kept = ROOT / ".almanac" / "bench"
+    name = f"{events}-" if days == DAYS else f"{events}-{days}-days-"
+    folder = kept / f"{name}{_made_by()}"
     history, next_day = (Settings.for_home(folder / name) for name in ("history", "next-day"))
     made = folder / "MADE"
     if not made.exists():
-        for older in folder.parent.glob(f"{events}-*"):
+        for older in kept.glob(f"{name}{'[0-9a-f]' * HASH}"):
             shutil.rmtree(older)
-        _simulate(history, events, LAST_DAY)
+        _simulate(history, events, days, LAST_DAY)
         shutil.copytree(history.home, next_day.home)
-        _simulate(next_day, events, LAST_DAY + timedelta(days=1))
+        _simulate(next_day, events, days + 1, LAST_DAY + timedelta(days=1))
         made.touch()
     return Lakes(history, next_day)
 
 
-def _simulate(settings: Settings, events: int, last_day: date) -> None:
+def _simulate(settings: Settings, events: int, days: int, last_day: date) -> None:
     for tenant, share, events_of_user in TENANTS:
         users = max(round(events * share / events_of_user), 10)
-        days = DAYS + (last_day - LAST_DAY).days
         simulate(settings, tenant, seed=SEED, users=users, days=days, last_day=last_day)
 
 
@@ -56,4 +61,4 @@ def _made_by() -> str:
     digest = sha256(Path(__file__).read_bytes())
     for file in sorted(f for f in files if f.suffix in (".py", ".yml")):
         digest.update(file.read_bytes())
-    return digest.hexdigest()[:12]
+    return digest.hexdigest()[:HASH]

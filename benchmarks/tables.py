@@ -9,15 +9,15 @@ PREFIX = "table "  # of the phases that are single tables
 CORE = {
     "models": (
         "int_events__keys", "fact_events", "int_identity__map", "int_identity__changed_persons", "fact_sessions",
-        "fact_user_days", "fact_searches", "int_bookings__movements", "dim_listings", "fact_revenue",
+        "fact_user_days", "int_events__in_sessions", "int_bookings__movements", "dim_listings", "fact_revenue",
         "fact_bookings", "dim_date",
         "dim_tenants", "mv_daily_conversions", "mv_daily_events", "kpi_measures", "kpi_values",
         "kpi_hourly_values",
     ),
     "hand": (
         "losers", "fact_events", "identities", "half_hours", "fact_sessions", "fact_user_days", "fact_searches",
-        "movements", "dim_listings", "fact_revenue", "fact_bookings", "dim_date", "dim_tenants", "mv_daily_conversions",
-        "mv_daily_events", "kpi_values", "kpi_hourly_values",
+        "fact_listing_views", "movements", "dim_listings", "fact_revenue", "fact_bookings", "dim_date", "dim_tenants",
+        "mv_daily_conversions", "mv_daily_events", "kpi_values", "kpi_hourly_values",
     ),
 }  # fmt: skip
 Row = tuple[str, str, str, str]
@@ -52,16 +52,20 @@ def core_of_day(models: Mapping[str, float], hand: Mapping[str, Took]) -> tuple[
     )
 
 
-def growth(models: Mapping[str, float], each: float, history: int) -> dict[str, float]:
-    """Seconds per million events of history that each model takes for one more day, beyond the `each` of any model."""
-    return {name: max(took - each, 0.0) / history * 1e6 for name, took in models.items()}
+def growth(long: Mapping[str, float], short: Mapping[str, float], more: int) -> dict[str, float]:
+    """Seconds per million events that each model takes longer for one more day, on a history `more` events longer."""
+    return {name: (took - short[name]) / more * 1e6 for name, took in long.items()}
 
 
 def dearest_of_day(
     models: Mapping[str, float], hand: Mapping[str, Took], grows: Mapping[str, float], most: int = 12
 ) -> list[Row]:
-    """The models that take longest for one more day: name, wall seconds, those of the table by hand, growth."""
+    """The models that take longest for one more day: name, wall seconds, those of the table by hand, growth.
+
+    Those that grow most come behind them, as far as they are others.
+    """
     ordered = sorted(models, key=lambda name: -models[name])[:most]
+    ordered += [name for name in sorted(grows, key=lambda name: -grows[name])[:most] if name not in ordered]
     return [
         (
             name,
