@@ -29,7 +29,7 @@ def chart_spec(plot: Plot, kind: str, height: int) -> Spec:
 def starts_at_zero(plot: Plot, kind: str) -> bool:
     """Whether the y axis begins at zero: bars and areas always do, a line may not."""
     numbers = [n for s in plot.series for n in s.numbers()] + _previous_numbers(plot)
-    return kind in ("bar", "area") or not numbers or min(numbers) <= FLAT * max(numbers)
+    return kind in ("bar", "area") or not numbers or min(numbers) <= FLAT * max(numbers) or min(numbers) == max(numbers)
 
 
 def has_direct_labels(plot: Plot, kind: str) -> bool:

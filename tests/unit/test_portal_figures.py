@@ -9,9 +9,11 @@ import pytest
 from serving.adding import Parts, add_up
 from serving.axes import MOST_TICKS, time_axis, time_value, value_axis
 from serving.catalogue import Kpi, Tenant
+from serving.charts import starts_at_zero
 from serving.figures import compare, figure
 from serving.formatting import Style
 from serving.ranges import Extent, Span, TimeGrain, periods, preset, shown_grain, start_of
+from serving.series import Plot, Series
 from serving.sparkline import sparkline
 from serving.theme import chart_theme, colours
 from serving.values import Value, Values
@@ -144,6 +146,14 @@ def test_a_line_may_leave_zero_out() -> None:
     axis, domain = value_axis(0.051, 0.062, Style("ratio"), from_zero=False)
     assert domain == (0.05, 0.065)
     assert len(axis["values"]) <= MOST_TICKS
+
+
+@pytest.mark.parametrize(("numbers", "from_zero"), [((6, 6), True), ((60, 62), False), ((2, 62), True)])
+def test_a_line_that_never_moves_stands_on_zero(numbers: tuple[int, int], from_zero: bool) -> None:
+    starts = (date(2026, 11, 2), date(2026, 11, 9))
+    values = tuple(value(start, n) for start, n in zip(starts, numbers, strict=True))
+    plot = Plot("week", starts, (Series("K", Style("count"), 1, values),), is_split=False)
+    assert starts_at_zero(plot, "line") is from_zero
 
 
 def test_a_time_axis_labels_at_most_five_periods() -> None:
