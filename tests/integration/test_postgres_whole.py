@@ -22,6 +22,7 @@ EVENTS = 1_000_000
 USERS = {"rentals": 4_600, "advisory": 1_000, "community": 2_000, "equipment": 1_400, "travel": 1_700}
 LAYERS = ("intermediate", "marts", "kpis")
 EXCEPTED = ("int_identity__changed_persons", "kpi_history")  # of the last run alone; of publications
+OWN = {("kpi_periods", "content")}  # each engine's own hash, compared with that of an earlier build alone
 RELATIVE = 1e-9
 
 
@@ -60,7 +61,7 @@ def _differences(
 
     Everything is compared exactly but floating-point numbers, of which the sums may be close.
     """
-    columns = con.execute(f"describe {schema}.{name}").fetchall()
+    columns = [row for row in con.execute(f"describe {schema}.{name}").fetchall() if (name, row[0]) not in OWN]
     floats = [column for column, kind, *_ in columns if kind == "DOUBLE"]
     exact = [f'"{column}"' for column, kind, *_ in columns if kind != "DOUBLE"]
     listed = ", ".join([*exact, *(f'"{column}"' for column in floats)])
