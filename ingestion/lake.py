@@ -173,18 +173,21 @@ class Lake:
         yield from batches_of(self._store, entry)
 
     def rewrite(self, path: str, drop: Drop) -> Entry:
-        """Write a file of events or of refused ones anew without the rows that `drop` (SQL or a function) says.
+        """Write a file of events, of refused ones or of fetched rows anew without those that `drop` says.
 
-        Landings that lose rows get their next version, the counters say how many were erased, and the former file is
-        deleted, as are those it was compacted from. Returns the new entry, or the standing one if no row was dropped.
-        Raises AlmanacError for a path that is no such live file or a condition that cannot be applied.
+        `drop` is SQL or a function. Landings that lose rows get their next version, the counters say how many events
+        were erased, and the former file is deleted, as are those it was compacted from. Returns the new entry, or the
+        standing one if no row was dropped. Raises AlmanacError for a path that is no such live file or a condition that
+        cannot be applied.
         """
         with self._store.lock():
             delete_replaced(self._store, self._manifest)  # again, if a rewrite died before it came to that
-            live = [*self.entries("events"), *self.entries("quarantine")]
+            live = [*self.entries("events"), *self.entries("quarantine"), *self.entries("tables")]
             entry = next((entry for entry in live if entry.path == path), None)
             if entry is None:
-                raise AlmanacError(f"{path!r} is no live file of events or refused ones: take a path from the entries")
+                raise AlmanacError(
+                    f"{path!r} is no live file of events, refused ones or fetched rows: take a path from the entries"
+                )
             new = rewrite(self._store, self._manifest, entry, drop)
             delete_replaced(self._store, self._manifest)
             return new

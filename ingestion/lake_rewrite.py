@@ -1,4 +1,4 @@
-"""Dropping rows from a file of accepted or of refused events: what erasure needs.
+"""Dropping rows from a file of accepted events, of refused ones or of fetched rows: what erasure needs.
 
 The file is written anew as its next version.
 """
@@ -38,9 +38,11 @@ class Dropped(NamedTuple):
 
 
 def rewrite(store: Store, manifest: Manifest, entry: Entry, drop: Drop) -> Entry:
-    """Commit the next version of a file of events or quarantine, without the rows for which `drop` is true.
+    """Commit the next version of a file of events, quarantine or tables, without the rows for which `drop` is true.
 
-    The caller holds the store's lock. Returns the entry of the new file, or `entry` if no row was dropped.
+    Of events the counters say how many were erased; fetched rows are in no count of what was received. How far a table
+    has been read stays known, or the erased rows would be asked for once more. The caller holds the store's lock.
+    Returns the entry of the new file, or `entry` if no row was dropped.
     """
     schema = schema_in(store, entry)
     masks, dropped = _rows_to_drop(batches_of(store, entry), drop)
@@ -75,9 +77,12 @@ def rewrite(store: Store, manifest: Manifest, entry: Entry, drop: Drop) -> Entry
             event_min=min(times["event_at"], default=None),
             event_max=max(times["event_at"], default=None),
             parts=dict(parts),
+            cursor_max=entry.cursor_max,
         )
-        counts = _erased(entry, dropped, f"counters/{where.split('/', 1)[1]}/{commit}.parquet", parts)
-        if not commit_files(store, manifest, commit, [NewFile(new, scratch), counts], [entry.path]):
+        files = [NewFile(new, scratch)]
+        if entry.kind != "tables":
+            files.append(_erased(entry, dropped, f"counters/{where.split('/', 1)[1]}/{commit}.parquet", parts))
+        if not commit_files(store, manifest, commit, files, [entry.path]):
             raise Superseded(f"{entry.path} of the lake was rewritten by another process meanwhile: do it again")
     return next(made for made in manifest.entries_of(commit) if made.kind == entry.kind)
 

@@ -30,6 +30,7 @@ class Erasure:
     finished_at: datetime | None
     events: int
     refused: int
+    fetched: int
     files: int
 
 
@@ -41,6 +42,7 @@ def begin_erasure(
     events: int,
     refused: int,
     files: int,
+    fetched: int = 0,
     note: str = "",
     secret: str | None = None,
 ) -> Erasure:
@@ -67,6 +69,7 @@ def begin_erasure(
                 finished_at=None,
                 events=events,
                 refused=refused,
+                fetched=fetched,
                 files=files,
             )
             session.add(row)
@@ -87,11 +90,14 @@ def erasure_secret(state: StateDB, erasure: Erasure, given: str | None = None) -
         return key
 
 
-def finish_erasure(state: StateDB, erasure: Erasure, *, more_events: int = 0, more_refused: int = 0) -> Erasure:
+def finish_erasure(
+    state: StateDB, erasure: Erasure, *, more_events: int = 0, more_refused: int = 0, more_fetched: int = 0
+) -> Erasure:
     """Write down that nothing of these people is left; `more_...` are rows that came after the erasure was begun."""
     with state.write() as session:
         row = session.get_one(ErasureRow, erasure.id)
         row.events, row.refused = row.events + more_events, row.refused + more_refused
+        row.fetched += more_fetched
         row.finished_at = datetime.now(UTC)
         return _erasure(row)
 
@@ -115,5 +121,6 @@ def _erasure(row: ErasureRow) -> Erasure:
         row.finished_at,
         row.events,
         row.refused,
+        row.fetched,
         row.files,
     )

@@ -85,6 +85,7 @@ class ErasureRow(Base):
     events: Mapped[int]
     refused: Mapped[int]
     files: Mapped[int]
+    fetched: Mapped[int]
 
 
 class SecretRow(Base):

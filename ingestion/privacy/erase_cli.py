@@ -24,6 +24,7 @@ from ingestion.privacy import erasing
 from ingestion.privacy.erasing import Found, known_by
 from ingestion.privacy.named_people import Named, known_tenant, named_ids, person_options
 from ingestion.privacy.suppression import SuppressedPeople
+from ingestion.sources.fetched_privacy import PeopleColumns, people_columns
 
 LOCK = "erasing.lock"  # in the home: one erasure at a time
 _NEXT = "next: `almanac build` takes them out of every number; the next `almanac backup` out of the backup"
@@ -52,7 +53,7 @@ def person(
     dry_run: bool,
     yes: bool,
 ) -> None:
-    """Erase the events of one person, accepted and rejected ones, whatever day they came. It cannot be undone.
+    """Erase one person: events, accepted and rejected, and fetched rows, whatever day they came. It cannot be undone.
 
     A row is about the person if it names one of the ids as who it is about: give all that are known. Run again it finds
     nothing more. Ids given as options stay in the shell's history: --file - avoids that.
@@ -65,15 +66,17 @@ def person(
     if not any(entry.tenant == tenant for entry in lake.entries()):
         known_tenant(settings.root, tenant)  # one that left the plan may still have events
     people = known_by(tenant, [text for _, text in named])
-    found = _look(lake, tenant, people)
+    columns = people_columns(settings.root, lake.plan)
+    found = _look(lake, tenant, people, columns)
     for line in _told(found, _waiting(settings, lake, tenant, people)):
         click.echo(line)
     if dry_run:
         click.echo("nothing was changed: without --dry-run this is erased")
         return
     if found.files and not yes:
-        click.confirm(f"Erase {found.events + found.refused:,} rows of {tenant}? It cannot be undone", abort=True)
-    _erase(settings, lake, tenant, named, found, note, also_suppress)
+        rows = found.events + found.refused + sum(found.fetched.values())
+        click.confirm(f"Erase {rows:,} rows of {tenant}? It cannot be undone", abort=True)
+    _erase(settings, lake, tenant, named, found, columns, note, also_suppress)
     if not also_suppress:
         click.echo("what comes in of them from now on is stored, unless they are suppressed: `almanac suppress add`")
 
@@ -89,10 +92,11 @@ def resume() -> None:
             if not waiting:
                 click.echo("no erasure was interrupted")
             lake = Lake.open(settings)
+            columns = people_columns(settings.root, lake.plan)
             for begun in waiting:
                 secret = erasure_secret(state, begun, settings.suppression_secret)
                 people = SuppressedPeople(begun.tenant, secret, begun.id_hashes)
-                _finish(state, lake, begun, people, _look(lake, begun.tenant, people))
+                _finish(state, lake, begun, people, _look(lake, begun.tenant, people, columns), columns)
     finally:
         state.close()
 
@@ -116,50 +120,70 @@ def list_() -> None:
             f"{len(one.id_hashes):,}",
             f"{one.events:,}",
             f"{one.refused:,}",
+            f"{one.fetched:,}",
             f"{one.files:,}",
             one.note,
         )
         for one in known
     ]
-    head = ["begun (UTC)", "ended", "tenant", "ids", "events", "rejected", "files", "note"]
-    click.echo(text_table(head, rows, right=("ids", "events", "rejected", "files")))
+    head = ["begun (UTC)", "ended", "tenant", "ids", "events", "rejected", "fetched", "files", "note"]
+    click.echo(text_table(head, rows, right=("ids", "events", "rejected", "fetched", "files")))
 
 
 def _erase(
-    settings: Settings, lake: Lake, tenant: str, named: Named, found: Found, note: str, also_suppress: bool
+    settings: Settings,
+    lake: Lake,
+    tenant: str,
+    named: Named,
+    found: Found,
+    columns: PeopleColumns,
+    note: str,
+    also_suppress: bool,
 ) -> None:
     """Suppress, write down what is going to be done, and do it."""
     secret = settings.suppression_secret
-    counts = {"events": found.events, "refused": found.refused, "files": found.files}
+    fetched = sum(found.fetched.values())
+    counts = {"events": found.events, "refused": found.refused, "fetched": fetched, "files": found.files}
     state = open_state(settings)
     try:
         with exclusive(settings.home / LOCK, "an erasure"):
             for kind, text in named if also_suppress else ():
                 suppress(state, tenant, kind, text, note=note, secret=secret)
             begun = begin_erasure(state, tenant, named, **counts, note=note, secret=secret)
-            _finish(state, lake, begun, known_by(tenant, [text for _, text in named]), found)
+            _finish(state, lake, begun, known_by(tenant, [text for _, text in named]), found, columns)
     finally:
         state.close()
 
 
-def _look(lake: Lake, tenant: str, people: SuppressedPeople) -> Found:
+def _look(lake: Lake, tenant: str, people: SuppressedPeople, columns: PeopleColumns) -> Found:
     with progress("Looking", len(erasing.of_tenant(lake, tenant)), "files") as said:
-        return erasing.look(lake, tenant, people, said.advance)
+        return erasing.look(lake, tenant, people, columns, said.advance)
 
 
-def _finish(state: StateDB, lake: Lake, begun: Erasure, people: SuppressedPeople, found: Found) -> None:
+def _finish(
+    state: StateDB, lake: Lake, begun: Erasure, people: SuppressedPeople, found: Found, columns: PeopleColumns
+) -> None:
     """Erase, and write down that it is done."""
-    files = sum(entry.kind != "tables" for entry in erasing.of_tenant(lake, begun.tenant))
     try:
-        with progress("Erasing", files, "files") as said:
-            gone = erasing.erase(lake, begun.tenant, people, said.advance)
+        with progress("Erasing", len(erasing.of_tenant(lake, begun.tenant)), "files") as said:
+            gone = erasing.erase(lake, begun.tenant, people, columns, said.advance)
     except AlmanacError as error:
         raise AlmanacError(f"{error}; what is left is erased by `almanac erase resume`") from error
     # What was found when it began went, now or before it was interrupted; the rest came meanwhile.
-    more_events, more_refused = max(0, gone.events - found.events), max(0, gone.refused - found.refused)
-    done = finish_erasure(state, begun, more_events=more_events, more_refused=more_refused)
-    click.echo(f"erased {done.events:,} events and {done.refused:,} rejected ones of {done.tenant}; nothing is left")
-    click.echo(_NEXT if done.events + done.refused else "no number changes by that")
+    done = finish_erasure(
+        state,
+        begun,
+        more_events=max(0, gone.events - found.events),
+        more_refused=max(0, gone.refused - found.refused),
+        more_fetched=max(0, gone.fetched - sum(found.fetched.values())),
+    )
+    fetched = f" and {done.fetched:,} fetched rows" if done.fetched else ""
+    click.echo(
+        f"erased {done.events:,} events and {done.refused:,} rejected ones{fetched} of {done.tenant}; nothing is left"
+    )
+    if done.fetched:
+        click.echo("what their source still has can be fetched again: erase it there, too, or suppress the ids")
+    click.echo(_NEXT if done.events + done.refused + done.fetched else "no number changes by that")
 
 
 def _waiting(settings: Settings, lake: Lake, tenant: str, people: SuppressedPeople) -> int:
@@ -174,8 +198,13 @@ def _waiting(settings: Settings, lake: Lake, tenant: str, people: SuppressedPeop
 def _told(found: Found, waiting: int) -> Iterable[str]:
     yield f"events     {found.events:>9,} rows"
     yield f"rejected   {found.refused:>9,} rows in quarantine"
+    for table, rows in sorted(found.fetched.items()):
+        yield f"fetched    {rows:>9,} rows of the table {table}, all versions of each"
     yield f"files      {found.files:>9,} to be written anew without them, and deleted"
-    for table, rows in sorted(found.tables.items()):
-        yield f"not erased {rows:>9,} rows of the fetched table {table}: erase them at their source (docs/privacy.md)"
+    for table, rows in sorted(found.elsewhere.items()):
+        yield (
+            f"not erased {rows:>9,} rows of the fetched table {table} that name them in another column than its "
+            "`people` (docs/privacy.md)"
+        )
     if waiting:
         yield f"not erased {waiting:>9,} rows in the collector's log: they land within a minute, erase again then"

@@ -3,11 +3,14 @@
 A row is about a person by the same ids by which the door recognises a suppressed one (`suppression.py`), so what would
 be dropped if it came today is what is erased. Each row is counted as erased on the day on which it came: a refused
 event that was replayed arrived twice, and is erased twice.
+
+Of a fetched table all versions of a row go if any of them names the person in a column that names people: the current
+one alone would leave the name in those before it, and one before it would become the current one.
 """
 
 import json
 import secrets
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
@@ -24,24 +27,30 @@ from ingestion.privacy.suppression import SuppressedPeople
 _NAMED_INSIDE = frozenset({"identify", "group", "alias"})  # whose properties may say who they are about
 
 
+Columns = Callable[[str, str], Collection[str]]  # that name people, by source and table
+About = Callable[[SuppressedPeople, Mapping[str, Any]], bool]  # whether a row is about one of the people
+
+
 class Erased(NamedTuple):
     """How many rows of a person were erased."""
 
     events: int
     refused: int
+    fetched: int = 0
 
 
 class Found(NamedTuple):
-    """Rows about a person that stand in the lake: accepted and refused events, and in how many files.
+    """Rows about a person that stand in the lake: accepted and refused events, fetched rows, and in how many files.
 
-    `tables` counts rows of fetched tables that hold one of the ids in a column, by `<source>/<table>`; erasing does not
-    reach these.
+    `fetched` and `elsewhere` are counts by `<source>/<table>`; `elsewhere` those of other rows that hold one of the ids
+    in a column that names nobody: erasing leaves these.
     """
 
     events: int
     refused: int
     files: int
-    tables: Mapping[str, int]
+    fetched: Mapping[str, int]
+    elsewhere: Mapping[str, int]
 
 
 def known_by(tenant: str, ids: Collection[str]) -> SuppressedPeople:
@@ -54,33 +63,47 @@ def _silent() -> None:
     pass
 
 
-def look(lake: Lake, tenant: str, people: SuppressedPeople, each: Callable[[], None] = _silent) -> Found:
+def look(
+    lake: Lake, tenant: str, people: SuppressedPeople, columns: Columns, each: Callable[[], None] = _silent
+) -> Found:
     """What of these people stands in the lake now; changes nothing. `each` hears of every file.
 
     Raises AlmanacError if a file is damaged, or was replaced and deleted by another process meanwhile.
     """
     counts: Counter[Kind] = Counter()
-    tables: Counter[str] = Counter()
+    fetched: Counter[str] = Counter()
+    elsewhere: Counter[str] = Counter()
     files = 0
+    is_fetched_of = _fetched(lake, tenant, columns, people)
+    about = _ABOUT | {"tables": is_fetched_of}
+
+    def holds_only(row: Mapping[str, Any]) -> bool:
+        return _holds(people, row) and not is_fetched_of(people, row)
+
     for entry in of_tenant(lake, tenant):
+        found = _count(lake, entry, partial(about[entry.kind], people))
+        counts[entry.kind], files = counts[entry.kind] + found, files + bool(found)
         if entry.kind == "tables":
-            tables["/".join(entry.path.split("/")[1:3])] += _count(lake, entry, partial(_holds, people))
-        else:
-            found = _count(lake, entry, partial(_ABOUT[entry.kind], people))
-            counts[entry.kind], files = counts[entry.kind] + found, files + bool(found)
+            table = "/".join(entry.path.split("/")[1:3])
+            fetched[table] += found
+            elsewhere[table] += _count(lake, entry, holds_only)
         each()
-    return Found(counts["events"], counts["quarantine"], files, +tables)
+    return Found(counts["events"], counts["quarantine"], files, +fetched, +elsewhere)
 
 
-def erase(lake: Lake, tenant: str, people: SuppressedPeople, each: Callable[[], None] = _silent) -> Erased:
-    """Erase these people of a tenant; `each` hears of every file of events.
+def erase(
+    lake: Lake, tenant: str, people: SuppressedPeople, columns: Columns, each: Callable[[], None] = _silent
+) -> Erased:
+    """Erase these people of a tenant; `each` hears of every file.
 
     Nothing says that no more of them comes in: suppress them first. Raises AlmanacError if a file is damaged or cannot
     be written; then the same can be done again.
     """
     # What was refused first: a replay that comes in between leaves an event, and that is looked for afterwards.
     refused = _drop(lake, tenant, "quarantine", partial(_refused_of, people), each)
-    return Erased(_drop(lake, tenant, "events", partial(_events_of, people), each), refused)
+    events = _drop(lake, tenant, "events", partial(_events_of, people), each)
+    fetched = _drop(lake, tenant, "tables", partial(_fetched(lake, tenant, columns, people), people), each)
+    return Erased(events, refused, fetched)
 
 
 def rows_about(people: SuppressedPeople, kind: Kind, rows: pa.Table) -> int:
@@ -90,7 +113,7 @@ def rows_about(people: SuppressedPeople, kind: Kind, rows: pa.Table) -> int:
 
 def of_tenant(lake: Lake, tenant: str) -> list[Entry]:
     """The files in which people of a tenant may stand."""
-    return [e for e in lake.entries() if e.tenant == tenant and (e.kind in _ABOUT or e.kind == "tables")]
+    return [e for e in lake.entries() if e.tenant == tenant and e.kind in _COLUMNS]
 
 
 def _drop(
@@ -133,7 +156,7 @@ def _which(kind: Kind, batch: pa.RecordBatch, about: Callable[[Mapping[str, Any]
 _COLUMNS: dict[Kind, list[str]] = {
     "events": ["type", "user_id", "anonymous_id", "context", "properties"],
     "quarantine": ["payload"],
-    "tables": ["data"],
+    "tables": ["source", "table_name", "row_key", "data"],
 }
 
 
@@ -156,12 +179,30 @@ def _refused_of(people: SuppressedPeople, row: Mapping[str, Any]) -> bool:
     return people.owns(message if isinstance(message, dict) else raw)
 
 
+def _fetched(lake: Lake, tenant: str, columns: Columns, people: SuppressedPeople) -> About:
+    """What says of a fetched row whether it is about the people: its key is, by any version of the row."""
+    keys: dict[tuple[str, str], set[str]] = defaultdict(set)
+
+    def is_named(people: SuppressedPeople, row: Mapping[str, Any]) -> bool:
+        values = json.loads(row["data"])
+        return any(values.get(column) in people for column in columns(row["source"], row["table_name"]))
+
+    for entry in lake.entries("tables"):
+        if entry.tenant == tenant:
+            for batch in lake.batches(entry):
+                for row in batch.select(_COLUMNS["tables"]).to_pylist():
+                    if is_named(people, row):
+                        keys[row["source"], row["table_name"]].add(row["row_key"])
+    # What was fetched after that is known by its own columns.
+    return lambda people, row: row["row_key"] in keys[row["source"], row["table_name"]] or is_named(people, row)
+
+
 def _holds(people: SuppressedPeople, row: Mapping[str, Any]) -> bool:
-    """Whether a fetched row has one of the ids in any column: a table has no contract that says who it is about."""
+    """Whether a fetched row has one of the ids in any column, whatever that column says."""
     return any(value in people for value in json.loads(row["data"]).values())
 
 
-_ABOUT: dict[Kind, Callable[[SuppressedPeople, Mapping[str, Any]], bool]] = {
+_ABOUT: dict[Kind, About] = {
     "events": _events_of,
     "quarantine": _refused_of,
 }

@@ -4,8 +4,9 @@ The same rules as for events, between what a database or API gives and the lake.
 plan, so its description says which columns name people and which hold personal data that is meant to be there.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -15,8 +16,11 @@ from ingestion.lake_tables import TableRow
 from ingestion.privacy.masking import Masker, suspicious
 from ingestion.privacy.suppression import SuppressedPeople, Suppression
 from ingestion.sources.fetched_rows import json_of
-from ingestion.sources.fetched_source import FetchedTable
+from ingestion.sources.fetched_source import FetchedTable, fetched_names, load_fetched
 from ingestion.tracking_plan import Plan
+
+# The columns that name who a row of a table is about, by its source and its name.
+PeopleColumns = Callable[[str, str], Collection[str]]
 
 # Columns that are looked at where a description names none.
 USUAL_PEOPLE = ("user_id", "anonymous_id", "email")
@@ -32,6 +36,20 @@ class Screened:
     masked: int = 0
     suppressed: int = 0
     seal: str = ""
+
+
+def people_columns(root: Path, plan: Plan) -> PeopleColumns:
+    """The columns by which the rows of fetched tables are recognised: those of their descriptions, else the usual ones.
+
+    Raises AlmanacError for a description that cannot be read: whom its tables name is then not known.
+    """
+    told = {
+        (name, table): described.people
+        for name in fetched_names(root)
+        for table, described in load_fetched(root, name, plan).tables.items()
+        if described.people is not None
+    }
+    return lambda source, table: told.get((source, table), USUAL_PEOPLE)
 
 
 class Screen:

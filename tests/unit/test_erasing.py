@@ -19,6 +19,7 @@ from ingestion.privacy.erasing import Erased, known_by
 from ingestion.quarantine.again import Again
 from ingestion.quarantine.choice import Choice
 from ingestion.quarantine.replay import replay
+from ingestion.sources.fetched_privacy import USUAL_PEOPLE
 from ingestion.tracking_plan import Plan, load_plan
 from tests.refused_events import DAY, Place, books, difference, land, new_place, rows_of, villa
 
@@ -56,7 +57,7 @@ def today() -> date:
 
 def erase(lake: Lake, tenant: str, ids: Collection[str]) -> Erased:
     """Erase who is known by any of these ids."""
-    return erasing.erase(lake, tenant, known_by(tenant, ids))
+    return erasing.erase(lake, tenant, known_by(tenant, ids), lambda source, table: USUAL_PEOPLE)
 
 
 def search(n: int, **fields: Any) -> dict[str, Any]:
