@@ -36,7 +36,7 @@ def compact(home: Path) -> None:
 
 def erase(home: Path) -> None:
     """Erase a person from every file: of their two ids one is that of accepted events, the other of refused ones."""
-    erase_person(opened(home), "rentals", known_by("rentals", ["u2", "u8"]))
+    erase_person(opened(home), "rentals", known_by("rentals", ["u2", "u8"]), lambda source, table: ())
 
 
 def opened(home: Path) -> Lake:
