@@ -74,7 +74,7 @@ def look(
     fetched: Counter[str] = Counter()
     elsewhere: Counter[str] = Counter()
     files = 0
-    is_fetched_of = _fetched(lake, tenant, columns, people)
+    is_fetched_of, _ = _fetched(lake, tenant, columns, people)
     about = _ABOUT | {"tables": is_fetched_of}
 
     def holds_only(row: Mapping[str, Any]) -> bool:
@@ -102,8 +102,10 @@ def erase(
     # What was refused first: a replay that comes in between leaves an event, and that is looked for afterwards.
     refused = _drop(lake, tenant, "quarantine", partial(_refused_of, people), each)
     events = _drop(lake, tenant, "events", partial(_events_of, people), each)
-    fetched = _drop(lake, tenant, "tables", partial(_fetched(lake, tenant, columns, people), people), each)
-    return Erased(events, refused, fetched)
+    is_of, is_named = _fetched(lake, tenant, columns, people)
+    # First the versions that name nobody: what is interrupted still finds by the others which rows they belong to.
+    unnamed = _drop(lake, tenant, "tables", lambda row: is_of(people, row) and not is_named(people, row), _silent)
+    return Erased(events, refused, unnamed + _drop(lake, tenant, "tables", partial(is_of, people), each))
 
 
 def rows_about(people: SuppressedPeople, kind: Kind, rows: pa.Table) -> int:
@@ -179,8 +181,8 @@ def _refused_of(people: SuppressedPeople, row: Mapping[str, Any]) -> bool:
     return people.owns(message if isinstance(message, dict) else raw)
 
 
-def _fetched(lake: Lake, tenant: str, columns: Columns, people: SuppressedPeople) -> About:
-    """What says of a fetched row whether it is about the people: its key is, by any version of the row."""
+def _fetched(lake: Lake, tenant: str, columns: Columns, people: SuppressedPeople) -> tuple[About, About]:
+    """What says of a fetched row whether it is about the people, by any version of it, and whether it names them."""
     keys: dict[tuple[str, str], set[str]] = defaultdict(set)
 
     def is_named(people: SuppressedPeople, row: Mapping[str, Any]) -> bool:
@@ -193,8 +195,12 @@ def _fetched(lake: Lake, tenant: str, columns: Columns, people: SuppressedPeople
                 for row in batch.select(_COLUMNS["tables"]).to_pylist():
                     if is_named(people, row):
                         keys[row["source"], row["table_name"]].add(row["row_key"])
+
     # What was fetched after that is known by its own columns.
-    return lambda people, row: row["row_key"] in keys[row["source"], row["table_name"]] or is_named(people, row)
+    def is_of(people: SuppressedPeople, row: Mapping[str, Any]) -> bool:
+        return row["row_key"] in keys[row["source"], row["table_name"]] or is_named(people, row)
+
+    return is_of, is_named
 
 
 def _holds(people: SuppressedPeople, row: Mapping[str, Any]) -> bool:

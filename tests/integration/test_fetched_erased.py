@@ -13,6 +13,9 @@ from almanac.build import run_build
 from almanac.dbt_worker import WarmDbt
 from almanac.errors import AlmanacError
 from almanac.settings import ROOT
+from ingestion.lake import Lake
+from ingestion.lake_manifest import Entry
+from ingestion.lake_rewrite import Drop
 from ingestion.lake_tables import Table, reached
 from ingestion.privacy.cli import COMMANDS
 from ingestion.sources.fetched_privacy import USUAL_PEOPLE, people_columns
@@ -82,6 +85,30 @@ def test_every_version_of_a_row_goes_whichever_names_the_person(place: Place, is
         ["0", "0", "3", files],
         ["0"] * 4,
     ]
+
+
+@pytest.mark.parametrize("rewrites", [1, 2, 3])
+def test_what_was_interrupted_still_finds_every_version(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rewrites: int
+) -> None:
+    """Of ada the first version names her, of eve the last one: whichever file goes first, the other is still found."""
+    _run(tmp_path, "update people set login = 'byron', changed = 6 where id = 1")
+    _run(tmp_path, "update people set login = 'ada-7', changed = 5 where id = 3")
+    place.fetch()
+    real, done = Lake.rewrite, []
+
+    def dies(lake: Lake, path: str, drop: Drop) -> Entry:
+        if len(done) == rewrites:
+            raise AlmanacError("no space left")
+        done.append(path)
+        return real(lake, path, drop)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Lake, "rewrite", dies)
+        with pytest.raises(AlmanacError, match="almanac erase resume"):
+            _told(place, *ADA, "--yes")
+    assert "nothing is left" in _told(place, "resume")
+    assert [row["login"] for row in place.rows("people")] == ["bob"]
 
 
 def test_a_description_says_who_a_row_is_about(place: Place) -> None:
