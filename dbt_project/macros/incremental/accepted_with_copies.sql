@@ -10,6 +10,5 @@
 {% endmacro %}
 
 {% macro of_changed_files(events) %}
-    event in ('{{ events | join("', '") }}')
-    {% if is_incremental() %} and file_id in (select c.file_id from {{ model.name }}__changed as c) {% endif %}
+    event in ('{{ events | join("', '") }}') {% if is_incremental() %} and {{ among_changed("file_id") }} {% endif %}
 {% endmacro %}

@@ -12,7 +12,8 @@
       lake        true if the model reads the lake
       since       optional: `column`, the time of a row. A key's rows are replaced only from the moment on from which
                   it changed; with `whole_within`, from the standing row at or before that moment on, and all of them
-                  where that row is so close to the key's first one that a change may still show in it
+                  where that row is so close to the key's first one that a change may still show in it; `of_events`
+                  where the model looks for the events of the keys, which are persons
       null_key    optional: the value of the key that stands for rows that have none
       whole       instead of `changed`: all rows are made anew, and what differs is passed on
 
@@ -43,6 +44,9 @@
                 drop table {{ model.name }}__told;
             {% else %} {{ temp_table(changed, changed_keys(spec)) }}
             {% endif %}
+        {% endif %}
+        {% if spec.get("since") %} {{ know_spans(changed, spec.key, spec.since.get("of_events")) }}
+        {% else %} {{ know_few(changed, spec.key) }}
         {% endif %}
         {{ temp_table(model.name ~ "__old", standing_rows(spec, changed)) }}
         {% if spec.get("lake") and not spec.get("prepare") %}
@@ -84,7 +88,7 @@
 
 {#-
     Since when the rows of each key are replaced, where a change joins or splits rows: from the last row on that began
-    at or before it, because nothing before that row has changed.
+    at or before it, because nothing before that row has changed. `is_whole` says that there is no row before that.
 -#}
 {% macro from_standing_rows(spec, told) %}
     {% set sql %}
@@ -93,8 +97,9 @@
             c.{{ spec.key }},
             case
                 when s.last_before > s.first_of_all + interval '{{ spec.since.whole_within }}' then s.last_before
-                else timestamp '-infinity'
-            end as since
+                else least(s.first_of_all, c.since)
+            end as since,
+            coalesce(s.last_before <= s.first_of_all + interval '{{ spec.since.whole_within }}', true) as is_whole
         from {{ told }} as c
         left join
             (
@@ -115,21 +120,30 @@
 
 {#- The rows of the target whose key changed, with their row locator. -#}
 {% macro standing_rows(spec, changed) %}
+    {% if spec.get("since") %} {% set spans = spans_of_changes("t." ~ spec.since.column, key_of(spec, "t")) %}
+    {% else %} {% set spans = ["true" ~ among_few(key_of(spec, "t"))] %}
+    {% endif %}
     {% set sql %}
-        select t.*, t.{{ row_locator() }} as row_locator
-        from {{ this }} as t
-        inner join {{ changed }} as c on {{ is_changed(spec, "t") }}
+        {% for span in spans %}
+            {% if not loop.first %}union all{% endif %}
+            select t.*, t.{{ row_locator() }} as row_locator
+            from {{ this }} as t
+            inner join {{ changed }} as c on {{ is_changed(spec, "t") }}
+            where {{ span }}
+        {% endfor %}
     {% endset %}
     {{ return(sql) }}
 {% endmacro %}
 
 {#- The condition that a row belongs to what the row `c` of the changed keys replaces. -#}
 {% macro is_changed(spec, row) %}
-    {% set key = row ~ "." ~ spec.key %}
-    {% if spec.get("null_key") is not none %}
-        {% set key = "coalesce(" ~ key ~ ", '" ~ spec.null_key ~ "')" %}
-    {% endif %}
-    {% set sql = "c.tenant = " ~ row ~ ".tenant and c." ~ spec.key ~ " = " ~ key %}
+    {% set sql = "c.tenant = " ~ row ~ ".tenant and c." ~ spec.key ~ " = " ~ key_of(spec, row) %}
     {% set since = " and " ~ row ~ "." ~ spec.since.column ~ " >= c.since" if spec.get("since") else "" %}
     {{ return(sql ~ since) }}
+{% endmacro %}
+
+{#- The key of a row: the one that stands for none where it has none. -#}
+{% macro key_of(spec, row) %}
+    {% set key = row ~ "." ~ spec.key %}
+    {{ return(key if spec.get("null_key") is none else "coalesce(" ~ key ~ ", '" ~ spec.null_key ~ "')") }}
 {% endmacro %}

@@ -10,32 +10,39 @@
     {% for column in columns %} {% do listed.append("e." ~ column) %} {% endfor %}
     {% set listed = listed | join(", ") %}
     {% if changed %}
-        select {{ listed }}, e.user_id as person_id, true as is_identified
-        from {{ ref("fact_events") }} as e
-        inner join {{ changed }} as c on c.tenant = e.tenant and c.person_id = e.user_id and e.event_at >= c.since
-        where {{ of_few(wanted, "c") }}
-        union all
-        select {{ listed }}, a.person_id, a.is_identified
-        from {{ ref("fact_events") }} as e
-        inner join
-            (
-                select m.tenant, m.anonymous_id, m.user_id as person_id, true as is_identified, c.since
-                from {{ ref("int_identity__map") }} as m
-                inner join {{ changed }} as c on c.tenant = m.tenant and c.person_id = m.user_id
+        {% for span in spans_of_changes("e.event_at", "e.user_id") %}
+            select {{ listed }}, e.user_id as person_id, true as is_identified
+            from {{ ref("fact_events") }} as e
+            inner join {{ changed }} as c on c.tenant = e.tenant and c.person_id = e.user_id and e.event_at >= c.since
+            where {{ span }} and {{ of_few(wanted, "c") }}
+            union all
+        {% endfor %}
+        {% for span in spans_of_changes("e.event_at", "e.anonymous_id", "visitors") %}
+            {% if not loop.first %}
                 union all
-                select c.tenant, c.person_id as anonymous_id, c.person_id, false as is_identified, c.since
-                from {{ changed }} as c
-                where
-                    not exists (
-                        select 1
-                        from {{ ref("int_identity__map") }} as m
-                        where m.tenant = c.tenant and m.anonymous_id = c.person_id
-                    )
-            ) as a
-            on a.tenant = e.tenant
-            and a.anonymous_id = e.anonymous_id
-            and e.event_at >= a.since
-        where e.user_id is null and {{ of_few(wanted, "a") }}
+            {% endif %}
+            select {{ listed }}, a.person_id, a.is_identified
+            from {{ ref("fact_events") }} as e
+            inner join
+                (
+                    select m.tenant, m.anonymous_id, m.user_id as person_id, true as is_identified, c.since
+                    from {{ ref("int_identity__map") }} as m
+                    inner join {{ changed }} as c on c.tenant = m.tenant and c.person_id = m.user_id
+                    union all
+                    select c.tenant, c.person_id as anonymous_id, c.person_id, false as is_identified, c.since
+                    from {{ changed }} as c
+                    where
+                        not exists (
+                            select 1
+                            from {{ ref("int_identity__map") }} as m
+                            where m.tenant = c.tenant and m.anonymous_id = c.person_id
+                        )
+                ) as a
+                on a.tenant = e.tenant
+                and a.anonymous_id = e.anonymous_id
+                and e.event_at >= a.since
+            where e.user_id is null and {{ span }} and {{ of_few(wanted, "a") }}
+        {% endfor %}
     {% else %}
         select
             {{ listed }},

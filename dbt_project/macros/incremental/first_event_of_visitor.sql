@@ -1,11 +1,11 @@
 {#-
-    For a row `d` of the identity map: the time of the first event that changes hands with it. Events that are gone are
-    among the changed keys.
+    For a row `d` of the identity map: the time of the first event that changes hands with it; infinity where none does.
+    Events that are gone are among the changed keys.
 -#}
 {% macro first_event_of_visitor() %}
     {% set sql %}
         (
-            select min(v.since)
+            select coalesce(min(v.since), timestamp 'infinity')
             from (
                 select e.tenant, e.anonymous_id, e.event_at as since
                 from {{ ref("fact_events") }} as e

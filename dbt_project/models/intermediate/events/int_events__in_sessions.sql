@@ -14,7 +14,7 @@
                     {"producer": "fact_sessions", "kind": "person"},
                     {"producer": "fact_events", "kind": "nobody"},
                 ],
-                "since": {"column": "event_at"},
+                "since": {"column": "event_at", "of_events": true},
             }
         },
     )
@@ -35,12 +35,19 @@ with
     of_persons as ({{ events_of_persons(columns, changed, "e.event in " ~ steps) }}),
 
     of_nobody as (
-        select e.{{ columns | join(", e.") }}
-        from {{ ref("fact_events") }} as e
-        {% if changed %}
+        {% for span in spans_of_changes("e.event_at", "''") if changed %}
+            {% if not loop.first %}
+                union all
+            {% endif %}
+            select e.{{ columns | join(", e.") }}
+            from {{ ref("fact_events") }} as e
             inner join {{ changed }} as c on c.tenant = e.tenant and c.person_id = '' and e.event_at >= c.since
-        {% endif %}
-        where e.user_id is null and e.anonymous_id is null and e.event in {{ steps }}
+            where {{ span }} and e.user_id is null and e.anonymous_id is null and e.event in {{ steps }}
+        {% else %}
+            select e.{{ columns | join(", e.") }}
+            from {{ ref("fact_events") }} as e
+            where e.user_id is null and e.anonymous_id is null and e.event in {{ steps }}
+        {% endfor %}
     ),
 
     events as (

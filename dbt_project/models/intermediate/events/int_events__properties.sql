@@ -24,9 +24,7 @@ with
             -- Everything else came as the tracking plan declares it, so that its names say all.
             e.warnings like '%"undeclared:%' or e.warnings like '%"converted:%' or e.properties like '%:null%' as is_odd
         from {{ ref("fact_events") }} as e
-        {% if is_incremental() %}
-            where e.file_id in (select c.file_id from int_events__properties__changed as c)
-        {% endif %}
+        {% if is_incremental() %} where {{ among_changed("e.file_id") }} {% endif %}
     ),
 
     -- Events have few different shapes: these are counted first, and then taken apart once each.

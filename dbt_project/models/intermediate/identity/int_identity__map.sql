@@ -10,7 +10,7 @@
                 "changed": [{"producer": "fact_events", "kind": "identify"}],
                 "propagates": [
                     {"kind": "person", "entity": "user_id", "since_of": "first_event_of_visitor"},
-                    {"kind": "person", "entity": "anonymous_id"},
+                    {"kind": "person", "entity": "anonymous_id", "since_of": "first_event_of_visitor"},
                 ],
             }
         },

@@ -1,20 +1,18 @@
 with
-    events as (select * from {{ ref("fact_events") }}),
+    days as (select * from {{ ref("int_events__listing_days") }}),
 
     business_events as (select * from {{ ref("int_events__business") }}),
 
-    -- The latest event that names a category, and the latest that names a city, describe the listing.
     seen as (
         select
             tenant,
             listing_id,
-            {{ last_by("category", ["event_at", "message_id"], "category is not null") }} as category,
-            {{ last_by("city", ["event_at", "message_id"], "city is not null") }} as city,
-            min(event_at) as first_seen_at,
-            max(event_at) as last_seen_at,
-            cast(sum(case when event = 'listing_viewed' then 1 else 0 end) as bigint) as view_count
-        from events
-        where listing_id is not null
+            {{ last_by("category", ["category_at", "category_message_id"], "category is not null") }} as category,
+            {{ last_by("city", ["city_at", "city_message_id"], "city is not null") }} as city,
+            min(first_seen_at) as first_seen_at,
+            max(last_seen_at) as last_seen_at,
+            cast(sum(view_count) as bigint) as view_count
+        from days
         group by tenant, listing_id
     ),
 

@@ -25,6 +25,7 @@
                     },
                     {"kind": "identify", "entity": "anonymous_id", "where": "d.type = 'identify'"},
                     {"kind": "booking", "entity": "booking_id"},
+                    {"kind": "date", "entity": "event_date"},
                 ],
             }
         },
@@ -35,13 +36,13 @@ with
     landed as (
         select e.*
         from {{ ref("stg_events") }} as e
-        {% if is_incremental() %} where e.file_id in (select c.file_id from fact_events__changed as c) {% endif %}
+        {% if is_incremental() %} where {{ among_changed("e.file_id") }} {% endif %}
     ),
 
     winners as (
         select file_id, ingest_row
         from {{ ref("int_events__keys") }}
-        {% if is_incremental() %} where file_id in (select c.file_id from fact_events__changed as c) {% endif %}
+        {% if is_incremental() %} where {{ among_changed("file_id") }} {% endif %}
     ),
 
     local_days as ({{ local_days() }})

@@ -9,7 +9,7 @@
                 "key": "person_id",
                 "key_type": "varchar",
                 "changed": [{"relation": "int_identity__changed_persons"}],
-                "since": {"column": "started_at", "whole_within": returns_within},
+                "since": {"column": "started_at", "whole_within": returns_within, "of_events": true},
                 "propagates": [
                     {"kind": "person", "entity": "person_id", "since": "d.started_at"},
                     {"kind": "active", "entity": "person_id", "since": "cast(d.session_date as timestamp)"},
@@ -114,7 +114,7 @@ with
         select
             s.*,
             s.started_at = min(s.started_at) over person
-            {% if is_incremental() %} and c.since = timestamp '-infinity' {% endif %} as is_first_session,
+            {% if is_incremental() %} and c.is_whole {% endif %} as is_first_session,
             min(s.first_booking_at) over person as person_first_booking_at,
             min(s.started_at) over (
                 partition by s.tenant, s.person_id

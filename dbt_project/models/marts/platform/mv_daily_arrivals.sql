@@ -11,23 +11,18 @@ with
         group by tenant, source, received_date
     ),
 
-    accepted as (
+    landed as (
         select
             tenant,
             source,
             received_date,
-            count(*) as accepted,
-            sum(case when is_late then 1 else 0 end) as late,
-            sum(case when time_quality <> 'ok' then 1 else 0 end) as time_corrected,
-            sum(case when received_at - event_at <= interval '1 minute' then 1 else 0 end) as within_minute,
-            sum(case when received_at - event_at <= interval '1 hour' then 1 else 0 end) as within_hour,
-            sum(case when received_at - event_at <= interval '1 day' then 1 else 0 end) as within_day
-        from {{ ref("fact_events") }}
-        group by tenant, source, received_date
-    ),
-
-    landed as (
-        select tenant, source, received_date, sum(duplicate_count) as duplicate
+            sum(accepted_count) as accepted,
+            sum(duplicate_count) as duplicate,
+            sum(late_count) as late,
+            sum(time_corrected_count) as time_corrected,
+            sum(within_minute_count) as within_minute,
+            sum(within_hour_count) as within_hour,
+            sum(within_day_count) as within_day
         from {{ ref("int_events__landings") }}
         group by tenant, source, received_date
     ),
@@ -44,9 +39,6 @@ with
         from counters
         union
         select tenant, source, received_date
-        from accepted
-        union
-        select tenant, source, received_date
         from landed
         union
         select tenant, source, received_date
@@ -59,19 +51,18 @@ with
             d.source,
             d.received_date,
             cast(coalesce(c.received, 0) as bigint) as received,
-            cast(coalesce(a.accepted, 0) as bigint) as accepted,
+            cast(coalesce(l.accepted, 0) as bigint) as accepted,
             cast(coalesce(l.duplicate, 0) as bigint) as duplicate,
             cast(coalesce(q.quarantined, 0) as bigint) as quarantined,
             cast(coalesce(c.suppressed, 0) as bigint) as suppressed,
             cast(coalesce(c.erased, 0) as bigint) as erased,
-            cast(coalesce(a.late, 0) as bigint) as late,
-            cast(coalesce(a.time_corrected, 0) as bigint) as time_corrected,
-            cast(coalesce(a.within_minute, 0) as bigint) as within_minute,
-            cast(coalesce(a.within_hour, 0) as bigint) as within_hour,
-            cast(coalesce(a.within_day, 0) as bigint) as within_day
+            cast(coalesce(l.late, 0) as bigint) as late,
+            cast(coalesce(l.time_corrected, 0) as bigint) as time_corrected,
+            cast(coalesce(l.within_minute, 0) as bigint) as within_minute,
+            cast(coalesce(l.within_hour, 0) as bigint) as within_hour,
+            cast(coalesce(l.within_day, 0) as bigint) as within_day
         from days as d
         left join counters as c on c.tenant = d.tenant and c.source = d.source and c.received_date = d.received_date
-        left join accepted as a on a.tenant = d.tenant and a.source = d.source and a.received_date = d.received_date
         left join landed as l on l.tenant = d.tenant and l.source = d.source and l.received_date = d.received_date
         left join quarantined as q on q.tenant = d.tenant and q.source = d.source and q.received_date = d.received_date
     )
