@@ -160,7 +160,7 @@ MUTATIONS = (
         1,
         in_macro(
             "prepare_event_keys",
-            ("where k.file_id in ({{ pending }})\n            and not exists", "where false and not exists"),
+            ("where\n            not exists", "where false and not exists"),
         ),
     ),
     Mutation(
@@ -169,9 +169,10 @@ MUTATIONS = (
         in_macro(
             "prepare_event_keys",
             (
-                "from {{ this }} as k where k.file_id in ({{ pending }})",
-                "from {{ this }} as k where k.file_id in (select f.file_id from {{ source('ctl', 'file') }} as f "
-                "where f.version is distinct from f.built_version and f.built_version is not null)",
+                "select k.tenant, k.message_id from int_events__keys__standing as k\n    {%",
+                "select k.tenant, k.message_id from int_events__keys__standing as k "
+                "where k.file_id in (select f.file_id from {{ source('ctl', 'file') }} as f "
+                "where f.version is distinct from f.built_version and f.built_version is not null)\n    {%",
             ),
         ),
     ),

@@ -74,7 +74,7 @@ MISTAKES = {
         "first_event_of_visitor", ("coalesce(min(v.since)", "coalesce(max(v.since)")
     ),
     "those who changed long ago are not looked for": in_macro(
-        "duckdb__spans_of_changes", ('" in " ~ early', '" = " ~ key ~ " and false"')
+        "duckdb__spans_of_changes", ('key ~ " in " ~ early', '"false"')
     ),
     "what anonymous visitors did long ago is not looked for": in_macro(
         "duckdb__know_spans", ("                where {{ is_early }}", "                where false")

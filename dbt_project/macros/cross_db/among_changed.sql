@@ -23,7 +23,7 @@
 {% macro duckdb__know_few(changed, key) %}
     {% set sql %}
         set variable {{ model.name }}__few = (
-            select case when count(*) <= 200 then coalesce(list(c.{{ key }}), []) end from {{ changed }} as c
+            select case when count(*) <= 500 then coalesce(list(c.{{ key }}), []) end from {{ changed }} as c
         );
     {% endset %}
     {{ return(sql) }}

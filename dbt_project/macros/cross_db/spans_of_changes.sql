@@ -7,21 +7,25 @@
     judged in the storage too. By a join alone every column of every row of history would be read before it decides.
 
     `time` is the time of a row, `key` what is compared with the few: their `keys`, or the anonymous ids that belong to
-    them, their `visitors`.
+    them, their `visitors`. `null_key` stands for rows that have no key.
 -#}
-{% macro spans_of_changes(time, key, few="keys") %}
-    {{ return(adapter.dispatch("spans_of_changes")(time, key, few)) }}
+{% macro spans_of_changes(time, key, few="keys", null_key=none) %}
+    {{ return(adapter.dispatch("spans_of_changes")(time, key, few, null_key)) }}
 {% endmacro %}
 
-{% macro duckdb__spans_of_changes(time, key, few) %}
+{% macro duckdb__spans_of_changes(time, key, few, null_key) %}
     {% set recent = "getvariable('" ~ model.name ~ "__recent')" %}
     {% set early = "getvariable('" ~ model.name ~ "__early_" ~ few ~ "')" %}
     {% set reached = time ~ " >= getvariable('" ~ model.name ~ "__since')" %}
-    {{ return([time ~ " >= " ~ recent, reached ~ " and " ~ time ~ " < " ~ recent ~ " and " ~ key ~ " in " ~ early]) }}
+    {% set is_early = key ~ " in " ~ early %}
+    {% if null_key is not none %}
+        {% set is_early = "(" ~ is_early ~ " or (" ~ key ~ " is null and '" ~ null_key ~ "' in " ~ early ~ "))" %}
+    {% endif %}
+    {{ return([time ~ " >= " ~ recent, reached ~ " and " ~ time ~ " < " ~ recent ~ " and " ~ is_early]) }}
 {% endmacro %}
 
 {#- An index on the key finds the rows. -#}
-{% macro postgres__spans_of_changes(time, key, few) %} {{ return(["true"]) }}{% endmacro %}
+{% macro postgres__spans_of_changes(time, key, few, null_key) %} {{ return(["true"]) }}{% endmacro %}
 
 {#- Statements that prepare `spans_of_changes` from the changed keys of a model; `key` is a person if `has_visitors`. -#}
 {% macro know_spans(changed, key, has_visitors) %}
@@ -39,7 +43,7 @@
                 case
                     when count(*) filter (where k.since = '-infinity') > 200 then timestamp '-infinity'
                     else coalesce(
-                        greatest(
+                        least(
                             max(k.since) filter (where isfinite(k.since)) - interval '28 days',
                             max(k.since) filter (where k.earlier = 200)
                         ),

@@ -120,7 +120,7 @@
 
 {#- The rows of the target whose key changed, with their row locator. -#}
 {% macro standing_rows(spec, changed) %}
-    {% if spec.get("since") %} {% set spans = spans_of_changes("t." ~ spec.since.column, key_of(spec, "t")) %}
+    {% if spec.get("since") %} {% set spans = spans_of_changes("t." ~ spec.since.column, "t." ~ spec.key, null_key=spec.get("null_key")) %}
     {% else %} {% set spans = ["true" ~ among_few(key_of(spec, "t"))] %}
     {% endif %}
     {% set sql %}

@@ -9,7 +9,7 @@
             from (
                 select e.tenant, e.anonymous_id, e.event_at as since
                 from {{ ref("fact_events") }} as e
-                where e.user_id is null
+                where e.user_id is null{{ among_few("e.anonymous_id") }}
                 union all
                 select g.tenant, g.entity, coalesce(g.since, timestamp '-infinity')
                 from {{ source("ctl", "changed") }} as g

@@ -33,7 +33,9 @@ with
         {% if is_incremental() %}
             inner join int_bookings__movements__changed as c on c.tenant = e.tenant and c.booking_id = e.booking_id
         {% endif %}
-        where e.event in ('booking_confirmed', 'booking_cancelled') and e.booking_id is not null
+        where
+            e.event in ('booking_confirmed', 'booking_cancelled') and e.booking_id is not null
+            {% if is_incremental() %} {{ among_few("e.booking_id") }} {% endif %}
     ),
 
     added_up as (

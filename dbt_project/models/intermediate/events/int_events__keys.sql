@@ -23,8 +23,7 @@ with
             union all
             -- standing winners that lie in landings already built
             select k.tenant, k.message_id, k.received_at, k.file_id, k.ingest_row
-            from {{ this }} as k
-            inner join int_events__keys__changed as c on c.tenant = k.tenant and c.message_id = k.message_id
+            from int_events__keys__old as k
             where
                 k.file_id not in (
                     select f.file_id

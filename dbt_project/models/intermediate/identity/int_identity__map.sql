@@ -24,7 +24,9 @@ with
         {% if is_incremental() %}
             inner join int_identity__map__changed as c on c.tenant = e.tenant and c.anonymous_id = e.anonymous_id
         {% endif %}
-        where e.type = 'identify' and e.anonymous_id is not null and e.user_id is not null
+        where
+            e.type = 'identify' and e.anonymous_id is not null and e.user_id is not null
+            {% if is_incremental() %} {{ among_few("e.anonymous_id") }} {% endif %}
     ),
 
     ranked as (
