@@ -143,7 +143,7 @@ def _prepare(settings: Settings, lake: Lake, full_refresh: bool, again: Callable
         log.replace_properties(properties)
         log.replace_outside_events(outside)
         log.replace_lake_files(
-            [(e.kind, lake.locate(e.path)) for e in entries if e.kind in LAKE_FILE_KINDS],
+            [(e.kind, lake.locate(e.path), e.tenant, e.sha256) for e in entries if e.kind in LAKE_FILE_KINDS],
             [(kind, lake.schema_file(kind)) for kind in KINDS],
         )
         # First the mark that these landings are not built: raw rows that a crash leaves behind are then filled again.

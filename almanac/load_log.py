@@ -23,7 +23,7 @@ TABLES = {
     "property": "event varchar, property varchar, type varchar, is_required boolean",
     "local_day": "time_zone varchar, utc_date date, offset_seconds integer, changes_at timestamp, "
     "offset_after_seconds integer",
-    "lake_file": "kind varchar, path varchar",
+    "lake_file": "kind varchar, path varchar, tenant varchar, file_hash varchar",
     "lake_schema": "kind varchar, path varchar",
     "state": "name varchar, value varchar",
     "backfill": "backfill_id varchar, tenant varchar, first_day date, last_day date, chunk_first date, "
@@ -66,10 +66,16 @@ class LoadLog:
         self._widen()
 
     def _widen(self) -> None:
-        """A load log made when versions were small counters, and changed keys had changed over all of time."""
+        """A load log made when versions were small counters, and changed keys had changed over all of time.
+
+        Or when all small files were read by each build.
+        """
         for table in ("changed", "cause"):
             if "since" not in self.engine.column_types("ctl", table):
                 self.engine.execute(f"alter table ctl.{table} add column since timestamp")
+        if "file_hash" not in self.engine.column_types("ctl", "lake_file"):
+            for name in ("tenant", "file_hash"):  # filled anew by each build
+                self.engine.execute(f"alter table ctl.lake_file add column {name} varchar")
         types = self.engine.column_types("ctl", "file")
         for name in ("version", "built_version"):
             if types[name] == "integer":
@@ -138,8 +144,13 @@ class LoadLog:
             self.engine.execute("update ctl.file set built_version = null where file_id in (select file_id from again)")
             self.engine.execute("drop table again")
 
-    def replace_lake_files(self, files: Iterable[tuple[str, str]], schemas: Iterable[tuple[str, str]]) -> None:
-        """Take over the paths of quarantine, counters, replays and history files, and of the zero-row schema files."""
+    def replace_lake_files(
+        self, files: Iterable[tuple[str, str, str, str]], schemas: Iterable[tuple[str, str]]
+    ) -> None:
+        """Take over the quarantine, counters, replays, tables and history files, and the zero-row schema files.
+
+        A file comes as kind, path, tenant and SHA-256, a schema file as kind and path.
+        """
         with self.engine.transaction():
             for table, rows in (("lake_file", files), ("lake_schema", schemas)):
                 self.engine.execute(f"delete from ctl.{table}")

@@ -9,7 +9,7 @@
       propagates  what this model passes on: kind, the column that names the `entity` (or a value that `always` does),
                   and optionally `where`, and since when it has changed: an expression `since`, or `since_of`, a macro
                   that gives one; without either, over all of time
-      lake        true if the model reads the lake
+      lake        the kind of lake files that the model reads, if any
       since       optional: `column`, the time of a row. A key's rows are replaced only from the moment on from which
                   it changed; with `whole_within`, from the standing row at or before that moment on, and all of them
                   where that row is so close to the key's first one that a change may still show in it; `of_events`
@@ -24,7 +24,7 @@
     {% if not execute %} {{ return("") }}{% endif %}
     {% set spec = model.config.meta.incremental %}
     {% if not is_incremental() %}
-        {{ return(set_lake_files("events", all_landings()) if spec.get("lake") else "") }}
+        {{ return(set_lake_files(spec.lake, all_files(spec.lake)) if spec.get("lake") else "") }}
     {% endif %}
     {% set changed = model.name ~ "__changed" %}
     {% if spec.get("whole") %}
@@ -50,7 +50,7 @@
         {% endif %}
         {{ temp_table(model.name ~ "__old", standing_rows(spec, changed)) }}
         {% if spec.get("lake") and not spec.get("prepare") %}
-            {{ set_lake_files("events", landings_of(changed)) }}
+            {{ set_lake_files(spec.lake, files_among(spec.lake, changed)) }}
         {% endif %}
     {% endset %}
     {{ return(sql) }}
@@ -71,6 +71,7 @@
                     select f.tenant, cast(f.file_id as varchar) as entity
                     from {{ source("ctl", "file") }} as f
                     where f.version is distinct from f.built_version
+                {% elif origin.get("files") %} {{ changed_lake_files(origin.files) }}
                 {% elif origin.get("relation") %}
                     select r.tenant, cast(r.{{ spec.key }} as varchar) as entity{% if since %}, r.since{% endif %}
                     from {{ ref(origin.relation) }} as r
@@ -120,7 +121,8 @@
 
 {#- The rows of the target whose key changed, with their row locator. -#}
 {% macro standing_rows(spec, changed) %}
-    {% if spec.get("since") %} {% set spans = spans_of_changes("t." ~ spec.since.column, "t." ~ spec.key, null_key=spec.get("null_key")) %}
+    {% if spec.get("since") %}
+        {% set spans = spans_of_changes("t." ~ spec.since.column, "t." ~ spec.key, null_key=spec.get("null_key")) %}
     {% else %} {% set spans = ["true" ~ among_few(key_of(spec, "t"))] %}
     {% endif %}
     {% set sql %}

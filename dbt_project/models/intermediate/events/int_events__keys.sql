@@ -7,7 +7,7 @@
             "incremental": {
                 "key": "message_id",
                 "key_type": "uuid",
-                "lake": true,
+                "lake": "events",
                 "prepare": "prepare_event_keys",
                 "propagates": [{"kind": "file", "entity": "file_id"}],
             }

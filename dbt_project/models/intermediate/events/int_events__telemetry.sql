@@ -7,7 +7,7 @@
             "incremental": {
                 "key": "file_id",
                 "key_type": "uuid",
-                "lake": true,
+                "lake": "events",
                 "changed": [{"producer": "fact_events", "kind": "file"}],
             }
         },

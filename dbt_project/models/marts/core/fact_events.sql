@@ -6,7 +6,7 @@
             "incremental": {
                 "key": "file_id",
                 "key_type": "uuid",
-                "lake": true,
+                "lake": "events",
                 "changed": [{"pending": true}, {"producer": "int_events__keys", "kind": "file"}],
                 "propagates": [
                     {"kind": "file", "entity": "file_id"},

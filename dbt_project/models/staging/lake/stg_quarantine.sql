@@ -1,6 +1,19 @@
-{{ config(materialized="table", pre_hook="{{ set_lake_files('quarantine', files_of('quarantine')) }}") }}
+{{
+    config(
+        materialized="incremental",
+        pre_hook="{{ begin_replace_changed() }}",
+        meta={
+            "incremental": {
+                "key": "file_hash",
+                "key_type": "varchar",
+                "lake": "quarantine",
+                "changed": [{"files": "quarantine"}],
+            }
+        },
+    )
+}}
 
-with landed as (select * from {{ lake_rows("quarantine") }})
+with landed as (select * from {{ rows_of_lake_files("quarantine") }} as r)
 
 select
     tenant,
@@ -14,5 +27,6 @@ select
     message,
     reasons,
     file_id,
-    ingest_row
+    ingest_row,
+    file_hash
 from landed
