@@ -177,6 +177,11 @@ MUTATIONS = (
         ),
     ),
     Mutation(
+        "counters of files that left the lake stay",
+        0,
+        in_macro("duckdb__changed_lake_files", ("where f.file_hash is null or t.file_hash", "where t.file_hash")),
+    ),
+    Mutation(
         "fact_events ignores propagated files",
         0,
         in_meta("fact_events", "changed", lambda origin: "producer" not in origin),
