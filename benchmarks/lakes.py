@@ -18,6 +18,15 @@ DAYS, RECENT = 365, 92
 SEED, HASH = 11, 12
 # Tenant, its share of the events, and events of one of its users over these days (measured).
 TENANTS = (("rentals", 0.95, 320.0), ("advisory", 0.05, 253.0))
+# A world takes about a gigabyte of memory per million events: a larger lake has five of them.
+LARGE = 20_000_000
+LARGE_TENANTS = (
+    ("rentals", 0.2, 320.0),
+    ("advisory", 0.2, 252.0),
+    ("community", 0.2, 366.0),
+    ("equipment", 0.2, 237.0),
+    ("travel", 0.2, 294.0),
+)
 
 
 @dataclass(frozen=True)
@@ -49,9 +58,9 @@ def lakes_of(events: int, days: int = DAYS) -> Lakes:
 
 
 def _simulate(settings: Settings, events: int, days: int, last_day: date) -> None:
-    for tenant, share, events_of_user in TENANTS:
+    for tenant, share, events_of_user in TENANTS if events <= LARGE else LARGE_TENANTS:
         users = max(round(events * share / events_of_user), 10)
-        simulate(settings, tenant, seed=SEED, users=users, days=days, last_day=last_day)
+        simulate(settings, tenant, seed=SEED, users=users, days=days, last_day=last_day, is_whole=False)
 
 
 def _made_by() -> str:

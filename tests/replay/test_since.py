@@ -71,7 +71,7 @@ MISTAKES = {
     ),
     "what the first session says is not looked at again": in_spec("fact_sessions", ("since", "whole_within"), "0 days"),
     "who is identified has changed since the visitor's last event": in_macro(
-        "first_event_of_visitor", ("coalesce(min(v.since)", "coalesce(max(v.since)")
+        "first_events_of_visitors", ("min(v.since)", "max(v.since)")
     ),
     "those who changed long ago are not looked for": in_macro(
         "duckdb__spans_of_changes", ('key ~ " in " ~ early', '"false"')

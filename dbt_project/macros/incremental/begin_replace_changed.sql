@@ -7,8 +7,8 @@
       changed     where the changed keys come from: `pending` (landings not yet built; only models that read the
                   lake), `relation` (a table with tenant and the key) or `producer` + `kind` (what that model propagated)
       propagates  what this model passes on: kind, the column that names the `entity` (or a value that `always` does),
-                  and optionally `where`, and since when it has changed: an expression `since`, or `since_of`, a macro
-                  that gives one; without either, over all of time
+                  and optionally `where`, and `since` when it has changed, an expression; without, over all of time
+      since_query optional: a macro with a query that gives `since` by tenant and key, for such expressions (`s.since`)
       lake        the kind of lake files that the model reads, if any
       since       optional: `column`, the time of a row. A key's rows are replaced only from the moment on from which
                   it changed; with `whole_within`, from the standing row at or before that moment on, and all of them

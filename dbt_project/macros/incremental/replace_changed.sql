@@ -29,8 +29,8 @@
     {% endif %}
     {% if spec.get("propagates") %}
         {{ temp_table(model.name ~ "__differs", differing_rows(new_rows, old_rows, columns)) }}
+        {% if spec.get("since_query") %} {{ temp_table(model.name ~ "__since", context[spec.since_query]()) }}{% endif %}
         {% for passed in spec.propagates %}
-            {% set since = context[passed.since_of]() if passed.get("since_of") else passed.get("since") %}
             {% set entity = "cast(" ~ (passed.get("always") or "d." ~ passed.entity) ~ " as varchar)" %}
             insert into {{ source("ctl", "changed") }} (producer, kind, tenant, entity, since)
             select
@@ -38,12 +38,16 @@
                 '{{ passed.kind }}',
                 d.tenant,
             {{ entity }},
-            {{ "min(" ~ since ~ ")" if since else "cast(null as timestamp)" }}
+            {{ "min(" ~ passed.since ~ ")" if passed.get("since") else "cast(null as timestamp)" }}
             from {{ model.name }}__differs as d
+            {% if spec.get("since_query") %}
+                left join {{ model.name }}__since as s on s.tenant = d.tenant and s.{{ spec.key }} = d.{{ spec.key }}
+            {% endif %}
             where {{ entity }} is not null{% if passed.get("where") %} and {{ passed.where }}{% endif %}
             group by d.tenant, {{ entity }};
         {% endfor %}
         drop table {{ model.name }}__differs;
+        drop table if exists {{ model.name }}__since;
     {% endif %}
     delete from {{ target_relation }}
     where {{ row_locator() }} in (select o.row_locator from {{ old_rows }} as o)

@@ -8,9 +8,10 @@
                 "key": "anonymous_id",
                 "key_type": "varchar",
                 "changed": [{"producer": "fact_events", "kind": "identify"}],
+                "since_query": "first_events_of_visitors",
                 "propagates": [
-                    {"kind": "person", "entity": "user_id", "since_of": "first_event_of_visitor"},
-                    {"kind": "person", "entity": "anonymous_id", "since_of": "first_event_of_visitor"},
+                    {"kind": "person", "entity": "user_id", "since": "coalesce(s.since, timestamp 'infinity')"},
+                    {"kind": "person", "entity": "anonymous_id", "since": "coalesce(s.since, timestamp 'infinity')"},
                 ],
             }
         },
