@@ -119,7 +119,7 @@
     {{ return(sql) }}
 {% endmacro %}
 
-{#- The rows of the target whose key changed, with their row locator. -#}
+{#- The rows of the target whose key changed, as far as they are looked at again: what differs is passed on. -#}
 {% macro standing_rows(spec, changed) %}
     {% if spec.get("since") %}
         {% set spans = spans_of_changes("t." ~ spec.since.column, "t." ~ spec.key, null_key=spec.get("null_key")) %}
@@ -128,7 +128,7 @@
     {% set sql %}
         {% for span in spans %}
             {% if not loop.first %}union all{% endif %}
-            select t.*, t.{{ row_locator() }} as row_locator
+            select{% if spec.get("propagates") %} t.*,{% endif %} t.{{ row_locator() }} as row_locator
             from {{ this }} as t
             inner join {{ changed }} as c on {{ is_changed(spec, "t") }}
             where {{ span }}

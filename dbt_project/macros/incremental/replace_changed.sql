@@ -29,7 +29,9 @@
     {% endif %}
     {% if spec.get("propagates") %}
         {{ temp_table(model.name ~ "__differs", differing_rows(new_rows, old_rows, columns)) }}
-        {% if spec.get("since_query") %} {{ temp_table(model.name ~ "__since", context[spec.since_query]()) }}{% endif %}
+        {% if spec.get("since_query") %}
+            {{ temp_table(model.name ~ "__since", context[spec.since_query]()) }}
+        {% endif %}
         {% for passed in spec.propagates %}
             {% set entity = "cast(" ~ (passed.get("always") or "d." ~ passed.entity) ~ " as varchar)" %}
             insert into {{ source("ctl", "changed") }} (producer, kind, tenant, entity, since)
