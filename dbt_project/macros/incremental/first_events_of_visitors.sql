@@ -1,7 +1,7 @@
 {#-
     For the changed rows of the identity map: the time of the first event that changes hands with each, in a column
-    `since`; no row for a visitor without such events, of
-    whose persons nothing changes. Events that are gone are among the changed keys.
+    `since`. No row for a visitor without such events: nothing changes of its persons. Events that are gone are among
+    the changed keys.
 -#}
 {% macro first_events_of_visitors() %}
     {% set sql %}
