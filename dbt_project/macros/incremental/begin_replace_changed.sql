@@ -5,7 +5,8 @@
       key         the column whose values are replaced; with `tenant` it is the model's unit of replacement
       key_type    its SQL type
       changed     where the changed keys come from: `pending` (landings not yet built; only models that read the
-                  lake), `relation` (a table with tenant and the key) or `producer` + `kind` (what that model propagated)
+                  lake), `files` (of a kind of small lake files), `relation` (a table with tenant and the key),
+                  `query` (a macro with a query of tenant and entity) or `producer` + `kind` (what that model propagated)
       propagates  what this model passes on: kind, the column that names the `entity` (or a value that `always` does),
                   and optionally `where`, and `since` when it has changed, an expression; without, over all of time
       since_query optional: a macro with a query that gives `since` by tenant and key, for such expressions (`s.since`)
@@ -72,6 +73,7 @@
                     from {{ source("ctl", "file") }} as f
                     where f.version is distinct from f.built_version
                 {% elif origin.get("files") %} {{ changed_lake_files(origin.files) }}
+                {% elif origin.get("query") %} {{ context[origin.query]() }}
                 {% elif origin.get("relation") %}
                     select r.tenant, cast(r.{{ spec.key }} as varchar) as entity{% if since %}, r.since{% endif %}
                     from {{ ref(origin.relation) }} as r

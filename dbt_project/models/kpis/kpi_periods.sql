@@ -58,7 +58,10 @@
                 "key": "period",
                 "key_type": "varchar",
                 "whole": true,
-                "propagates": [{"kind": "period", "entity": "period"}],
+                "propagates": [
+                    {"kind": "period", "entity": "period"},
+                    {"kind": "start", "entity": "period_start"},
+                ],
             }
         },
     )

@@ -1,3 +1,16 @@
+{{
+    config(
+        materialized="incremental",
+        pre_hook="{{ begin_replace_changed() }}",
+        meta={
+            "incremental": {
+                "key": "period_start",
+                "key_type": "date",
+                "changed": [{"producer": "kpi_periods", "kind": "start"}, {"query": "periods_that_completed"}],
+            }
+        },
+    )
+}}
 {% if execute and graph.metrics %}
     {% set columns, by_dimension = ["tenant", "time_grain", "period_start", "dimension", "dimension_value"], {} %}
     {% set all_kpis, asked = kpis(), {} %}
@@ -22,7 +35,13 @@
                     {{ columns | join(", ") }}
                     {% for name in asked[dimension] | unique | sort %}, sum({{ name }}) as {{ name }}{% endfor %}
                 from {{ ref("kpi_measures") }}
-                where dimension = '{{ dimension }}'
+                where
+                    dimension = '{{ dimension }}'
+                    {% if is_incremental() %}
+                        and (tenant, period_start) in (
+                            select c.tenant, c.period_start from kpi_values__changed as c
+                        ) {{ among_few("period_start") }}
+                    {% endif %}
                 group by {{ columns | join(", ") }}
             ),
         {% endfor %}
@@ -47,16 +66,7 @@
         cast(p.numerator as decimal(28, 4)) as numerator,
         cast(p.denominator as decimal(28, 4)) as denominator,
         cast(p.numerator as double precision) / nullif(cast(p.denominator as double precision), 0) as value,
-        -- A period is complete once the tenant's local day of the newest data lies behind it.
-        case
-            when p.time_grain = 'day'
-            then p.period_start < a.local_date
-            when p.time_grain = 'week'
-            then p.period_start + interval '7 days' <= a.local_date
-            when p.time_grain = 'month'
-            then p.period_start + interval '1 month' <= a.local_date
-            else p.period_start + interval '3 months' <= a.local_date
-        end as is_complete
+        {{ is_complete_period("p", "a.local_date") }} as is_complete
     from parts as p
     left join as_of as a on a.tenant = p.tenant
 {% else %} select 1 as parsing from {{ ref("kpi_measures") }} cross join {{ ref("int_events__as_of") }}
