@@ -197,6 +197,11 @@ MUTATIONS = (
         in_model("kpi_periods", ("{{ content_of(read) }}", "{{ content_of(['1']) }}")),
     ),
     Mutation(
+        "a period that completed keeps saying that it is not",
+        0,
+        in_meta("kpi_values", "changed", lambda origin: "query" not in origin),
+    ),
+    Mutation(
         "nobody is told whose profile changed",
         0,
         in_meta("int_events__business", "propagates", lambda passed: False),
