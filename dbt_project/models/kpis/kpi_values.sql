@@ -58,11 +58,11 @@
 
     select
         p.tenant,
-        p.kpi,
-        p.time_grain,
+        cast(p.kpi as varchar) as kpi,
+        cast(p.time_grain as varchar) as time_grain,
         p.period_start,
-        p.dimension,
-        p.dimension_value,
+        cast(p.dimension as varchar) as dimension,
+        cast(p.dimension_value as varchar) as dimension_value,
         cast(p.numerator as decimal(28, 4)) as numerator,
         cast(p.denominator as decimal(28, 4)) as denominator,
         cast(p.numerator as double precision) / nullif(cast(p.denominator as double precision), 0) as value,
