@@ -88,6 +88,17 @@ def test_a_doubled_row_breaks_it(settings: Settings, dbt: WarmDbt, place: str) -
     assert CHECK in {n.name for n in result.failed}
 
 
+def test_a_fact_lost_between_two_builds_is_missed(settings: Settings, dbt: WarmDbt) -> None:
+    """Its landing is not looked at again, and its day of arrival adds up as it did."""
+    assert run_build(settings, runner=dbt).succeeded
+    with duckdb.connect(str(settings.warehouse)) as con:
+        con.execute("delete from marts.fact_events where ingest_row = 0")
+    land_day(settings, FIRST_DAY + timedelta(days=1))
+    result = run_build(settings, runner=dbt)
+    assert not result.full_refresh
+    assert [n.name for n in result.failed if n.status != "skipped"] == ["no_accepted_event_is_missing"]
+
+
 def test_a_skipped_quarantine_write_breaks_it(settings: Settings, dbt: WarmDbt) -> None:
     """A rejected event that is kept nowhere."""
     commit, document = _commit(settings)

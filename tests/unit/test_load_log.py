@@ -51,6 +51,7 @@ def test_a_load_log_of_an_earlier_almanac_is_taken_over(tmp_path: Path) -> None:
             "built_version integer, built_by_run varchar)"
         )
         con.execute("insert into ctl.file values (?, 'rentals', 'a-v2.parquet', 2, 2, 'run')", [ONE])
+        con.execute("create table ctl.lake_file (kind varchar, path varchar)")
         con.execute("create table ctl.changed (producer varchar, kind varchar, tenant varchar, entity varchar)")
         con.execute("insert into ctl.changed values ('fact_events', 'user', 'rentals', 'mia')")
     with duckdb.connect(path) as con:
@@ -64,6 +65,9 @@ def test_a_load_log_of_an_earlier_almanac_is_taken_over(tmp_path: Path) -> None:
         later = Landing(ONE, "rentals", "a-v3.parquet", next_version(2, [0]))
         log.sync_landings([later])
         assert log.pending() == [later]
+        files = [("counters", "c.parquet", "rentals", "a-hash")]
+        log.replace_lake_files(files, [])
+        assert log.engine.execute("select kind, path, tenant, file_hash from ctl.lake_file") == files
 
 
 def test_the_days_of_a_zone_are_there_as_long_as_a_tenant_in_it_has_a_landing() -> None:

@@ -24,12 +24,7 @@ with
             -- standing winners that lie in landings already built
             select k.tenant, k.message_id, k.received_at, k.file_id, k.ingest_row
             from int_events__keys__old as k
-            where
-                k.file_id not in (
-                    select f.file_id
-                    from {{ source("ctl", "file") }} as f
-                    where f.version is distinct from f.built_version
-                )
+            where k.file_id not in (select p.file_id from int_events__keys__pending as p)
             union all
             -- other copies of ids whose winner was erased
             select e.tenant, e.message_id, e.received_at, e.file_id, e.ingest_row
