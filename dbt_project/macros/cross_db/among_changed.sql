@@ -1,7 +1,7 @@
 {#-
     The condition that a column is one of this model's changed keys, for keys without a time: landings.
 
-    A few keys are also named one by one: that is judged in the storage, before any other column of a row is read.
+    Few keys are looked for in a set first: that is judged in the storage, before any other column of a row is read.
 -#}
 {% macro among_changed(column) %}
     {% set key = model.config.meta.incremental.key %}
@@ -11,19 +11,18 @@
 {% macro among_few(column) %} {{ return(adapter.dispatch("among_few")(column)) }}{% endmacro %}
 
 {% macro duckdb__among_few(column) %}
-    {% set few = "getvariable('" ~ model.name ~ "__few')" %}
-    {{ return(" and (" ~ few ~ " is null or " ~ column ~ " in " ~ few ~ ")") }}
+    {{ return(" and " ~ in_key_set(column, model.config.meta.incremental.key_type, model.name ~ "__keys")) }}
 {% endmacro %}
 
 {% macro postgres__among_few(column) %} {{ return("") }}{% endmacro %}
 
-{#- A statement that prepares `among_changed`: the changed keys, unless comparing with each costs more than it saves. -#}
+{#- A statement that prepares `among_changed`: the set of the changed keys. -#}
 {% macro know_few(changed, key) %} {{ return(adapter.dispatch("know_few")(changed, key)) }}{% endmacro %}
 
 {% macro duckdb__know_few(changed, key) %}
     {% set sql %}
-        set variable {{ model.name }}__few = (
-            select case when count(*) <= 500 then coalesce(list(c.{{ key }}), []) end from {{ changed }} as c
+        set variable {{ model.name }}__keys = (
+            select {{ key_set("c." ~ key, model.config.meta.incremental.key_type) }} from {{ changed }} as c
         );
     {% endset %}
     {{ return(sql) }}

@@ -15,12 +15,9 @@
 
 {% macro duckdb__spans_of_changes(time, key, few, null_key) %}
     {% set recent = "getvariable('" ~ model.name ~ "__recent')" %}
-    {% set early = "getvariable('" ~ model.name ~ "__early_" ~ few ~ "')" %}
     {% set reached = time ~ " >= getvariable('" ~ model.name ~ "__since')" %}
-    {% set is_early = key ~ " in " ~ early %}
-    {% if null_key is not none %}
-        {% set is_early = "(" ~ is_early ~ " or (" ~ key ~ " is null and '" ~ null_key ~ "' in " ~ early ~ "))" %}
-    {% endif %}
+    {% set key = key if null_key is none else "coalesce(" ~ key ~ ", '" ~ null_key ~ "')" %}
+    {% set is_early = in_key_set(key, "varchar", model.name ~ "__early_" ~ few) %}
     {{ return([time ~ " >= " ~ recent, reached ~ " and " ~ time ~ " < " ~ recent ~ " and " ~ is_early]) }}
 {% endmacro %}
 
@@ -41,11 +38,11 @@
         set variable {{ recent }} = (
             select
                 case
-                    when count(*) filter (where k.since = '-infinity') > 200 then timestamp '-infinity'
+                    when count(*) filter (where k.since = '-infinity') > 2000 then timestamp '-infinity'
                     else coalesce(
                         least(
                             max(k.since) filter (where isfinite(k.since)) - interval '28 days',
-                            max(k.since) filter (where k.earlier = 200)
+                            max(k.since) filter (where k.earlier = 2000)
                         ),
                         timestamp '-infinity'
                     )
@@ -53,14 +50,21 @@
             from (select c.since, row_number() over (order by c.since) - 1 as earlier from {{ changed }} as c) as k
         );
         set variable {{ early }}keys = (
-            select coalesce(list(c.{{ key }}), cast([] as varchar[])) from {{ changed }} as c where {{ is_early }}
+            select {{ key_set("c." ~ key, "varchar") }} from {{ changed }} as c where {{ is_early }}
         );
         {% if has_visitors %}
-            set variable {{ early }}visitors = getvariable('{{ early }}keys') || (
-                select coalesce(list(m.anonymous_id), cast([] as varchar[]))
-                from {{ ref("int_identity__map") }} as m
-                inner join {{ changed }} as c on c.tenant = m.tenant and c.person_id = m.user_id
-                where {{ is_early }}
+            set variable {{ early }}visitors = (
+                select {{ key_set("v.visitor", "varchar") }}
+                from (
+                    select c.{{ key }} as visitor
+                    from {{ changed }} as c
+                    where {{ is_early }}
+                    union all
+                    select m.anonymous_id
+                    from {{ ref("int_identity__map") }} as m
+                    inner join {{ changed }} as c on c.tenant = m.tenant and c.person_id = m.user_id
+                    where {{ is_early }}
+                ) as v
             );
         {% endif %}
     {% endset %}

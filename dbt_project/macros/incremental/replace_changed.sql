@@ -28,7 +28,7 @@
         }}
     {% endif %}
     {% if spec.get("propagates") %}
-        {{ temp_table(model.name ~ "__differs", differing_rows(new_rows, old_rows, columns)) }}
+        {{ temp_table(model.name ~ "__differs", differing_rows(new_rows, old_rows, columns, spec)) }}
         {% if spec.get("since_query") %}
             {{ temp_table(model.name ~ "__since", context[spec.since_query]()) }}
         {% endif %}
@@ -59,11 +59,23 @@
     drop table if exists {{ changed }};
 {% endmacro %}
 
-{% macro differing_rows(new_rows, old_rows, columns) %}
+{#- Rows of keys that had none before differ without a look at their columns: most rows of an ordinary build. -#}
+{% macro differing_rows(new_rows, old_rows, columns, spec) %}
+    {% set known %}
+        {% if not spec.get("whole") %}
+            where {{ key_of(spec, "n") }} in (select {{ key_of(spec, "o") }} from {{ old_rows }} as o)
+        {% endif %}
+    {% endset %}
     {% set sql %}
-        (select {{ columns }} from {{ old_rows }} except all select {{ columns }} from {{ new_rows }})
+        (select {{ columns }} from {{ old_rows }} except all select {{ columns }} from {{ new_rows }} as n {{ known }})
         union all
-        (select {{ columns }} from {{ new_rows }} except all select {{ columns }} from {{ old_rows }})
+        (select {{ columns }} from {{ new_rows }} as n {{ known }} except all select {{ columns }} from {{ old_rows }})
+        {% if not spec.get("whole") %}
+            union all
+            select {{ columns }}
+            from {{ new_rows }} as n
+            where {{ key_of(spec, "n") }} not in (select {{ key_of(spec, "o") }} from {{ old_rows }} as o)
+        {% endif %}
     {% endset %}
     {{ return(sql) }}
 {% endmacro %}

@@ -1,7 +1,5 @@
-{#-
-    Measures of a fact per tenant, time grain, period, dimension and its value, a column each. `count_distinct` goes in two
-    levels: distinct ids, then a count. The days of a period are those that `wanted` lists, a relation beside these.
--#}
+{#- Measures of a fact per tenant, period, dimension and value, a column each. `count_distinct`: distinct ids, then a count.
+    The days of a period are those that `wanted` lists, a relation beside these. -#}
 {% macro distinct(relation, measure, shape) %}
     {% set sql %}
         select {{ period_columns("g") }}, dimension, dimension_value{{ measure_columns([measure]) }}
@@ -64,7 +62,8 @@
 {% macro measure_columns(computed, of_days=none) %}
     {% set own, columns = {}, [] %}
     {% for one in computed %}
-        {% do own.update({one.name: "sum(" ~ of_days ~ "." ~ one.name ~ ")" if of_days else aggregate(one)}) %}
+        {% set part = one.name ~ ("[w.grain_number]" if one.firsts else "") %}
+        {% do own.update({one.name: "sum(" ~ of_days ~ "." ~ part ~ ")" if of_days else aggregate(one)}) %}
     {% endfor %}
     {% for name in (own if union_by_name() else measure_names()) %}
         {% do columns.append(", " ~ own.get(name, "cast(null as decimal(28, 4))") ~ " as " ~ name) %}

@@ -3,7 +3,6 @@
     {% set by_fact = {} %}
     {% for metric in graph.metrics.values() | selectattr("type", "equalto", "simple") | sort(attribute="name") %}
         {% set params = metric.type_params.metric_aggregation_params %}
-        {% set is_level = params.non_additive_dimension | default({}, true) | length > 0 %}
         {% do by_fact.setdefault(params.semantic_model, []).append(
             {
                 "name": metric.name,
@@ -14,8 +13,7 @@
                 "filter": measure_filter(metric),
                 "previous": metric.config.meta.previous,
                 "time": params.agg_time_dimension,
-                "is_level": is_level,
-                "is_additive": params.agg in ["sum", "count"] and not is_level,
+                "is_level": params.non_additive_dimension | default({}, true) | length > 0,
             }
         ) %}
     {% endfor %}
@@ -36,10 +34,8 @@
     {{ return(graph.metrics.values() | selectattr("type", "equalto", "simple") | map(attribute="name") | sort) }}
 {% endmacro %}
 
-{#-
-    One measure's aggregate; a measure with a filter is null where no row passes, counts too (as MetricFlow). What a
-    `count_distinct` counts stands in a row each by then, nobody in a row too.
--#}
+{#- One measure's aggregate; a measure with a filter is null where no row passes, counts too (as MetricFlow). What a
+    `count_distinct` counts stands in a row each by then, nobody in a row too. -#}
 {% macro aggregate(measure) %}
     {% if measure.firsts %} {{ return(measure.firsts) }}{% endif %}
     {% if measure.agg == "count_distinct" %} {{ return("count(g.counted)") }}{% endif %}
@@ -53,15 +49,20 @@
 {% endmacro %}
 
 {#-
-    A `count_distinct` as a sum of the rows that are the first of a period, where the measure's meta names a column for all
-    rows and for each of the dimensions: the `previous` date of the same id, in the same value of the dimension. Else none.
+    A `count_distinct` as the rows of a day that are the first of its period, an array by time grain, where the measure's
+    meta names a column for all rows and each dimension: the `previous` date of the same id in the same value. Else none.
 -#}
 {% macro firsts_of(measure, shape) %}
     {% set known, first = measure.previous or {}, [] %}
-    {% if measure.filter or (["all"] + shape.dimensions) | reject("in", known) | list %} {{ return(none) }}{% endif %}
-    {% for name in shape.dimensions + ["all"] %}
-        {% set sum = "sum(case when f." ~ known[name] ~ " >= f.period_start then 0 else 1 end)" %}
-        {% do first.append(("else " if loop.last else "when grouping(f." ~ name ~ ") = 0 then ") ~ sum) %}
+    {% set lacks = (["all"] + shape.dimensions) | reject("in", known) | list or shape.grains | length < 4 %}
+    {% for name in ([] if measure.filter or lacks else shape.dimensions + ["all"]) %}
+        {% set sums, start = [], "', f." ~ measure.time ~ ") as date)" %}
+        {% for grain in shape.grains %}
+            {% set is_known = "f." ~ known[name] ~ " >= cast(date_trunc('" ~ grain ~ start %}
+            {% do sums.append("sum(case when " ~ is_known ~ " then 0 else 1 end)") %}
+        {% endfor %}
+        {% set is_own = loop.last or "grouping(f." ~ name ~ ") = 0" %}
+        {% do first.append("when " ~ is_own ~ " then array[" ~ sums | join(", ") ~ "]") %}
     {% endfor %}
-    {{ return("case " ~ (first | join(" ")) ~ " end" if shape.dimensions else first[0][5:]) }}
+    {{ return("case " ~ (first | join(" ")) ~ " end" if first else none) }}
 {% endmacro %}

@@ -18,15 +18,26 @@
         {#- The facts are parents of `kpi_periods`, where each is named: here they would all be named once more. #}
         {% set relation, day = graph.nodes["model.almanac." ~ fact].relation_name, "f." ~ own[0].time %}
         {% set shape, blocks = shape_of(own, asked), [] %}
-        {% set additive, levels = own | selectattr("is_additive") | list, own | selectattr("is_level") | list %}
-        {% if additive %}
+        {% set levels = own | selectattr("is_level") | list %}
+        {% set additive = own | rejectattr("is_level") | selectattr("agg", "in", ["sum", "count"]) | list %}
+        {% set by_days = [(additive, shape)] if additive else [] %}
+        {% for measure in own if measure.agg in ["count_distinct", "percentile"] %}
+            {% set shape = shape_of([measure], asked) %}
+            {% set firsts = firsts_of(measure, shape) %}
+            {% if firsts %} {% do by_days.append(([dict(measure, firsts=firsts)], shape)) %}
+            {% elif measure.agg == "percentile" %} {% do blocks.append(grouped(relation, [measure], shape)) %}
+            {% else %} {% do blocks.append(distinct(relation, measure, shape)) %}
+            {% endif %}
+        {% endfor %}
+        {% do blocks.extend([grouped(relation, levels, shape_of(levels, asked))] if levels else []) %}
+        {% for summed, shape in by_days %}
             {#- What adds up is computed by day alone, not yet rounded, and a week, month and quarter are made from the
             days: as grouping sets over the fact they cost several times more. #}
             {% set periods %}
                 select
-                    {{ period_columns("w") }}, d.dimension, d.dimension_value{{ measure_columns(additive, of_days="d") }}
+                    {{ period_columns("w") }}, d.dimension, d.dimension_value{{ measure_columns(summed, of_days="d") }}
                 from (
-                    select f.tenant, {{ day }} as local_date, {{ dimension_columns(shape) }}{{ measure_columns(additive) }}
+                    select f.tenant, {{ day }} as local_date, {{ dimension_columns(shape) }}{{ measure_columns(summed) }}
                     from {{ relation }} as f
                     where {{ day }} is not null
                     {% if is_incremental() %}
@@ -40,14 +51,6 @@
                 group by {{ period_columns("w") }}, d.dimension, d.dimension_value
             {% endset %}
             {% do blocks.append(periods) %}
-        {% endif %}
-        {% do blocks.extend([grouped(relation, levels, shape_of(levels, asked))] if levels else []) %}
-        {% for measure in own if measure.agg in ["count_distinct", "percentile"] %}
-            {% set shape = shape_of([measure], asked) %}
-            {% if measure.agg == "percentile" or firsts_of(measure, shape) %}
-                {% do blocks.append(grouped(relation, [dict(measure, firsts=firsts_of(measure, shape))], shape)) %}
-            {% else %} {% do blocks.append(distinct(relation, measure, shape)) %}
-            {% endif %}
         {% endfor %}
         {% for block in blocks %}
             {% do united.append("select '" ~ fact ~ "' as fact, b.* from (" ~ block ~ ") as b") %}
@@ -62,7 +65,8 @@
                 p.time_grain,
                 p.period_start,
                 dates.date_day as local_date,
-                dates.date_day = p.last_date as is_last
+                dates.date_day = p.last_date as is_last,
+                case p.time_grain when 'day' then 1 when 'week' then 2 when 'month' then 3 else 4 end as grain_number
             from {{ ref("kpi_periods") }} as p
             {% if is_incremental() %}
                 inner join kpi_measures__changed as c on c.tenant = p.tenant and c.period = p.period

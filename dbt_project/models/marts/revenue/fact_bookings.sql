@@ -56,7 +56,7 @@ with
     ),
 
     listed as (
-        select tenant, booking_id, string_agg(step, ', ' order by reached_at, step) as funnel_steps
+        select tenant, booking_id, {{ listed_by("step", ["reached_at", "step"]) }} as funnel_steps
         from steps
         group by tenant, booking_id
     )

@@ -35,17 +35,23 @@ with
         left join local_days as d on d.tenant = p.tenant and d.utc_date = cast(p.moved_at as date)
     ),
 
-    of_side as (
+    -- A window over all bookings of each would sort them twice.
+    buyers as (
         select
-            d.*,
-            sum(case when is_booking then 1 else 0 end) over (
-                partition by tenant, person_id
-                order by moved_at, booking_id
-                rows between unbounded preceding and 1 preceding
-            ) as earlier_bookings,
-            min(case when is_booking then movement_date end) over (partition by tenant, person_id) as buyer_since,
-            min(case when is_booking then movement_date end) over (partition by tenant, supplier) as supplier_since
-        from described as d
+            tenant,
+            person_id,
+            min(movement_date) as buyer_since,
+            {{ first_by("booking_id", ["moved_at", "booking_id"]) }} as first_booking_id
+        from described
+        where is_booking and person_id is not null
+        group by tenant, person_id
+    ),
+
+    sellers as (
+        select tenant, supplier, min(movement_date) as supplier_since
+        from described
+        where is_booking and supplier is not null
+        group by tenant, supplier
     )
 
 select
@@ -58,7 +64,7 @@ select
     p.is_first,
     p.is_booking,
     -- Whether the same person had booked before; of nobody that can be said.
-    p.is_booking and p.person_id is not null and coalesce(p.earlier_bookings, 0) > 0 as is_repeat,
+    p.is_booking and coalesce(p.booking_id <> b.first_booking_id, false) as is_repeat,
     p.is_booking and p.is_by_supplier as is_cross_side,
     p.person_id,
     s.session_id,
@@ -70,8 +76,8 @@ select
     p.market,
     p.supplier,
     coalesce(p.provider, 'unknown') as provider,
-    {{ month_of("p.buyer_since", "p.person_id") }} as buyer_cohort,
-    {{ month_of("p.supplier_since", "p.supplier") }} as supplier_cohort,
+    {{ month_of("b.buyer_since", "p.person_id") }} as buyer_cohort,
+    {{ month_of("e.supplier_since", "p.supplier") }} as supplier_cohort,
     p.currency,
     cast(floor(extract(epoch from (p.moved_at - s.started_at))) as bigint) as seconds_in_session,
     p.line_count,
@@ -80,7 +86,9 @@ select
     cast(
         case when p.movement = 'booked' then p.commission else - p.commission end as decimal(18, 4)
     ) as commission_amount
-from of_side as p
+from described as p
+left join buyers as b on b.tenant = p.tenant and b.person_id = p.person_id
+left join sellers as e on e.tenant = p.tenant and e.supplier = p.supplier
 left join
     sessions as s
     on s.tenant = p.tenant
