@@ -56,12 +56,6 @@
 {% endmacro %}
 
 {#-
-    `wanted`, looked at only in the rows that were found for `changed`: a condition on events alone is judged on all of
-    them first. `since` is never null.
--#}
-{% macro of_few(wanted, changed) %} {{ return("(" ~ wanted ~ " or " ~ changed ~ ".since is null)") }}{% endmacro %}
-
-{#-
     The anonymous id to look up in the identity map: null where the event itself names a user.
 
     As part of the key, not as a condition beside it: `e.user_id is null and ...` keeps DuckDB from hashing the join.

@@ -13,6 +13,8 @@
     )
 }}
 
+{% set moved = "e.event in ('booking_confirmed', 'booking_cancelled')" %}
+
 with
     lines as (
         select
@@ -34,8 +36,10 @@ with
             inner join int_bookings__movements__changed as c on c.tenant = e.tenant and c.booking_id = e.booking_id
         {% endif %}
         where
-            e.event in ('booking_confirmed', 'booking_cancelled') and e.booking_id is not null
-            {% if is_incremental() %} {{ among_few("e.booking_id") }} {% endif %}
+            e.booking_id is not null
+            {% if is_incremental() %} {{ among_few("e.booking_id") }} and {{ of_few(moved, "c") }}
+            {% else %} and {{ moved }}
+            {% endif %}
     ),
 
     added_up as (
