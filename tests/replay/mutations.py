@@ -182,6 +182,11 @@ MUTATIONS = (
         in_macro("duckdb__changed_lake_files", ("where f.file_hash is null or t.file_hash", "where t.file_hash")),
     ),
     Mutation(
+        "rows of keys that had none before are not passed on",
+        0,
+        in_macro("differing_rows", ("not in (select", "in (select")),
+    ),
+    Mutation(
         "fact_events ignores propagated files",
         0,
         in_meta("fact_events", "changed", lambda origin: "producer" not in origin),

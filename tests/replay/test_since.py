@@ -74,11 +74,13 @@ MISTAKES = {
         "first_events_of_visitors", ("min(v.since)", "max(v.since)")
     ),
     "those who changed long ago are not looked for": in_macro(
-        "duckdb__spans_of_changes", ('key ~ " in " ~ early', '"false"')
+        "duckdb__spans_of_changes", ('in_key_set(key, "varchar", model.name ~ "__early_" ~ few)', '"false"')
     ),
     "what anonymous visitors did long ago is not looked for": in_macro(
-        "duckdb__know_spans", ("                where {{ is_early }}", "                where false")
+        "duckdb__know_spans",
+        ("= m.user_id\n                    where {{ is_early }}", "= m.user_id\n                    where false"),
     ),
+    "keys are looked for among other bits than those they set": in_macro("in_key_set", ("% 262144", "% 1024")),
     "searches are told of a session since its end": in_spec("fact_sessions", ("propagates", 0, "since"), "d.ended_at"),
     "searches are not told of sessions": in_meta(
         "int_events__in_sessions", "changed", lambda origin: "producer" not in origin
