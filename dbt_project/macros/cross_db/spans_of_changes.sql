@@ -3,7 +3,7 @@
     this model with their `since`; each row belongs to one condition.
 
     Nearly all keys of an ordinary build have changed since a day or two: for these only rows of the last weeks are
-    read, by a constant that storage can be pruned with. The few that reach further back are named one by one, which is
+    read, by a constant that storage can be pruned with. The few that reach further back are looked for in a set, which is
     judged in the storage too. By a join alone every column of every row of history would be read before it decides.
 
     `time` is the time of a row, `key` what is compared with the few: their `keys`, or the anonymous ids that belong to
@@ -34,7 +34,7 @@
     {% set is_early = "c.since < getvariable('" ~ recent ~ "')" %}
     {% set sql %}
         set variable {{ model.name }}__since = (select min(c.since) from {{ changed }} as c);
-        -- Four weeks, or less where more keys reach further back than can be named.
+        -- Four weeks, or more where too many keys reach further back for a set of them.
         set variable {{ recent }} = (
             select
                 case
