@@ -43,6 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     compared_on = replace(lakes.history, threads=options.threads)
     runs = [(side("models", compared_on), side("hand", compared_on)) for _ in range(options.runs)]
     compared, differs = differences(lakes.history.warehouse, hand_database(lakes.history))
+    say(f"{compared} tables compared, {len(differs)} differ")
     events = _events(lakes.history)
     day = _one_more_day(lakes, options.threads)
     recent = lakes_of(options.events, RECENT)
@@ -112,7 +113,9 @@ def side(name: str, settings: Settings) -> Phases:
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=False)
     if done.returncode:
         sys.exit(f"{' '.join(command[1:])} failed: see above")
-    return {phase: Took(**took) for phase, took in json.loads(done.stdout).items()}
+    phases = {phase: Took(**took) for phase, took in json.loads(done.stdout).items()}
+    say(f"{name}: {phases['statements'].cpu:.1f} CPU seconds")
+    return phases
 
 
 def best(runs: Sequence[Phases]) -> Phases:
@@ -175,6 +178,7 @@ def _whole(settings: Settings, *, full_refresh: bool) -> tuple[Took, BuildResult
     took = clock.took()
     if not result.succeeded:
         sys.exit(f"the build failed: {result.error or [f'{n.name}: {n.message}' for n in result.failed]}")
+    say(f"whole build, {'all anew' if full_refresh else 'what changed'}: {took.wall:.1f} s")
     return took, result
 
 
