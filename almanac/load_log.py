@@ -17,6 +17,7 @@ from almanac.local_days import local_days
 TABLES = {
     "file": "file_id uuid, tenant varchar, path varchar, version bigint, built_version bigint, built_by_run varchar",
     "changed": "producer varchar, kind varchar, tenant varchar, entity varchar, since timestamp",
+    "replaced": "model varchar, tenant varchar, entity varchar, since timestamp",
     "cause": "run_id varchar, producer varchar, kind varchar, tenant varchar, entity varchar, since timestamp",
     "tenant": "tenant varchar, title varchar, business varchar, time_zone varchar, currency varchar",
     "outside_event": "event varchar",
@@ -191,6 +192,7 @@ class LoadLog:
         """Mark what is pending as not built, so that a landing restored after a failure does not look built."""
         with self.engine.transaction():
             self.engine.execute("update ctl.file set built_version = null where version is distinct from built_version")
+            self.engine.execute("delete from ctl.replaced")
             self.remember("full_refresh", "true" if full_refresh else self.state("full_refresh"))
 
     def record_checks(self, results: Iterable[CheckResult]) -> None:
@@ -218,6 +220,7 @@ class LoadLog:
             )
             self.engine.execute("delete from ctl.file where path is null")
             self.engine.execute("delete from ctl.changed")
+            self.engine.execute("delete from ctl.replaced")
             self.remember("full_refresh", None)
             for name, value in remembered.items():
                 self.remember(name, value)

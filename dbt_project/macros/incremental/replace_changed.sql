@@ -55,6 +55,7 @@
     where {{ row_locator() }} in (select o.row_locator from {{ old_rows }} as o)
     ;
     insert into {{ target_relation }} ({{ columns }}) select {{ columns }} from {{ new_rows }};
+    {% if not spec.get("whole") %} {{ note_replaced(spec, changed) }}{% endif %}
     drop table {{ old_rows }};
     drop table if exists {{ changed }};
 {% endmacro %}

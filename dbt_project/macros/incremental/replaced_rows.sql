@@ -1,0 +1,42 @@
+{#-
+    Which rows a build has replaced, so that its data tests need not look at all of history again.
+
+    The first row of a model says that it was built from changed keys; without it, or with very many keys, all rows are
+    tested. What a failed build has replaced is among the keys that the next one replaces.
+-#}
+{% macro note_replaced(spec, changed) %}
+    {% set key = "cast(c." ~ spec.key ~ " as varchar)" %}
+    {% set since = "c.since" if spec.get("since") else "cast(null as timestamp)" %}
+    insert into {{ source("ctl", "replaced") }} (model, tenant, entity, since)
+    select '{{ model.name }}', r.tenant, r.entity, r.since
+    from (
+        select cast(null as varchar) as tenant, cast(null as varchar) as entity, cast(null as timestamp) as since
+        union all
+        select c.tenant, {{ key }}, {{ since }} from {{ changed }} as c
+    ) as r
+    where (select count(*) from {{ changed }}) <= 200000;
+{% endmacro %}
+
+{#- How the tested relation was built, if this build has replaced only some of its rows; none if all are to be tested. -#}
+{% macro replaced_spec(relation) %}
+    {% if not execute or flags.WHICH not in ("build", "test") or flags.FULL_REFRESH %} {{ return(none) }}{% endif %}
+    {% set tested = graph.nodes.get("model." ~ project_name ~ "." ~ relation.identifier) %}
+    {% set spec = (tested or {}).get("config", {}).get("meta", {}).get("incremental") %}
+    {% if not spec or spec.get("whole") %} {{ return(none) }}{% endif %}
+    {% set replaced = source("ctl", "replaced") %}
+    {% set noted = run_query("select 1 from " ~ replaced ~ " where model= '" ~ relation.identifier ~ "' limit 1") %}
+    {{ return(spec if noted | length else none) }}
+{% endmacro %}
+
+{#- The rows `t` of a relation that this build has replaced, by `replaced_spec`. -#}
+{% macro replaced_rows(relation, spec, columns) %}
+    select t.{{ columns | join(", t.") }}
+    from {{ relation }} as t
+    inner join
+        (
+            select r.tenant, cast(r.entity as {{ spec.key_type }}) as {{ spec.key }}, r.since
+            from {{ source("ctl", "replaced") }} as r
+            where r.model = '{{ relation.identifier }}'
+        ) as c
+        on {{ is_changed(spec, "t") }}
+{% endmacro %}
