@@ -62,7 +62,13 @@ def part_tables(
             accepted.append(_events(schema, events, file_id))
         if others:
             refused.append(_quarantine(others, file_id))
-    return pa.Table.from_batches(accepted, schema), pa.Table.from_batches(refused, QUARANTINE)
+    return _together(accepted, schema), pa.Table.from_batches(refused, QUARANTINE)
+
+
+def _together(batches: Sequence[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
+    """Rows of batches of which each has some of the columns."""
+    tables = [schema.empty_table(), *(pa.Table.from_batches([batch]) for batch in batches)]
+    return pa.concat_tables(tables, promote_options="default")
 
 
 def _without_garbage_collection(starts: Iterable[int]) -> Iterator[int]:

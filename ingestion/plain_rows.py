@@ -1,6 +1,6 @@
 """Plain events as columns: one record batch for each event name, so that what its rows share is written once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -32,7 +32,8 @@ class PlainRowMaker:
     def __init__(self, plan: Plan, tenant: str, source: str, file_id: UUID) -> None:
         self._events = PlainEvents(plan, tenant)
         self._windows = plan.windows
-        self._schema = events_schema(plan)
+        schema = events_schema(plan)
+        self._fields = {field.name: field for field in schema}
         self._same = {"tenant": tenant, "source": source, "time_quality": "ok"}
         self._file_id = file_id.bytes
 
@@ -42,7 +43,7 @@ class PlainRowMaker:
         groups = self._events.read([events[place].raw for place in fit])
         others = set(range(first, first + len(events)))
         batches = []
-        contexts = _ContextColumns(self._schema, self._events.context_columns, groups)
+        contexts = _ContextColumns(self._fields, self._events.context_columns, groups)
         for group in groups:
             places = [fit[place] for place in group.places]
             received = [events[place].received_at for place in places]
@@ -71,24 +72,25 @@ class PlainRowMaker:
             "original_at": times.event_at,
             "sent_at": times.sent_at,
             "received_at": times.received_at,
-            "properties": group.properties,
+            "properties": pa.array(group.properties, pa.string()),
             "file_id": _uuids(self._file_id * count),
             "ingest_row": pa.array(places, pa.int64()),
         }
         if group.known.original is not None:
             columns["original_event"] = pa.repeat(group.known.original, count)
-        arrays = [_array(columns.get(column.name), column.type, count) for column in self._schema]
-        batch = pa.RecordBatch.from_arrays(arrays, schema=self._schema)
         # What may have to be masked needs thought too.
-        is_suspect = pc.or_kleene(suspicious(group.properties), columns.pop(_SUSPECT))
+        is_suspect = pc.or_kleene(suspicious(columns["properties"]), columns.pop(_SUSPECT))
         is_plain = pc.and_not(pa.array(times.is_plain), pc.fill_null(is_suspect, fill_value=False))
+        fields = [self._fields[name] for name in columns]
+        arrays = [_array(values, field.type) for values, field in zip(columns.values(), fields, strict=True)]
+        batch = pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
         return batch if pc.all(is_plain).as_py() else batch.filter(is_plain)
 
 
 class _ContextColumns:
     """Columns from contexts, and whether one is suspect: made once for each different context, then dealt out."""
 
-    def __init__(self, schema: pa.Schema, names: Sequence[str], groups: Sequence[PlainGroup]) -> None:
+    def __init__(self, fields: Mapping[str, pa.Field], names: Sequence[str], groups: Sequence[PlainGroup]) -> None:
         # A page sends events of several names with one context.
         different: dict[int, PlainContext] = {id(context): context for group in groups for context in group.contexts}
         self._numbers = dict(zip(different, range(len(different)), strict=True))
@@ -97,7 +99,7 @@ class _ContextColumns:
         by_column = zip(*(context.values for context in different.values()), strict=True)
         for name, values in zip(names, by_column, strict=False):
             if values.count(None) < len(values):
-                self._columns[name] = pa.array(values, schema.field(name).type)
+                self._columns[name] = pa.array(values, fields[name].type)
 
     def of(self, group: PlainGroup) -> dict[str, pa.Array]:
         """Those of the events of one name."""
@@ -127,7 +129,5 @@ def _uuids(data: bytes) -> pa.Array:
     return pa.ExtensionArray.from_storage(pa.uuid(), storage)
 
 
-def _array(values: Any, type_: pa.DataType, count: int) -> pa.Array:
-    if values is None:
-        return pa.nulls(count, type_)
+def _array(values: Any, type_: pa.DataType) -> pa.Array:
     return values if isinstance(values, pa.Array) else pa.array(values, type_)
