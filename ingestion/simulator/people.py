@@ -11,6 +11,7 @@ from ingestion.simulator.columns import DAY, HOUR, MINUTE, NONE, Bools, Floats, 
 BROWSERS = ("Chrome", "Edge", "Firefox", "Safari")
 RAMP_DAYS = 180  # newcomers spread over so many days
 PRESENT_AT_START = 0.65
+COUNTRY_SHARE = 60  # of the country with most people, divided by the place of each other one
 FIRST_NAMES = (
     "Ada",
     "Ben",
@@ -71,13 +72,19 @@ def draw_people(business: Business, seed: int, count: int) -> People:
         # Few people come often and many seldom.
         rate=rng.gamma(0.7, business.behaviour.visits_per_day / 0.7, count),
         two=rng.random(count) < business.behaviour.two_devices,
-        country=rng.integers(0, len(business.countries), count),
+        country=_countries(rng, len(business.countries), count),
         first_name=rng.integers(0, len(FIRST_NAMES), count),
         last_name=rng.integers(0, len(LAST_NAMES), count),
         mobile=(np.arange(2 * count) % 2 == 1) | (rng.random(2 * count) < 0.3),
         skew=_skews(rng, 2 * count, business.disorder.wrong_clock),
         anonymous_ids=uuid_texts(*message_ids(rng, 2 * count)),
     )
+
+
+def _countries(rng: np.random.Generator, known: int, count: int) -> Ints:
+    """Most people live in the first country, half as many in the second, a third as many in the third, and so on."""
+    places = np.repeat(np.arange(known), [COUNTRY_SHARE // (place + 1) for place in range(known)])
+    return places[rng.integers(0, len(places), count)]
 
 
 def _skews(rng: np.random.Generator, devices: int, share: float) -> Ints:
