@@ -19,7 +19,7 @@ from almanac.dbt_worker import close
 from almanac.settings import Settings
 from ingestion.envelope import Arrival
 from ingestion.lake import Lake
-from tests.replay.mutations import in_macro
+from tests.replay.mutations import in_macro, in_model
 from tests.replay.project import FailingDbt, copy_project, settings_for
 
 READS = ("fact_searches", "fact_user_days")  # with the sessions and events that these are made of
@@ -52,6 +52,11 @@ def test_rows_that_come_in_twice_fail_the_build(built: Settings, model: str) -> 
     result = _build(built, FailingDbt(in_macro("get_incremental_replace_changed_sql", (_INSERT, _INSERT + twice))))
     assert not result.full_refresh
     assert _failed(result) == {model}
+
+
+def test_a_view_that_doubles_rows_fails_the_build(built: Settings) -> None:
+    twice = in_model("fact_searches", ("where e.event", "cross join (values (1), (2)) as twice(number) where e.event"))
+    assert _failed(_build(built, FailingDbt(twice))) == {"fact_searches"}
 
 
 def test_a_new_row_is_held_against_those_that_stand(built: Settings) -> None:

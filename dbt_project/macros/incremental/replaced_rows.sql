@@ -17,15 +17,27 @@
     where (select count(*) from {{ changed }}) <= 200000;
 {% endmacro %}
 
-{#- How the tested relation was built, if this build has replaced only some of its rows; none if all are to be tested. -#}
+{#-
+    How the tested relation was built, if this build has replaced only some of its rows; none if all are to be tested.
+
+    A view whose meta says that it has `rows_of` an incremental model, each once, was replaced with these rows.
+-#}
 {% macro replaced_spec(relation) %}
     {% if not execute or flags.WHICH not in ("build", "test") or flags.FULL_REFRESH %} {{ return(none) }}{% endif %}
-    {% set tested = graph.nodes.get("model." ~ project_name ~ "." ~ relation.identifier) %}
-    {% set spec = (tested or {}).get("config", {}).get("meta", {}).get("incremental") %}
+    {% set of_view = meta_of(relation.identifier).get("rows_of") %}
+    {% set name = of_view or relation.identifier %}
+    {% set spec = meta_of(name).get("incremental") %}
     {% if not spec or spec.get("whole") %} {{ return(none) }}{% endif %}
     {% set replaced = source("ctl", "replaced") %}
-    {% set noted = run_query("select 1 from " ~ replaced ~ " where model= '" ~ relation.identifier ~ "' limit 1") %}
-    {{ return(spec if noted | length else none) }}
+    {% set noted = run_query("select 1 from " ~ replaced ~ " where model= '" ~ name ~ "' limit 1") %}
+    {% if not noted | length %} {{ return(none) }}{% endif %}
+    {% set spec = dict(spec, model=name) %}
+    {% if of_view %} {% do spec.pop("since", none) %} {% endif %}  {# its columns have other names #}
+    {{ return(spec) }}
+{% endmacro %}
+
+{% macro meta_of(name) %}
+    {{ return(graph.nodes.get("model." ~ project_name ~ "." ~ name, {}).get("config", {}).get("meta", {})) }}
 {% endmacro %}
 
 {#- The rows `t` of a relation that this build has replaced, by `replaced_spec`. -#}
@@ -36,7 +48,7 @@
         (
             select r.tenant, cast(r.entity as {{ spec.key_type }}) as {{ spec.key }}, r.since
             from {{ source("ctl", "replaced") }} as r
-            where r.model = '{{ relation.identifier }}'
+            where r.model = '{{ spec.model }}'
         ) as c
         on {{ is_changed(spec, "t") }}
 {% endmacro %}
