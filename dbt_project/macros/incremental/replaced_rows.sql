@@ -23,7 +23,7 @@
     A view whose meta says that it has `rows_of` an incremental model, each once, was replaced with these rows.
 -#}
 {% macro replaced_spec(relation) %}
-    {% if not execute or flags.WHICH not in ("build", "test") or flags.FULL_REFRESH %} {{ return(none) }}{% endif %}
+    {% if not execute or flags.WHICH != "build" or flags.FULL_REFRESH %} {{ return(none) }}{% endif %}
     {% set of_view = meta_of(relation.identifier).get("rows_of") %}
     {% set name = of_view or relation.identifier %}
     {% set spec = meta_of(name).get("incremental") %}

@@ -5,6 +5,7 @@ By themselves, and after a full refresh, the same tests look at every row.
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,8 @@ from almanac.dbt_worker import close
 from almanac.settings import Settings
 from ingestion.envelope import Arrival
 from ingestion.lake import Lake
-from tests.replay.mutations import in_macro, in_model
+from tests.postgres import database
+from tests.replay.mutations import Patch, in_macro, in_model
 from tests.replay.project import FailingDbt, copy_project, settings_for
 
 READS = ("fact_searches", "fact_user_days")  # with the sessions and events that these are made of
@@ -38,7 +40,17 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def built(root: Path, tmp_path: Path) -> Iterator[Settings]:
     """A warehouse of one day, and a second one in the lake."""
-    settings = settings_for(root, tmp_path)
+    yield from _built(settings_for(root, tmp_path))
+
+
+@pytest.fixture
+def built_in_postgres(root: Path, tmp_path: Path, postgres_dsn: str) -> Iterator[Settings]:
+    """The same in PostgreSQL."""
+    with database(postgres_dsn) as dsn:
+        yield from _built(replace(settings_for(root, tmp_path).with_target("postgres"), postgres_dsn=dsn))
+
+
+def _built(settings: Settings) -> Iterator[Settings]:
     _land(settings, 0)
     assert _build(settings, FailingDbt()).succeeded
     _land(settings, 1)
@@ -48,10 +60,13 @@ def built(root: Path, tmp_path: Path) -> Iterator[Settings]:
 
 @pytest.mark.parametrize("model", MODELS)
 def test_rows_that_come_in_twice_fail_the_build(built: Settings, model: str) -> None:
-    twice = "{% if model.name == '" + model + "' %}" + _INSERT + "{% endif %}"
-    result = _build(built, FailingDbt(in_macro("get_incremental_replace_changed_sql", (_INSERT, _INSERT + twice))))
+    result = _build(built, FailingDbt(_twice(model)))
     assert not result.full_refresh
     assert _failed(result) == {model}
+
+
+def test_rows_that_come_in_twice_fail_a_build_in_postgresql(built_in_postgres: Settings) -> None:
+    assert _failed(_build(built_in_postgres, FailingDbt(_twice("fact_events")))) == {"fact_events"}
 
 
 def test_a_view_that_doubles_rows_fails_the_build(built: Settings) -> None:
@@ -76,6 +91,12 @@ def test_a_build_leaves_rows_that_it_has_not_replaced_to_the_test_by_itself(buil
     tested: Any = dbtRunner(manifest=dbt.manifest(built)).invoke(arguments)
     failed = [r.node.name for r in tested.result.results if str(r.status) == "fail"]
     assert failed == ["unique_grain_fact_events_tenant__message_id"]
+
+
+def _twice(model: str) -> Patch:
+    """What the model brings in comes in once more."""
+    again = "{% if model.name == '" + model + "' %}" + _INSERT + "{% endif %}"
+    return in_macro("get_incremental_replace_changed_sql", (_INSERT, _INSERT + again))
 
 
 def _build(settings: Settings, dbt: FailingDbt) -> BuildResult:
