@@ -151,3 +151,11 @@ def test_amounts_in_foreign_currencies_fit_the_rate_of_the_day() -> None:
         assert any(found == pytest.approx(rate, rel=1e-3) for rate in fits)
         misconverted += not any(found == pytest.approx(rate, rel=1e-2) for rate in fits[::2])
     assert 0 < misconverted < len(foreign) / 2
+
+
+def test_most_people_live_in_the_first_country_and_somebody_in_each() -> None:
+    world = the_world("rentals")
+    people = np.bincount(world.people.country, minlength=len(world.business.countries))
+    assert people.argmax() == 0
+    assert 0.25 < people[0] / people.sum() < 0.5
+    assert people.all()

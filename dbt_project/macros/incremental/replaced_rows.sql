@@ -28,9 +28,8 @@
     {% set name = of_view or relation.identifier %}
     {% set spec = meta_of(name).get("incremental") %}
     {% if not spec or spec.get("whole") %} {{ return(none) }}{% endif %}
-    {% set replaced = source("ctl", "replaced") %}
-    {% set noted = run_query("select 1 from " ~ replaced ~ " where model= '" ~ name ~ "' limit 1") %}
-    {% if not noted | length %} {{ return(none) }}{% endif %}
+    {% set noted %} select 1 from {{ source("ctl", "replaced") }} where model = '{{ name }}' limit 1 {% endset %}
+    {% if not run_query(noted) | length %} {{ return(none) }}{% endif %}
     {% set spec = dict(spec, model=name) %}
     {% if of_view %} {% do spec.pop("since", none) %} {% endif %}  {# its columns have other names #}
     {{ return(spec) }}
