@@ -20,9 +20,12 @@ from almanac.tables import text_table
 from benchmarks.clock import Clock, Took
 from benchmarks.web_traffic import raw_events
 from ingestion.collector import records
-from ingestion.collector.door import Verdict
+from ingestion.collector.dialects import Unread
+from ingestion.collector.enrich import Enricher
 from ingestion.collector.flusher import land_file
 from ingestion.collector.log_files import LogFile, load
+from ingestion.collector.quick import QuickLane
+from ingestion.enrichment import open_places
 from ingestion.lake import Lake
 from ingestion.tracking_plan import load_plan
 
@@ -77,13 +80,17 @@ def _log(place: Path, events: Iterable[tuple[object, bytes]]) -> tuple[Path, Pat
     """A sealed log file with these events, the same as lines of JSON, and the bytes of one event on average."""
     log, lines = place / "wal-1-000001.log", place / "events.jsonl"
     file = LogFile(log, sync=lambda _: None)
+    settings = Settings.for_home(place)
+    door = QuickLane(PLAN, Enricher(open_places(settings)), lambda _: None)
     total = count = 0
     source = iter(events)
     with lines.open("wb") as out:
         while batch := list(islice(source, BATCH)):
             received_at = batch[0][0]
-            verdicts = [Verdict(raw) for _, raw in batch]
-            file.append([records.encode("rentals", "web", received_at, len(batch), verdicts)])  # type: ignore[arg-type]
+            unread = Unread([raw for _, raw in batch], b"", is_batch=True)
+            verdicts = [verdict for verdict in door.judge(unread, "rentals", {}, None) if verdict is not None]
+            rules = door.settled_by
+            file.append([records.encode("rentals", "web", received_at, len(batch), verdicts, rules)])  # type: ignore[arg-type]
             for _, raw in batch:
                 out.write(raw + b"\n")
                 total, count = total + len(raw), count + 1

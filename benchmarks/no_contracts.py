@@ -30,6 +30,8 @@ from ingestion.collector.wal import Wal
 class TakesAll:
     """Stands where the judge stands."""
 
+    settled_by = ""
+
     def judge_unread(self, unread: Unread, *_: object) -> list[Verdict]:
         """Every event as it came."""
         return [Verdict(raw) for raw in unread.raws]

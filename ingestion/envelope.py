@@ -46,12 +46,22 @@ class Arrival:
 
 
 class Unread(Protocol):
-    """One event as the log keeps it: its JSON text, not decoded yet."""
+    """One event as the log keeps it: its JSON text, not decoded yet.
+
+    One that the door settled (`settling.py`) has its context apart, and in `raw` a 0 in its place; `settled_by` says by
+    which rules, and is empty for all others.
+    """
 
     received_at: datetime
     raw: bytes
     reasons: tuple[Reason, ...]
     warnings: tuple[str, ...]
+    context: bytes
+    settled_by: str
+
+    @property
+    def whole(self) -> bytes:
+        """Its JSON text, with its context."""
 
     def arrival(self) -> Arrival:
         """The event, decoded as far as that is possible."""

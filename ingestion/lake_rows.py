@@ -10,8 +10,9 @@ import pyarrow as pa
 
 from ingestion.envelope import Arrival, EventRow, QuarantineRow, Unread, to_row
 from ingestion.lake_schema import COUNTERS, QUARANTINE, events_schema
-from ingestion.plain_rows import PlainRowMaker
+from ingestion.plain_rows import BatchMaker, PlainRowMaker
 from ingestion.privacy.masking import Masker, suspects
+from ingestion.settled_rows import SettledRowMaker
 from ingestion.tracking_plan.model import Plan
 from ingestion.tracking_plan.names import ENVELOPE
 
@@ -35,16 +36,20 @@ def part_tables(
     Events that are not decoded yet take the quick way if they are plainly right; every other one is judged by `to_row`.
     """
     schema = events_schema(plan)
-    plain_rows = PlainRowMaker(plan, tenant, source, file_id)
+    maker = BatchMaker(plan, tenant, source, file_id, history_from)
+    plain_rows = PlainRowMaker(plan, tenant, maker)
     masker = Masker(plan, tenant)
     accepted: list[pa.RecordBatch] = []
     refused: list[pa.RecordBatch] = []
-    for start in _without_garbage_collection(range(0, len(arrivals), BATCH)):
-        chunk = arrivals[start : start + BATCH]
-        unread = [item for item in chunk if not isinstance(item, Arrival)]
-        places: Iterable[int] = range(first + start, first + start + len(chunk))
-        if len(unread) == len(chunk):
-            batches, places = plain_rows.rows(unread, first + start)
+    left: Sequence[int] = range(first, first + len(arrivals))
+    unread = [item for item in arrivals if not isinstance(item, Arrival)]
+    are_unread = len(unread) == len(arrivals)
+    if are_unread:
+        accepted, left = SettledRowMaker(plan, tenant, maker).rows(unread, first)
+    for start in _without_garbage_collection(range(0, len(left), BATCH)):
+        places = left[start : start + BATCH]
+        if are_unread:
+            batches, places = plain_rows.rows([unread[place - first] for place in places], places)
             accepted += batches
         odd = {place: _decoded(arrivals[place - first]) for place in places}
         rows = {

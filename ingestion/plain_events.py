@@ -86,10 +86,10 @@ class PlainEvents:
         self.context_columns = tuple(CONTEXT_PREFIX + name for name in plan.common.context)
         self._contexts: dict[bytes, PlainContext | None] = {b"": self._context({}, [None] * len(self.context_columns))}
 
-    def knows_context(self, raw: bytes) -> bool:
-        """Whether this context is taken without a word."""
+    def context(self, raw: bytes) -> PlainContext | None:
+        """What a context brings to a row; None unless it is taken without a word."""
         known = self._contexts
-        return (known[raw] if raw in known else self._look_up([raw])[0]) is not None
+        return known[raw] if raw in known else self._look_up([raw])[0]
 
     def read(self, raws: Sequence[bytes]) -> list[PlainGroup]:
         """The plain ones among the events in these bytes, by name."""

@@ -23,11 +23,12 @@ _decode = msgspec.json.Decoder().decode
 
 
 class Fit(NamedTuple):
-    """An event that would be accepted, and its properties (or traits) as the client sent them."""
+    """An event that would be accepted, its properties (or traits) as the client sent them, and whether silently."""
 
     envelope: Envelope
     properties: Mapping[str, Any]
     raw_properties: bytes
+    is_silent: bool  # without a warning of its contract
 
 
 class _Contract(NamedTuple):
@@ -59,7 +60,12 @@ class PlainFit:
 
     def knows_context(self, context: bytes) -> bool:
         """Whether this context (empty if there is none), as the log would keep it, is taken without a word."""
-        return not context or self._events.knows_context(context)
+        return not context or self._events.context(context) is not None
+
+    def context_text(self, context: bytes) -> bytes | None:
+        """The text with which a context is stored that is taken without a word; None for others, and without one."""
+        found = self._events.context(context) if context else None
+        return None if found is None else found.text
 
     def _fit(self, envelope: Envelope) -> Fit | None:
         kind = envelope.type
@@ -77,7 +83,10 @@ class PlainFit:
             given = _decode(raw)
         except NOT_PLAIN:
             return None
-        return Fit(envelope, given, raw) if type(given) is dict and _satisfies(given, contract, envelope) else None
+        if type(given) is not dict:
+            return None
+        is_silent = _satisfies(given, contract, envelope)
+        return None if is_silent is None else Fit(envelope, given, raw, is_silent)
 
     def _contract(self, kind: str, name: str | None) -> _Contract | None:
         known = known_event(self._plan, self._tenant, kind, name)
@@ -98,31 +107,38 @@ def has_identity(event: Any) -> bool:
     return bool(event.messageId) and event.sessionId != ""
 
 
-def _satisfies(given: dict[str, Any], contract: _Contract, envelope: Envelope) -> bool:
-    """Whether the contract takes these properties."""
+def _satisfies(given: dict[str, Any], contract: _Contract, envelope: Envelope) -> bool | None:
+    """Whether the contract takes these properties without a word; None if it may not take them."""
     for field, name in contract.beside:
         value = getattr(envelope, field)
         if value is not None and given.get(name) is None:
             given = {**given, name: value}
     if contract.rename:
         given = renamed(given, contract.rename)
-    parsed = _parsed(given, contract.specs)
-    return parsed is not None and not any(is_blank(parsed.get(name, given.get(name))) for name in contract.required)
-
-
-def _parsed(given: Mapping[str, Any], specs: Mapping[str, Spec]) -> dict[str, Any] | None:
-    """The values that cannot be taken as they are, as their contract reads them; None if one of them needs care."""
     parsed: dict[str, Any] = {}
+    is_silent = _parse(given, contract.specs, parsed)
+    if is_silent is None or any(is_blank(parsed.get(name, given.get(name))) for name in contract.required):
+        return None
+    return is_silent
+
+
+def _parse(given: Mapping[str, Any], specs: Mapping[str, Spec], parsed: dict[str, Any]) -> bool | None:
+    """Parse the values that cannot be taken as they are; whether none gets a warning, or None if one needs care."""
+    is_silent = True
     for name, value in given.items():
         kind = type(value)
         spec = specs.get(name)
         if value is None or (spec is not None and kind is spec.as_is):
+            is_silent = is_silent and spec is not None
             continue
         if kind is dict or kind is list or (kind is int and not -_LARGEST <= value < _LARGEST):
             return None
-        if spec is not None:
-            try:
-                parsed[name] = spec.parse(value)
-            except ValueError:
-                return None
-    return parsed
+        if spec is None:
+            is_silent = False
+            continue
+        try:
+            parsed[name] = spec.parse(value)
+        except ValueError:
+            return None
+        is_silent = is_silent and (spec.natural is None or kind in spec.natural)
+    return is_silent

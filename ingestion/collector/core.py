@@ -181,7 +181,8 @@ class Collector:
             if isinstance(read, Document):
                 return read.body
             verdicts = self._judge.judge(read, key, received_at, headers, head.peer)
-        await self._wal.enter(records.encode(key.tenant, key.source, received_at, read.count, verdicts))
+        rules = self._judge.settled_by
+        await self._wal.enter(records.encode(key.tenant, key.source, received_at, read.count, verdicts, rules))
         self._metrics.judged(verdicts)
         return answer(verdicts, read.is_batch)
 

@@ -26,6 +26,7 @@ from ingestion.collector.messages import (
 from ingestion.envelope import Arrival, QuarantineRow, oversize, to_row
 from ingestion.privacy.cleaning import clean
 from ingestion.privacy.suppression import SuppressedPeople
+from ingestion.settling import with_context
 from ingestion.tracking_plan import Plan, Reason
 
 DEFAULT_TYPE = "track"
@@ -40,7 +41,8 @@ class Verdict(msgspec.Struct, frozen=True, gc=False):
     """What becomes of one event: the bytes that the log keeps, and why it is refused (accepted if there is no reason).
 
     `own` are the reasons that the landing cannot find again, because they are about what came and not what it means;
-    `warnings` likewise.
+    `warnings` likewise. A settled event (`ingestion/settling.py`) has its `context` apart, if it has one, and in `raw`
+    at `hole` what stands for it.
     """
 
     raw: bytes
@@ -48,6 +50,14 @@ class Verdict(msgspec.Struct, frozen=True, gc=False):
     own: tuple[Reason, ...] = ()
     warnings: tuple[str, ...] = ()
     is_suppressed: bool = False  # nothing of it may be stored; the client is not told
+    is_settled: bool = False
+    context: bytes = b""
+    hole: int = 0
+
+    @property
+    def whole(self) -> bytes:
+        """The event's text, with its context."""
+        return with_context(self.raw, self.context, self.hole)
 
 
 def nobody(_: str) -> SuppressedPeople | None:

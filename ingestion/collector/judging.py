@@ -18,6 +18,7 @@ class Judge:
         self._enricher = enricher
         self._door = door
         self._quick = quick
+        self.settled_by = quick.settled_by  # the rules by which verdicts are settled
 
     def judge(
         self, found: Found, key: WriteKey, received_at: datetime, headers: Mapping[bytes, bytes], peer: str | None

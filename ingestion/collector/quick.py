@@ -5,34 +5,24 @@ bytes, no reason and no warning; a property test holds both against each other. 
 """
 
 from collections.abc import Callable, Mapping
-from functools import lru_cache
-from typing import Any
-
-import msgspec
-from msgspec import UNSET
 
 from ingestion.collector.dialects import Unread
 from ingestion.collector.door import Verdict
 from ingestion.collector.enrich import Enricher
-from ingestion.collector.limits import MAX_DEPTH, MAX_MESSAGE_ID, MAX_PROPERTIES, MAX_PROPERTY_NAME
+from ingestion.collector.limits import MAX_MESSAGE_ID
 from ingestion.collector.messages import KEY_MARK
-from ingestion.collector.quick_contexts import ABSENT, NAME_END, Contexts, ContextsBeside
+from ingestion.collector.quick_completing import Completed, Completer, is_simple
+from ingestion.collector.quick_contexts import Contexts
 from ingestion.envelope import MAX_EVENT_BYTES
 from ingestion.plain_events import Envelope
-from ingestion.plain_fit import PlainFit
-from ingestion.plain_typed import TypedEvent, TypedEvents, names_in
-from ingestion.privacy.cleaning import NAMES
+from ingestion.plain_fit import Fit, PlainFit
+from ingestion.plain_typed import TypedEvent, TypedEvents
 from ingestion.privacy.suppression import SuppressedPeople
+from ingestion.settling import KINDS, PLACEHOLDER, settled_by
 from ingestion.tracking_plan import Plan
 
 _LARGEST = MAX_EVENT_BYTES - 2_048  # with room for what is added
-_CONTEXT = b'"context":'
-_NESTED = ("context", "properties", "traits", "integrations", "_metadata")
-_BESIDE = ("integrations", "_metadata")  # nobody reads them: they are looked at here, the others when they are judged
 _ABOUT_PEOPLE = ("identify", "group", "alias")
-
-
-_decode_top = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 class _Lane:
@@ -52,6 +42,7 @@ class QuickLane:
         self._enricher = enricher
         self._suppressed = suppressed
         self._lanes: dict[str, _Lane] = {}
+        self.settled_by = settled_by(plan)
 
     def judge(
         self, unread: Unread, tenant: str, headers: Mapping[bytes, bytes], peer: str | None
@@ -62,22 +53,22 @@ class QuickLane:
         if lane is None:
             return verdicts
         people = self._suppressed(tenant)
-        completer = _Completer(unread, lane.contexts.beside(self._enricher.of_request(headers, peer)))
+        completer = Completer(unread, lane.contexts.beside(self._enricher.of_request(headers, peer)))
         may_hold_keys = KEY_MARK in unread.body
-        completed: list[bytes] = []
+        completed: list[Completed] = []
         places: list[int] = []
         for place, given in enumerate(unread.raws):
             if len(given) > _LARGEST or (may_hold_keys and KEY_MARK in given):
                 continue
-            verdict = verdicts[place] = completer.typed_verdict(given, lane.typed, people)
+            verdict = verdicts[place] = _typed_verdict(completer, given, lane.typed, people)
             if verdict is None:
-                raw = completer.complete(given)
-                if raw is not None:
-                    completed.append(raw)
+                event = completer.complete(given)
+                if event is not None:
+                    completed.append(event)
                     places.append(place)
         if completed:
-            for number in _plain_among(completed, lane.plain, unread.type, people):
-                verdicts[places[number]] = Verdict(completed[number])
+            for place, judged in zip(places, _judged(completed, lane.plain, unread.type, people), strict=True):
+                verdicts[place] = judged
         return verdicts
 
     def judge_one(
@@ -89,12 +80,12 @@ class QuickLane:
         if lane is None or len(given) > _LARGEST or KEY_MARK in given:
             return None
         people = self._suppressed(tenant)
-        completer = _Completer(unread, lane.contexts.beside(self._enricher.of_request(headers, peer)))
-        verdict = completer.typed_verdict(given, lane.typed, people)
+        completer = Completer(unread, lane.contexts.beside(self._enricher.of_request(headers, peer)))
+        verdict = _typed_verdict(completer, given, lane.typed, people)
         if verdict is not None:
             return verdict
-        raw = completer.complete(given)
-        return Verdict(raw) if raw is not None and _plain_among([raw], lane.plain, unread.type, people) else None
+        event = completer.complete(given)
+        return None if event is None else _judged([event], lane.plain, unread.type, people)[0]
 
     def _lane(self, tenant: str) -> _Lane | None:
         """What is known for a tenant, if the plan knows it."""
@@ -104,160 +95,52 @@ class QuickLane:
         return lane
 
 
-def _plain_among(raws: list[bytes], plain: PlainFit, kind: str | None, people: SuppressedPeople | None) -> list[int]:
-    """The places of the completed events that would surely be accepted, and are about nobody who is suppressed."""
-    places: list[int] = []
-    for place, fit in enumerate(plain.of(raws)):
-        if fit is None or not _is_simple(fit.raw_properties, fit.properties):
-            continue
-        envelope = fit.envelope
-        if len(envelope.messageId) > MAX_MESSAGE_ID or (kind is not None and envelope.type != kind):
-            continue
-        if people is None or not _may_be_about(people, envelope, raws[place]):
-            places.append(place)
-    return places
+def _judged(
+    events: list[Completed], plain: PlainFit, kind: str | None, people: SuppressedPeople | None
+) -> list[Verdict | None]:
+    """The verdicts of the events that would surely be accepted, and are about nobody who is suppressed."""
+    raws = [event.raw for event in events]
+    return [
+        None if fit is None else _verdict(event, raw, fit, kind, people)
+        for event, raw, fit in zip(events, raws, plain.of(raws), strict=True)
+    ]
 
 
-class _Completer:
-    """Adds to the events of one request what the request says for all of them."""
-
-    def __init__(self, unread: Unread, contexts: ContextsBeside) -> None:
-        self._contexts = contexts
-        self._type = None if unread.is_batch else unread.type or "track"
-        self._sent_at = None if unread.sent_at is None else b'"sentAt":' + msgspec.json.encode(unread.sent_at) + b","
-        self._type_part = b"" if self._type is None else _type_part(self._type)
-        self._is_track = self._type is None or self._type == "track"
-
-    def complete(self, raw: bytes) -> bytes | None:
-        """The event as the log keeps it, or None if it needs care."""
-        if not raw.startswith(b'{"') or raw.count(b"{") + raw.count(b"[") > MAX_DEPTH:
-            return None
-        try:
-            top = _top_of(raw)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return None
-        if top is None:
-            return None
-        context = bytes(top["context"]) if "context" in top else ABSENT
-        if b'"traits"' in context and (self._type == "identify" or b'"identify"' in raw):
-            return None  # they may be the event's own (RudderStack)
-        wanted = self._contexts[context]
-        parts = None if wanted is None else _around_context(raw, context, wanted.completed)
-        if parts is None:
-            return None
-        added = self._type_part if self._type is not None and "type" not in top else b""
-        if self._sent_at is not None:
-            if "sentAt" not in top:
-                added += self._sent_at
-            elif bytes(top["sentAt"]) == b"null":
-                return None
-        return _joined(added, parts)
-
-    def typed_verdict(self, raw: bytes, typed: TypedEvents, people: SuppressedPeople | None) -> Verdict | None:
-        """The verdict of a track message that is recognised by its type; None if it is not."""
-        event = typed.read(raw) if self._is_track else None
-        completed = None if event is None else self._complete_typed(raw, event)
-        if completed is None or event is None or (people is not None and _may_be_about(people, event, completed)):
-            return None
-        return Verdict(completed)
-
-    def _complete_typed(self, raw: bytes, event: TypedEvent) -> bytes | None:
-        sent = ABSENT if event.context is UNSET else bytes(event.context)
-        context = self._contexts[sent]
-        if context is None or not context.is_plain or len(event.messageId) > MAX_MESSAGE_ID:
-            return None
-        start = end = 0
-        if sent:
-            start = raw.find(_CONTEXT) + len(_CONTEXT)
-            if raw.startswith(b" ", start):
-                start += 1
-            end = start + len(sent)
-            if start < len(_CONTEXT) or not raw.startswith(sent, start):
-                return None
-        # The names of the context were counted when it was looked at.
-        if raw.count(NAME_END, 0, start) + raw.count(NAME_END, end) != names_in(event):
-            return None
-        added = self._sent_at or b""
-        if event.type is UNSET or event.sentAt is not UNSET:
-            typed = self._added_to(event)
-            if typed is None:
-                return None
-            added = typed
-        if context.is_kept:
-            return b"".join((b"{", added, raw[1:])) if added else raw
-        if not sent:
-            return b"".join((b"{", added, b'"context":', context.completed, b",", raw[1:]))
-        return b"".join((b"{", added, raw[1:start], context.completed, raw[end:]))
-
-    def _added_to(self, event: TypedEvent) -> bytes | None:
-        """The fields that are added to this message, or None if it needs care."""
-        added = b""
-        if event.type is UNSET:
-            if self._type is None:
-                return None
-            added = self._type_part
-        if self._sent_at is not None:
-            if event.sentAt is UNSET:
-                added += self._sent_at
-            elif event.sentAt is None:
-                return None
-        return added
-
-
-@lru_cache(maxsize=16)
-def _type_part(type_: str) -> bytes:
-    return b'"type":' + msgspec.json.encode(type_) + b","
-
-
-def _around_context(raw: bytes, sent: bytes, wanted: bytes) -> tuple[bytes, bytes, bytes] | None:
-    """The event in three parts, its new context in the middle; None where the place of its own one is not certain."""
-    if wanted == sent:
-        return raw, b"", b""
-    if not sent:
-        return b'{"context":', wanted, b"," + raw[1:]
-    start = raw.find(_CONTEXT) + len(_CONTEXT)
-    if start < len(_CONTEXT) or not raw.startswith(sent, start):
+def _verdict(
+    event: Completed, raw: bytes, fit: Fit, kind: str | None, people: SuppressedPeople | None
+) -> Verdict | None:
+    envelope = fit.envelope
+    if not is_simple(fit.raw_properties, fit.properties) or len(envelope.messageId) > MAX_MESSAGE_ID:
         return None
-    return raw[:start], wanted, raw[start + len(sent) :]
-
-
-def _joined(added: bytes, parts: tuple[bytes, bytes, bytes]) -> bytes:
-    """The event, with what is added at its beginning."""
-    if added:
-        return b"".join((b"{", added, parts[0][1:], parts[1], parts[2]))
-    return b"".join(parts)
-
-
-def _top_of(raw: bytes) -> dict[str, msgspec.Raw] | None:
-    """The fields of an event, or None if a name stands twice or something has to be taken out (but for its context)."""
-    top = _decode_top(raw)
-    if not NAMES.isdisjoint(top):
+    if kind is not None and envelope.type != kind:
         return None
-    names = len(top)
-    for place in _NESTED:
-        if place in top:
-            nested = bytes(top[place])
-            if nested == b"{}":
-                continue
-            names += nested.count(NAME_END)
-            if place in _BESIDE and not _is_simple(nested, None):
-                return None
-    # A name that stands twice at the top is in the dictionary once.
-    return top if raw.count(NAME_END) == names else None
+    if people is not None and _may_be_about(people, envelope, raw):
+        return None
+    settled = _settled(event) if fit.is_silent and envelope.type in KINDS else None
+    return settled or Verdict(raw)
 
 
-def _is_simple(raw: bytes, inside: Mapping[str, Any] | None) -> bool:
-    """Whether an object holds no name twice, nothing that has to be taken out, and no further objects.
+def _typed_verdict(
+    completer: Completer, raw: bytes, typed: TypedEvents, people: SuppressedPeople | None
+) -> Verdict | None:
+    """The verdict of a track message that is recognised by its type; None if it is not."""
+    event = typed.read(raw) if completer.is_track else None
+    completed = None if event is None else completer.complete_typed(raw, event)
+    if completed is None or event is None:
+        return None
+    if people is not None and _may_be_about(people, event, completed.raw):
+        return None
+    return _settled(completed) or Verdict(completed.raw)
 
-    `inside` is what it holds, where that is known.
-    """
-    if raw.count(b"{") != 1:
-        return raw in (b"null", b"[]")
-    inside = _decode_top(raw) if inside is None else inside
-    if len(inside) != raw.count(NAME_END) or "" in inside or not NAMES.isdisjoint(inside):
-        return False
-    is_short = len(raw) <= MAX_PROPERTY_NAME
-    return is_short or not inside or (len(inside) <= MAX_PROPERTIES and max(map(len, inside)) <= MAX_PROPERTY_NAME)
+
+def _settled(event: Completed) -> Verdict | None:
+    """The verdict of an event that will need no second judgement, if its text lets that be seen."""
+    before, context, after = event
+    if context is None or context.text is None or b"\\" in before or b"\\" in after:
+        return None
+    if not context.text:
+        return Verdict(before + after, (), (), (), False, True)
+    return Verdict(b"".join((before, PLACEHOLDER, after)), (), (), (), False, True, context.text, len(before))
 
 
 def _may_be_about(people: SuppressedPeople, event: Envelope | TypedEvent, raw: bytes) -> bool:

@@ -25,6 +25,7 @@ class Context(NamedTuple):
     completed: bytes
     names: int  # how many there are in it as it was sent
     is_plain: bool  # whether it is taken without a word
+    text: bytes | None  # with which a settled event has it (empty: it has none); None if no such event can
     is_kept: bool  # whether nothing becomes of it
 
 
@@ -55,7 +56,9 @@ class Contexts:
         completed = self._completed(raw, common)
         if completed is None:
             return None
-        return Context(completed, raw.count(NAME_END), self._plain.knows_context(completed), completed == raw)
+        text = self._plain.context_text(completed) if completed else ABSENT
+        is_plain = self._plain.knows_context(completed)
+        return Context(completed, raw.count(NAME_END), is_plain, text, completed == raw)
 
     def _completed(self, raw: bytes, common: Parts) -> bytes | None:
         message: dict[str, Any] = {}

@@ -1,10 +1,14 @@
-"""The quick lane against the careful way: the same verdict, byte for byte, or none."""
+"""The quick lane against the careful way: the same verdict, byte for byte, or none.
+
+A settled event has its context as the lake stores it, which may be written with less space than it came with.
+"""
 
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,7 +19,7 @@ from benchmarks.events import bodies
 from ingestion.collector import quick_contexts
 from ingestion.collector.dialects import Request, match
 from ingestion.collector.dialects.segment import quick_single
-from ingestion.collector.door import Door
+from ingestion.collector.door import Door, Verdict
 from ingestion.collector.enrich import Enricher
 from ingestion.collector.quick import QuickLane
 from ingestion.enrichment import open_places
@@ -51,6 +55,24 @@ def both(body: bytes, path: str, headers: dict[bytes, bytes]) -> tuple[list[Any]
     if not unread.is_batch:
         assert quick == [QUICK.judge_one(unread, "rentals", headers, None)]
     return quick, wanted
+
+
+def agree(ours: Verdict, theirs: Verdict) -> bool:
+    """Whether both say the same of an event."""
+    if not ours.is_settled:
+        return ours == theirs
+    assert b"\\" not in ours.raw
+    if ours.context:
+        given = json.loads(theirs.raw)["context"]
+        assert ours.context == msgspec.json.encode(msgspec.json.decode(json.dumps(given)))
+        assert ours.raw[ours.hole : ours.hole + 1] == b"0"
+    whole = theirs.raw
+    if ours.context and ours.whole != whole:
+        before, after = ours.raw[: ours.hole], ours.raw[ours.hole + 1 :]
+        assert whole.startswith(before)
+        assert whole.endswith(after)
+        whole = before + ours.context + after
+    return ours.whole == whole and not (theirs.reasons or theirs.warnings or theirs.is_suppressed)
 
 
 texts = st.sampled_from(["u1", "hidden", "", "null", "Property Viewed", "é", 'a":b', "alm_" + "x" * 30, "x" * 300])
@@ -127,7 +149,7 @@ def test_a_batch_has_the_verdicts_of_the_careful_way_or_none(
     quick, careful = both(body.encode(), "/v1/batch", headers)
     assert len(quick) == len(careful)
     for ours, theirs in zip(quick, careful, strict=True):
-        assert ours is None or ours == theirs
+        assert ours is None or agree(ours, theirs)
 
 
 @settings(max_examples=200, deadline=None)
@@ -141,24 +163,24 @@ def test_a_single_event_has_the_verdict_of_the_careful_way_or_none(
     event: dict[str, Any], write: Callable[[Any], str], path: str, headers: dict[bytes, bytes]
 ) -> None:
     (ours,), (theirs,) = both(write(event).encode(), path, headers)
-    assert ours is None or ours == theirs
+    assert ours is None or agree(ours, theirs)
 
 
 @pytest.mark.parametrize("headers", [{}, {b"user-agent": SAFARI.encode()}])
 def test_ordinary_events_stay_in_the_quick_lane(headers: dict[bytes, bytes]) -> None:
     for path, body in (("/v1/batch", bodies(50, 1)[0]), ("/v1/track", bodies(1, 1)[0])):
         quick, careful = both(body, path, headers)
-        assert quick == careful
-        assert all(verdict is not None for verdict in quick)
+        assert all(map(agree, quick, careful))
+        assert all(verdict.is_settled for verdict in quick)
 
 
 def test_what_clients_usually_send_stays_in_the_quick_lane() -> None:
     for body in bodies(100, 3):
         quick, wanted = both(body, "/v1/batch", {b"user-agent": SAFARI.encode()})
-        assert quick == wanted
+        assert all(map(agree, quick, wanted))
     for body in bodies(1, 50):
         quick, wanted = both(body, "/v1/track", {})
-        assert quick == wanted
+        assert all(map(agree, quick, wanted))
 
 
 @pytest.mark.parametrize("written", [json.dumps, lambda value: json.dumps(value, separators=(",", ":"))])
@@ -178,7 +200,7 @@ def test_a_name_that_stands_twice_is_seen_inside_and_outside_of_the_context(
     ]
     for body, is_quick in ((plain, True), *((body, False) for body in twice)):
         (ours,), (theirs,) = both(body.encode(), "/v1/track", {})
-        assert ours == (theirs if is_quick else None)
+        assert agree(ours, theirs) if is_quick else ours is None
 
 
 def test_a_context_is_looked_at_once_and_no_more_are_remembered_than_allowed(monkeypatch: pytest.MonkeyPatch) -> None:

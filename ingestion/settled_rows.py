@@ -1,0 +1,197 @@
+"""Rows of the events that the door settled, many thousand at a time, without an object in Python for each value.
+
+The door looked at every name and every value of such an event, by the very rules of this landing (`settling.py` says
+what it promises). So DuckDB may read it with the types that its contract declares. What comes out otherwise than was
+promised, and what only the landing judges (its times, text that may have to be masked), is left to the next way.
+
+Belongs here: what a settled event becomes. Does not belong here: which events are settled, and the types of their JSON
+(`settled_types.py`).
+"""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ingestion.envelope import Unread
+from ingestion.plain_rows import SUSPECT_COLUMN, BatchMaker, PlainRows
+from ingestion.plain_times import instants
+from ingestion.privacy.masking import suspicious
+from ingestion.settled_types import ENVELOPE, Contract, contexts_type, contract_of, envelope_type
+from ingestion.settling import settled_by
+from ingestion.tracking_plan.model import Plan
+from ingestion.tracking_plan.plain import known_event
+
+LEAST = 256  # events of one name: fewer are read sooner one by one
+# Numbers (smallest but for 0, largest) that both readers of JSON take and write alike: money is exact in binary up to
+# here, and other numbers are written without an exponent by both.
+_ALIKE = {"money": (0.0, 1e10), "number": (1e-4, 1e15)}
+_DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+_Columns = dict[str, Any]
+_TAKEN = {*ENVELOPE, "properties"} - {"type", "event"}
+
+
+class SettledRowMaker:
+    """Makes the rows of one landing from its settled events."""
+
+    def __init__(self, plan: Plan, tenant: str, maker: BatchMaker) -> None:
+        self._plan = plan
+        self._tenant = tenant
+        self._maker = maker
+        self._settled_by = settled_by(plan)
+
+    def rows(self, events: Sequence[Unread], first: int) -> PlainRows:
+        """The rows of those of `events` that are settled and many, and the places of all others.
+
+        `first` is the place (`ingest_row`) of the first of them.
+        """
+        chosen = [number for number, event in enumerate(events) if event.settled_by == self._settled_by]
+        batches: list[pa.RecordBatch] = []
+        if len(chosen) >= LEAST:
+            places = pc.add(pa.array(chosen, pa.int64()), first)
+            batches = self._batches(_Reader(), [events[number] for number in chosen], places)
+        is_left = np.ones(len(events), np.bool_)
+        for batch in batches:
+            is_left[batch.column("ingest_row").to_numpy() - first] = False
+        return PlainRows(batches, (np.flatnonzero(is_left) + first).tolist())
+
+    def _batches(self, reader: "_Reader", events: Sequence[Unread], places: pa.Array) -> list[pa.RecordBatch]:
+        envelopes = reader.read(pa.array([event.raw for event in events], pa.string()), envelope_type())
+        received = _dealt([event.received_at for event in events], pa.timestamp("us", "UTC"))
+        contexts = _Contexts(reader, self._plan, [event.context for event in events])
+        batches = []
+        for kind, name, members in _by_name(envelopes):
+            known = known_event(self._plan, self._tenant, kind, name)
+            contract = None if known is None else contract_of(known, kind)
+            if known is None or contract is None or len(members) < LEAST:
+                continue
+            envelope = {field: envelopes[field].take(members) for field in _TAKEN}
+            columns, is_right = _properties(reader, contract, envelope)
+            columns |= contexts.of(members)
+            columns["session_id"] = pc.coalesce(envelope["sessionId"], columns["session_id"])
+            envelope["given"] = pc.coalesce(envelope["originalTimestamp"], envelope["timestamp"])
+            batch = self._maker.batch(
+                known, kind, envelope, columns, received.take(members), places.take(members), is_right
+            )
+            if batch.num_rows:
+                batches.append(batch)
+        return batches
+
+
+# To make one takes as long as reading two thousand events with it. A child of this process needs one of its own.
+@lru_cache(maxsize=1)
+def _database(_: int) -> duckdb.DuckDBPyConnection:
+    return duckdb.connect(config={"threads": "1"})
+
+
+class _Reader:
+    """Reads JSON texts with DuckDB."""
+
+    def __init__(self) -> None:
+        self._database = _database(os.getpid()).cursor()
+
+    def read(self, texts: pa.Array, type_: str, columns: Mapping[str, str] | None = None) -> dict[str, pa.Array]:
+        """The fields of the texts, each an array; or these `columns` of the value `context` that a text is."""
+        self._database.register("given", pa.table({"text": texts}))
+        wanted = "unnest(context)" if columns is None else ", ".join(f'{c} as "{name}"' for name, c in columns.items())
+        quoted = type_.replace("'", "''")
+        found = self._database.sql(
+            f"with read as (select from_json(text, '{quoted}') as context from given) select {wanted} from read"
+        ).to_arrow_table()
+        return {name: _array_of(values) for name, values in zip(found.column_names, found.columns, strict=True)}
+
+
+def _array_of(values: pa.ChunkedArray) -> pa.Array:
+    array = values.combine_chunks()
+    return array.storage if isinstance(array, pa.ExtensionArray) else array
+
+
+def _properties(reader: _Reader, contract: Contract, envelope: Mapping[str, pa.Array]) -> tuple[_Columns, pa.Array]:
+    """The typed columns of one event's properties and their text, and for which events these are as promised."""
+    texts = pc.fill_null(envelope["properties"], "{}")
+    names = pc.count_substring(texts, '":')
+    found = pa.repeat(pa.scalar(0, names.type), len(texts))
+    is_right = pa.repeat(True, len(texts))
+    columns: _Columns = {}
+    read = reader.read(texts, contract.type)
+    for (name, type_), values in zip(contract.columns, read.values(), strict=True):
+        if values.null_count == len(values):
+            continue
+        if type_ == "timestamp":
+            values = instants(values)
+        elif type_ == "date":
+            values = pc.if_else(pc.match_substring_regex(values, _DATE), values, None).cast(pa.date32())
+        elif type_ in _ALIKE:
+            is_right = pc.and_(is_right, _is_between(values, *_ALIKE[type_]))
+        found = pc.add(found, values.is_valid().cast(names.type))
+        columns[name] = values
+    # A value for each name: none is unknown or stands twice, and nothing was lost in reading it.
+    is_right = pc.and_(is_right, pc.equal(found, names))
+    for own, canonical in contract.renamed:
+        texts = pc.replace_substring(texts, f'"{own}":', f'"{canonical}":')
+    for field, name in contract.beside:
+        beside = envelope[field]
+        if beside.null_count < len(beside):
+            inside = columns.get(name, pa.nulls(len(texts), pa.string()))
+            texts = _with(texts, name, pc.if_else(inside.is_null(), beside, None))
+            columns[name] = pc.coalesce(inside, beside)
+    return {**columns, "properties": texts}, is_right
+
+
+def _is_between(values: pa.Array, smallest: float, largest: float) -> pa.Array:
+    size = pc.abs(values.cast(pa.float64()))
+    fits = pc.and_(pc.less(size, largest), pc.or_(pc.equal(size, 0.0), pc.greater_equal(size, smallest)))
+    return pc.fill_null(fits, True)
+
+
+def _with(texts: pa.Array, name: str, values: pa.Array) -> pa.Array:
+    """Objects as text with one more property, where there is a value for it."""
+    open_ = pc.binary_slice(texts.cast(pa.binary()), 0, -1).cast(pa.string())
+    comma = pc.if_else(pc.equal(texts, "{}"), "", ",")
+    return pc.coalesce(pc.binary_join_element_wise(open_, comma, f'"{name}":"', values, '"}', ""), texts)
+
+
+def _by_name(envelopes: Mapping[str, pa.Array]) -> Iterator[tuple[str, str | None, pa.Array]]:
+    """The events by type and, for track messages, name: with the numbers of those that have it."""
+    names = pc.if_else(pc.equal(envelopes["type"], "track"), envelopes["event"], None)
+    numbers = pa.array(range(len(names)), pa.int32())
+    table = pa.table({"kind": envelopes["type"], "name": names, "number": numbers})
+    groups = table.group_by(["kind", "name"], use_threads=False).aggregate([("number", "list")])
+    for row in zip(groups["kind"], groups["name"], groups["number_list"], strict=True):
+        kind, name, members = row
+        yield kind.as_py(), name.as_py(), members.values
+
+
+def _numbered(values: Sequence[Any]) -> tuple[pa.Array, list[Any]]:
+    """For each value the number of it among the different ones, and these."""
+    numbers: dict[Any, int] = {}
+    deal = [numbers.setdefault(value, len(numbers)) for value in values]
+    return pa.array(deal, pa.int32()), list(numbers)
+
+
+def _dealt(values: Sequence[Any], type_: pa.DataType) -> pa.Array:
+    """An array of values of which many are the same."""
+    deal, different = _numbered(values)
+    return pa.array(different, type_).take(deal)
+
+
+class _Contexts:
+    """Columns from contexts, and whether one is suspect: read once for each different context, then dealt out."""
+
+    def __init__(self, reader: _Reader, plan: Plan, contexts: Sequence[bytes]) -> None:
+        self._numbers, different = _numbered(contexts)
+        texts = pa.array([text or None for text in different], pa.string())
+        type_, paths = contexts_type(plan.judges.context_tree)
+        read = reader.read(texts, type_, {**paths, "session_id": "nullif(context.\"sessionId\", '')"})
+        self._columns = {"context": texts, SUSPECT_COLUMN: suspicious(texts), "session_id": read.pop("session_id")}
+        self._columns |= {name: values for name, values in read.items() if values.null_count < len(values)}
+
+    def of(self, members: pa.Array) -> _Columns:
+        """Those of some events."""
+        numbers = self._numbers.take(members)
+        return {name: column.take(numbers) for name, column in self._columns.items()}
