@@ -169,9 +169,9 @@ def _by_name(envelopes: Mapping[str, pa.Array]) -> Iterator[tuple[str, str | Non
 
 def _numbered(values: Sequence[Any]) -> tuple[pa.Array, list[Any]]:
     """For each value the number of it among the different ones, and these."""
-    numbers: dict[Any, int] = {}
-    deal = [numbers.setdefault(value, len(numbers)) for value in values]
-    return pa.array(deal, pa.int32()), list(numbers)
+    different = list(dict.fromkeys(values))
+    numbers = dict(zip(different, range(len(different)), strict=True))
+    return pa.array(map(numbers.__getitem__, values), pa.int32(), size=len(values)), different
 
 
 def _dealt(values: Sequence[Any], type_: pa.DataType) -> pa.Array:

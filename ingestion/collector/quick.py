@@ -135,12 +135,12 @@ def _typed_verdict(
 
 def _settled(event: Completed) -> Verdict | None:
     """The verdict of an event that will need no second judgement, if its text lets that be seen."""
-    before, context, after = event
+    before, context, after = event.before, event.context, event.after
     if context is None or context.text is None or b"\\" in before or b"\\" in after:
         return None
     if not context.text:
         return Verdict(before + after, (), (), (), False, True)
-    return Verdict(b"".join((before, PLACEHOLDER, after)), (), (), (), False, True, context.text, len(before))
+    return Verdict(PLACEHOLDER.join((before, after)), (), (), (), False, True, context.text, len(before))
 
 
 def _may_be_about(people: SuppressedPeople, event: Envelope | TypedEvent, raw: bytes) -> bool:

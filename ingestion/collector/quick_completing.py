@@ -6,7 +6,7 @@ Does not belong here: what an event means (`plain_fit.py`, `plain_typed.py`), wh
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from msgspec import UNSET
@@ -24,7 +24,7 @@ _BESIDE = ("integrations", "_metadata")  # nobody reads them: they are looked at
 _decode_top = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
-class Completed(NamedTuple):
+class Completed(msgspec.Struct, gc=False):
     """An event as the log keeps it: what stands before and behind its context, and what becomes of this.
 
     `context` is None where its place is not certain; all of the event then stands before it.
