@@ -235,11 +235,39 @@ def test_what_only_the_landing_sees_is_left_to_the_next_way(properties: Any, mor
     assert landed(events).num_rows == 2
 
 
-def test_a_late_event_is_late_whichever_way_it_comes() -> None:
-    times = {"timestamp": "2026-04-20T12:00:00Z", "sentAt": "2026-05-01T12:00:00Z"}
-    events = logged([event("Property Viewed", {"property_id": "L-1"}, **times)])
+@pytest.mark.parametrize(
+    ("at", "warnings", "quality", "is_read"),
+    [
+        ("2026-05-01T11:00:00Z", None, "ok", True),
+        ("2026-04-20T12:00:00Z", '["late"]', "ok", True),
+        ("2026-04-01T11:59:59Z", '["late"]', "too_old", False),
+        ("2026-05-01T12:20:00Z", None, "future", False),
+    ],
+)
+def test_a_time_is_judged_alike_whichever_way_it_comes(
+    at: str, warnings: str | None, quality: str, is_read: bool
+) -> None:
+    sent = {"sentAt": "2026-05-01T12:00:00Z", "timestamp": "2026-05-01T00:00:00Z", "originalTimestamp": at}
+    events = logged([event("Property Viewed", {"property_id": "L-1"}, **sent)])
+    assert taken_by_duckdb(events) == is_read
+    rows = landed(events)
+    assert rows.select(["warnings", "time_quality"]).to_pylist() == [{"warnings": warnings, "time_quality": quality}]
+
+
+@pytest.mark.parametrize("value", [1e16, 123_456_789_012_345_680.0, 1e22, 1e-5, 1e300, -1e17])
+def test_a_number_that_is_written_in_two_ways_is_left_to_the_next_way(value: float) -> None:
+    plain = event("web_vital_measured", {"metric": "LCP", "value": 2_500.5})
+    events = logged([event("web_vital_measured", {"metric": "LCP", "value": value}), plain])
+    assert (settled_count(events), taken_by_duckdb(events)) == (2, 1)
+    assert landed(events)["value"].to_pylist() == [value, 2_500.5]
+
+
+def test_what_stands_among_the_properties_counts_before_what_stands_beside_them() -> None:
+    events = logged([event("", {"name": "inside"}, type="page", name="beside", category="kept")])
     assert taken_by_duckdb(events) == 1
-    assert landed(events)["warnings"].to_pylist() == ['["late"]']
+    (row,) = landed(events).to_pylist()
+    assert (row["name"], row["category"]) == ("inside", "kept")
+    assert row["properties"] == '{"name":"inside","category":"kept"}'
 
 
 def test_events_that_were_settled_by_other_rules_are_judged_again() -> None:
