@@ -49,7 +49,7 @@ class Verdict(msgspec.Struct, frozen=True, gc=False):
     reasons: tuple[Reason, ...] = ()
     own: tuple[Reason, ...] = ()
     warnings: tuple[str, ...] = ()
-    is_suppressed: bool = False  # nothing of it may be stored; the client is not told
+    is_suppressed: bool = False  # nothing of it may be stored, also if it is refused; the client is not told
     is_settled: bool = False
     context: bytes = b""
     hole: int = 0
@@ -81,15 +81,16 @@ class Door:
         An event that would be refused anyway is refused for that reason.
         """
         people = self._suppressed(tenant)
-        if people is not None and people.owns({"context": found.context}):
-            return [_SUPPRESSED] * len(found.items)
+        are_suppressed = people is not None and people.owns({"context": found.context})
         fill = _Fill(found)
-        return [
-            _SUPPRESSED
-            if people is not None and _is_about(people, item)
-            else self._judge(item, fill, tenant, source, received_at, scope)
-            for item in found.items
-        ]
+        verdicts = []
+        for item in found.items:
+            verdict = self._judge(item, fill, tenant, source, received_at, scope)
+            if are_suppressed or (people is not None and _is_about(people, item)):
+                # Answered like anybody's, or the answer would tell who is suppressed.
+                verdict = Verdict(b"", verdict.reasons, is_suppressed=True)
+            verdicts.append(verdict)
+        return verdicts
 
     def _judge(
         self, item: Item, fill: "_Fill", tenant: str, source: str, received_at: datetime, scope: Scope
@@ -121,9 +122,6 @@ class Door:
             own = (Reason("event", OUT_OF_SCOPE, words),)
             return Verdict(raw, own, own)
         return Verdict(raw, warnings=warnings)
-
-
-_SUPPRESSED = Verdict(b"", is_suppressed=True)
 
 
 def _is_about(people: SuppressedPeople, item: Item) -> bool:

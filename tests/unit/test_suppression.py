@@ -27,6 +27,7 @@ from ingestion.collector import records
 from ingestion.collector.answers import answer
 from ingestion.collector.dialects import Found, Request, segment
 from ingestion.collector.door import Door
+from ingestion.collector.problems import Problem
 from ingestion.collector.suppression_ring import SuppressionRing
 from ingestion.envelope import Arrival
 from ingestion.privacy.cli import COMMANDS
@@ -146,9 +147,14 @@ def test_the_record_of_a_request_holds_the_count_and_no_byte_of_the_person() -> 
         assert trace not in record
     decoded = records.decode(record)
     assert (decoded.found, decoded.suppressed, len(decoded.events)) == (6, 4, 2)
-    # The client is not told who is suppressed: that would be a way to ask.
-    assert [error["index"] for error in json.loads(answer(verdicts, True))["errors"]] == [4]
+    # The client is not told who is suppressed: each is answered as if it were about somebody else.
+    others = Door(PLAN).judge(read_batch(body), "rentals", "web", NOW)
+    assert answer(verdicts, True) == answer(others, True)
+    assert [error["index"] for error in json.loads(answer(verdicts, True))["errors"]] == [2, 4, 5]
     assert json.loads(answer(verdicts[1:2], False)) == {"success": True, "accepted": 1, "rejected": 0}
+    with pytest.raises(Problem) as refused:
+        answer(verdicts[2:3], False)
+    assert refused.value.code == "unknown_event"
 
 
 def test_a_person_named_beside_the_batch_is_named_in_every_event() -> None:
