@@ -165,7 +165,8 @@ class Lake:
         problems = verify_entries(self._store, [entry], deep=True)
         if problems:
             raise AlmanacError(f"{entry.path} of the lake: {problems[0].message}")
-        return pq.read_table(pa.BufferReader(self._store.read(entry.path)))
+        # Without threads: one that still holds these bytes when the interpreter ends would take the process with it.
+        return pq.ParquetFile(pa.BufferReader(self._store.read(entry.path)), pre_buffer=False).read(use_threads=False)
 
     def batches(self, entry: Entry) -> Iterator[pa.RecordBatch]:
         """The rows of one file, a few at a time. Raises AlmanacError if it is not what the manifest says."""
