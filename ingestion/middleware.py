@@ -2,7 +2,7 @@
 
     from almanac_middleware import RequestTracking
 
-    app.add_middleware(RequestTracking, url="http://collector:8080", write_key="...", service="booking-api")
+    app.add_middleware(RequestTracking, url="http://collector:8088", write_key="...", service="booking-api")
 
 Each answered HTTP request becomes one event `api_request`: route template (never the address), method, status, latency,
 user, tenant. Events wait in a bounded queue and a thread of its own sends them. If the collector is slow or down the
@@ -263,6 +263,9 @@ class _Sender:
         self._is_closing.set()
         self._is_due.set()
         self._thread.join(seconds)
+        lost = self.dropped + len(self._queue) + self._sending
+        if lost:
+            _log.warning("%d events in all were dropped or could not be sent before the end", lost)
 
     def _run(self) -> None:
         while True:
@@ -297,20 +300,42 @@ class _Sender:
         request = urllib.request.Request(f"{self.url.rstrip('/')}/v1/batch", json.dumps(body).encode(), headers)
         try:
             with _OPENER.open(request, timeout=self.timeout_seconds) as answer:
-                answer.read()
+                self._count(len(batch), answer.read(_LONGEST_ANSWER))
         except urllib.error.HTTPError as error:
-            error.close()
+            said = _message(error)
             if error.code >= 500 or error.code in _RETRIED:
                 given = error.headers.get("Retry-After", "")
                 return f"the collector answers {error.code}", float(given) if given.isdigit() else 0.0
             self.refused += len(batch)
-            _log.error("the collector refused %d events with status %d: see its answer", len(batch), error.code)
+            _log.error("the collector refused %d events with status %d: %s", len(batch), error.code, said)
             return None, 0.0
         except Exception as error:  # whatever the network does, the thread must live
             return f"the collector at {self.url} cannot be reached ({error})", 0.0
-        self.sent += len(batch)
         return None, 0.0
 
+    def _count(self, count: int, answer: bytes) -> None:
+        """Count what was accepted of a batch, and say why if something was not."""
+        try:
+            told = json.loads(answer)
+            refused, errors = int(told["rejected"]), told.get("errors") or [{}]
+            why = str(errors[0].get("message", "it did not say why"))
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError):
+            refused, why = 0, ""  # something that answers 200 and is no collector, or an answer too long to read
+        self.refused += refused
+        self.sent += count - refused
+        if refused:
+            _log.error("the collector refused %d of %d events: %s", refused, count, why)
 
+
+def _message(error: urllib.error.HTTPError) -> str:
+    """What the collector says of a request that it refused."""
+    with error:
+        try:
+            return str(json.loads(error.read(_LONGEST_ANSWER))["message"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return "its answer does not say why; is this the collector's address?"
+
+
+_LONGEST_ANSWER = 1_000_000
 _LIBRARY = {"name": "almanac-middleware", "version": "1"}
 _OPENER = urllib.request.build_opener()

@@ -81,8 +81,11 @@ def ask(app: Any, *paths: str, **headers: str) -> list[int]:
 
 
 @contextmanager
-def answering(answer: Callable[[int], tuple[int, dict[str, str]]]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """A collector that answers its nth request as told; gives its address and the bodies that it took."""
+def answering(answer: Callable[[int], tuple[Any, ...]]) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """A collector that answers its nth request as told (status, headers and, if it says more, JSON).
+
+    Gives its address and the bodies that it took.
+    """
     taken: list[dict[str, Any]] = []
     asked = 0
 
@@ -91,13 +94,15 @@ def answering(answer: Callable[[int], tuple[int, dict[str, str]]]) -> Iterator[t
             nonlocal asked
             body = self.rfile.read(int(self.headers["Content-Length"]))
             asked += 1
-            status, headers = answer(asked)
+            status, headers, *more = answer(asked)
+            told = json.dumps(more[0]).encode() if more else b""
             if status == 200:
                 taken.append(json.loads(body))
             self.send_response(status)
-            for name, value in {**headers, "Content-Length": "0"}.items():
+            for name, value in {**headers, "Content-Length": str(len(told))}.items():
                 self.send_header(name, value)
             self.end_headers()
+            self.wfile.write(told)
 
         def log_message(self, *_: Any) -> None:
             pass
@@ -196,6 +201,28 @@ def test_what_the_collector_refuses_for_good_is_counted_and_not_repeated() -> No
         ask(tracked, "/gone")
         eventually(lambda: tracked.stats.sent == 1)
         assert len(events(taken)) == 1
+
+
+def test_why_the_collector_refused_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    said = {
+        "accepted": 1,
+        "rejected": 1,
+        "errors": [{"index": 1, "code": "illegal_identity", "message": "no such user"}],
+    }
+    answers = {1: (200, {}, said), 2: (401, {}, {"message": "The write key is unknown."}), 3: (404, {}, [])}
+    with answering(lambda n: answers[n]) as (url, _):
+        tracked = RequestTracking(application(), url=url, write_key="k", batch_size=2, **QUICK)
+        ask(tracked, "/gone", "/gone")
+        eventually(lambda: tracked.stats.sent == tracked.stats.refused == 1)
+        for refused in (3, 5):
+            ask(tracked, "/gone", "/gone")
+            eventually(lambda refused=refused: tracked.stats.refused == refused)
+    lines = [record.getMessage() for record in caplog.records]
+    assert lines[:2] == [
+        "the collector refused 1 of 2 events: no such user",
+        "the collector refused 2 events with status 401: The write key is unknown.",
+    ]
+    assert "is this the collector's address?" in lines[2]
 
 
 def test_a_collector_that_is_down_costs_no_request_and_drops_are_counted() -> None:
