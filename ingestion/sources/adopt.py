@@ -15,11 +15,13 @@ from ingestion.privacy.suppression import load_suppression
 from ingestion.sources.file_source import FileSource
 from ingestion.sources.guessed_roles import Roles, roles
 from ingestion.sources.guessed_types import Column, Looked, look
-from ingestion.sources.mapping import mapping_names
+from ingestion.sources.mapping import FOLDER, load_mapping, mapping_names
 from ingestion.sources.new_mapping import NewSource, new_source, source_name, write
 from ingestion.tracking_plan import load_plan
 
+OPTIONS = {"booking": "id"}  # what is not called as it is kept
 SHOWN = 5  # rows that are shown as events
+TENANT = "mine"
 CSV = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz")
 
 
@@ -28,7 +30,7 @@ class Said:
     """What the user said about the file; None is for the guess."""
 
     yes: bool = False
-    tenant: str = "mine"
+    tenant: str | None = None
     time: str | None = None
     amount: str | None = None
     booking: str | None = None
@@ -47,15 +49,14 @@ def adopt(settings: Settings, path: Path, said: Said) -> str:
         raise AlmanacError(f"{path} is no file: without --source name one file, for example `almanac ingest my.csv`")
     name = source_name(path)
     if name in mapping_names(settings.root):
-        click.echo(f"Using the mapping ingestion/sources/files/{name}.yml", err=True)
-        return name
+        return _mapped(settings, name, said)
     if not path.name.lower().endswith(CSV):
         raise AlmanacError(f"{path}: only CSV files are guessed; write a mapping for it, see docs/sources.md")
     plan = load_plan(settings.root)
     looked = look(path, said.date_format, said.decimal)
     found = roles(looked, said.time, said.amount, said.booking)
     looked, found, said = _unambiguous(path, looked, found, said)
-    new = new_source(name, looked, found, plan, said.tenant, said.currency, said.time_zone)
+    new = new_source(name, looked, found, plan, said.tenant or TENANT, said.currency, said.time_zone)
     with FileSource(
         new.mapping, new.plan, Lake.open(settings, new.plan), partial(load_suppression, settings)
     ) as source:
@@ -64,6 +65,23 @@ def adopt(settings: Settings, path: Path, said: Said) -> str:
     _agree(said)
     for written in write(settings.root, new):
         click.echo(f"Wrote {written.relative_to(settings.root)}", err=True)
+    return name
+
+
+def _mapped(settings: Settings, name: str, said: Said) -> str:
+    """The source that has a mapping already. What was said about a guess would be ignored, so it is refused."""
+    place = f"{FOLDER}/{name}.yml"
+    tenant = load_mapping(settings.root, name, load_plan(settings.root)).tenant
+    given = {option: value for option, value in said.__dict__.items() if option != "yes" and value is not None}
+    if given.get("tenant") == tenant:
+        del given["tenant"]
+    if given:
+        options = ", ".join(f"--{OPTIONS.get(option, option).replace('_', '-')}" for option in given)
+        raise AlmanacError(
+            f"{place} (tenant {tenant}) says already what a file of this name is, so {options} would be ignored: "
+            "change it there, or give the file another name"
+        )
+    click.echo(f"Using the mapping {place} (tenant {tenant})", err=True)
     return name
 
 

@@ -32,7 +32,7 @@ from ingestion.tracking_plan import load_plan
     "--every", type=click.FloatRange(0.01, 3600), default=5.0, show_default=True, help="Seconds between looks."
 )
 @click.option("--yes", is_flag=True, help="Take the guess without a question.")
-@click.option("--tenant", default="mine", show_default=True, help="The tenant of a guessed source.")
+@click.option("--tenant", help="The tenant of a guessed source.  [default: mine]")
 @click.option("--time", metavar="COLUMN", help="The column that says when.")
 @click.option("--amount", metavar="COLUMN", help="The column that says how much.")
 @click.option("--id", "booking", metavar="COLUMN", help="The column that names the booking or order.")
@@ -75,6 +75,8 @@ def ingest_command(paths: tuple[Path, ...], source: str | None, watch: bool, eve
     for failure in ingested.failures:
         click.echo(f"Error: {failure}", err=True)
     click.echo(summary(source, ingested))
+    if ingested.note is not None:
+        click.echo(f"Note: {ingested.note}", err=True)
     if ingested.failures:
         raise AlmanacError(f"{len(ingested.failures)} of {_many(len(files), 'file')} did not land: see above")
 

@@ -61,6 +61,7 @@ class Ingested:
 
     results: tuple[FileResult, ...]
     failures: tuple[str, ...]
+    note: str | None = None  # what to know of rows that may have landed before
 
 
 class FileSource:
@@ -108,6 +109,7 @@ class FileSource:
         files = list(paths)
         results, failures = [], []
         self._landed, self._suppression = self._landings(), self._suppressed_now()
+        had_landed = bool(self._landed[1])
         with progress(f"Ingesting {self._mapping.source}", len(files), "files") as said:
             for path in files:
                 try:
@@ -115,7 +117,17 @@ class FileSource:
                 except FileProblem as problem:
                     failures.append(str(problem))
                 said.advance()
-        return Ingested(tuple(results), tuple(failures))
+        new = sum(result.is_new for result in results)
+        return Ingested(tuple(results), tuple(failures), self._note() if new and (had_landed or new > 1) else None)
+
+    def _note(self) -> str | None:
+        """What becomes of a row that an earlier file of the source held too, if its format can repeat rows."""
+        if self._mapping.natural_key:
+            return "of a row whose key has landed before the first values count: see `almanac events conflicts`"
+        if self._mapping.format == "access_log":
+            return None
+        name = self._mapping.source
+        return f"{name} has no natural_key, so a row that an earlier file held too counts again: see docs/sources.md"
 
     def ingest_file(self, path: Path, received_at: datetime | None = None) -> FileResult:
         """Land one file, received at `received_at` (aware; by default now). Raises FileProblem; nothing landed then."""

@@ -54,6 +54,9 @@ def new_source(
         raise AlmanacError(f"{what}: choose another tenant with --tenant NAME, or say --currency {standing.currency}")
     if found.booking is None:
         notes.append("no column names the booking: each row is one of its own (--id)")
+    key = (found.booking.name,) if found.booking and found.booking.distinct == looked.rows else ()
+    if not key:
+        notes.append("nothing names a row: in another version of this file every row would count again (natural_key)")
     mapping = Mapping(
         source=name,
         tenant=tenant,
@@ -65,7 +68,7 @@ def new_source(
         currency=code,
         history_from=f"{min(int(found.time.lowest[:4]), 2000):04d}-01-01",
         columns={column.name: _declared(column.name, looked, found) for column in looked.columns},
-        natural_key=(found.booking.name,) if found.booking and found.booking.distinct == looked.rows else (),
+        natural_key=key,
         **_expressions(name, found),
     )
     own = Source(expected="never")

@@ -77,6 +77,29 @@ def test_a_plain_file_lands_and_leaves_a_mapping_that_works_again(ingest: Ingest
     assert len(landed(tmp_path)) == 2
 
 
+def test_what_is_said_of_a_file_that_has_a_mapping_is_refused_and_not_ignored(ingest: Ingest, tmp_path: Path) -> None:
+    assert ingest(PLAIN, "--yes").exit_code == 0
+    for options in (("--tenant", "other"), ("--id", "customer_id"), ("--currency", "USD")):
+        refused = ingest(PLAIN.replace("A1", "C1"), "--yes", *options)
+        assert f"my.yml (tenant mine) says already what a file of this name is, so {options[0]}" in str(
+            refused.exception
+        )
+    assert len(landed(tmp_path)) == 2
+    again = ingest(PLAIN.replace("A1", "C1"), "--yes", "--tenant", "mine")
+    assert "Using the mapping ingestion/sources/files/my.yml (tenant mine)" in again.output
+
+
+def test_it_is_said_what_becomes_of_rows_that_come_again(ingest: Ingest) -> None:
+    first = ingest(PLAIN, "--yes")
+    assert "every row would count again" not in first.output
+    assert "the first values count: see `almanac events conflicts`" in ingest(PLAIN.replace("12.50", "13.00")).output
+    keyless = PLAIN.replace("A2", "A1")
+    first = ingest(keyless, "--yes", name="lines.csv")
+    assert "in another version of this file every row would count again (natural_key)" in first.output
+    assert "counts again: see docs/sources.md" not in first.output
+    assert "counts again: see docs/sources.md" in ingest(keyless + keyless.splitlines()[1], name="lines.csv").output
+
+
 def test_a_second_file_joins_the_tenant_and_one_in_another_currency_is_refused(ingest: Ingest, root: Path) -> None:
     assert ingest(PLAIN, "--yes", "--currency", "EUR").exit_code == 0
     assert ingest(PLAIN.replace("A1", "B1"), "--yes", name="more.csv").exit_code == 0
