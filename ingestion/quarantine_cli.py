@@ -83,7 +83,8 @@ def quarantine() -> None:
 def list_quarantine(choice: Choice, state: str, limit: int, as_json: bool) -> None:
     """List the newest rejected events: when, what, which field, why."""
     lake = _lake(choice)
-    rows = newest(lake, _in_state(choice, state), limit)
+    rows = newest(lake, _in_state(choice, state), limit + 1)
+    are_all, rows = len(rows) <= limit, rows[:limit]
     if as_json:
         for row in rows:
             click.echo(json.dumps(row.document(), ensure_ascii=False))
@@ -108,6 +109,10 @@ def list_quarantine(choice: Choice, state: str, limit: int, as_json: bool) -> No
             for row in rows
         ],
     )
+    if not are_all:
+        click.echo(
+            f"The newest {limit:,} are shown: --limit N shows more, --code, --event and --since choose.", err=True
+        )
 
 
 @quarantine.command("show")

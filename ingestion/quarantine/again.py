@@ -9,6 +9,7 @@ from uuid import UUID
 
 from almanac.settings import Settings
 from ingestion.collector.dialects import Found, Item
+from ingestion.collector.dialects.cloudevents import INVALID
 from ingestion.collector.door import OUT_OF_SCOPE, Door
 from ingestion.collector.messages import Unreadable, read
 from ingestion.envelope import Arrival, QuarantineRow, oversize, to_row
@@ -62,8 +63,12 @@ class Again:
         noted: tuple[str, ...] = ()
         if people is not None and people.owns(item.value if item.value is not None else item.raw):
             own = (_SUPPRESSED,)
-        elif not self.any_scope:
-            own = tuple(reason for reason in row.reasons if reason.code == OUT_OF_SCOPE)
+        else:
+            # What no plan can mend; a CloudEvent that is none is not in the shape that is judged here.
+            kept = {INVALID} if self.any_scope else {INVALID, OUT_OF_SCOPE}
+            own = tuple(reason for reason in row.reasons if reason.code in kept)
+        if item.fault is not None and not own:
+            own = (Reason("", item.fault.code, f"the event cannot be read: {item.fault}"),)
         if not isinstance(item.value, dict):
             return Arrival(received_at, item.raw, own, identity_required=not is_file)
         if not own and not is_file:

@@ -45,6 +45,8 @@ def test_the_newest_rejected_events_are_listed_with_field_and_reason(place: Plac
     assert "is not in the tracking plan of rentals" in lines[0]
     assert not any("\x1b" in line for line in lines), "what a client sent must not steer the terminal"
     assert [line[:19] for line in place.told("list", "--limit", "2")[1:]] == times[:2]
+    assert "The newest 2 are shown" in place.run("list", "--limit", "2").stderr
+    assert "are shown" not in place.run("list", "--limit", "4").stderr
     assert place.told("list", "--tenant", "advisory") == ["quarantine is empty for advisory"]
     (whole,) = place.told("list", "--json", "--limit", "1")
     assert json.loads(whole)["reasons"][0]["code"] == "unknown_event"

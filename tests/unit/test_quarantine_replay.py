@@ -119,8 +119,27 @@ def test_what_no_plan_can_mend_stays(place: Place) -> None:
     place.mend()
     head, *table = place.told("replay", "--all")
     assert head == "0 events landed; 4 events still rejected"
-    assert sorted(line.split()[0] for line in table[1:]) == ["event_too_large", "too_deep", "unreadable"]
+    assert sorted(line.split()[0] for line in table[1:]) == [
+        "event_too_large",
+        "invalid_json",
+        "too_deep",
+        "unreadable",
+    ]
     assert counts(place)["accepted"] == 0
+
+
+def test_why_an_event_stays_is_said_as_it_was_at_the_door(place: Place) -> None:
+    cloud = {"specversion": "0.3", "type": "nope", "id": "1", "source": "/s"}
+    why = Reason("", "invalid_cloudevent", "specversion '0.3' is not supported; send 1.0")
+    arrivals = [Arrival(noon(), b'{"type": "track", "total": NaN}'), Arrival(noon(), cloud, (why,))]
+    place.lake.land("rentals", "web", arrivals, content_hash="h", received={DAY: 2})
+    said = "\n".join(place.told("replay", "--all", "--dry-run"))
+    assert "invalid_json_number" in said
+    assert "invalid_cloudevent" in said
+    assert "unreadable" not in said
+    (row,) = (row for row in rows_of(place.lake, "quarantine") if "NaN" in row["payload"])
+    shown = "\n".join(place.told("show", f"{row['file_id']}:{row['ingest_row']}"))
+    assert "not finite (NaN, Infinity); send null instead" in shown
 
 
 def test_rows_of_a_file_need_no_identity_at_a_replay_either(place: Place) -> None:

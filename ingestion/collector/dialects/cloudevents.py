@@ -31,6 +31,7 @@ _REQUIRED = ("specversion", "id", "source", "type")
 _UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 # Attributes with a place in the message; all others are kept in its context.
 _PLACED = frozenset({"id", "type", "time", "subject", "data", "data_base64", "userid", "anonymousid"})
+INVALID = "invalid_cloudevent"
 
 
 def read_events(request: Request) -> Found:
@@ -58,10 +59,10 @@ def _item(event: Any) -> Item:
         return item_of(event)
     missing = [name for name in _REQUIRED if text(event.get(name)) is None]
     if missing:
-        fault = Unreadable("invalid_cloudevent", f"a CloudEvent needs {', '.join(missing)} as text")
+        fault = Unreadable(INVALID, f"a CloudEvent needs {', '.join(missing)} as text")
     elif event["specversion"] != "1.0":
         shown = repr(event["specversion"][:20])
-        fault = Unreadable("invalid_cloudevent", f"specversion {shown} is not supported; send 1.0")
+        fault = Unreadable(INVALID, f"specversion {shown} is not supported; send 1.0")
     else:
         return item_of(_message(event))
     return Item(write(event), event, fault)
