@@ -5,6 +5,7 @@ what is merely odd becomes a warning (the event is kept, the warning stands in i
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -47,10 +48,28 @@ def judge(plan: Plan, tenant: str, message: dict[str, Any]) -> Judged:
         reasons.append(Reason("context", "wrong_type", "context must be an object"))
     if known is None:
         return Judged(None, None, properties, typed, tuple(reasons), tuple(warnings))
+    given = properties
     if known.rename:
         properties = renamed(properties, known.rename)
+    before = len(reasons)
     known.check(properties, typed, reasons, warnings)
+    if known.rename and len(reasons) > before:
+        reasons[before:] = _as_sent(reasons[before:], known, given)
     return Judged(known.event, known.original, properties, typed, tuple(reasons), tuple(warnings))
+
+
+def _as_sent(reasons: list[Reason], known: Known, given: Mapping[str, Any]) -> list[Reason]:
+    """The same reasons; the words about a property that was sent under the tenant's own name say which one."""
+    own = {canonical: name for name, canonical in known.rename.items() if name in given and canonical not in given}
+    return [
+        replace(
+            reason,
+            message=reason.message.replace(reason.field, f"{reason.field} (sent as {_shown(own[reason.field])})", 1),
+        )
+        if reason.field in own and reason.message.startswith(reason.field)
+        else reason
+        for reason in reasons
+    ]
 
 
 def _known(judges: Judges, tenant: str, kind: object, message: dict[str, Any], reasons: list[Reason]) -> Known | None:

@@ -126,6 +126,16 @@ def test_every_broken_property_is_named_once(plan: Plan) -> None:
     ]
 
 
+def test_words_about_a_property_say_what_its_platform_calls_it(plan: Plan) -> None:
+    message = {"type": "track", "event": "Booking Confirmed", "properties": {"booking_id": "b", "total": "abc"}}
+    (reason,) = judge(plan, "rentals", message).reasons
+    assert (reason.field, reason.code) == ("amount", "invalid_money")
+    assert reason.message.startswith("amount (sent as 'total') of booking_confirmed: expected money, got text")
+    message["properties"] = {"booking_id": "b", "amount": "abc"}
+    (reason,) = judge(plan, "rentals", message).reasons
+    assert reason.message.startswith("amount of booking_confirmed:")
+
+
 def test_reasons_never_repeat_a_value(plan: Plan) -> None:
     message = {"type": "identify", "traits": {"email": {"secret": "ada@mail.example"}, "name": ["Ada"]}}
     text = " ".join(reason.message for reason in judge(plan, "rentals", message).reasons)
