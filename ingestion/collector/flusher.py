@@ -165,7 +165,7 @@ class Flusher:
             if self._each_time is not None:
                 self._each_time()
         except OSError as error:
-            _log.warning("counts were not saved: %s", error)
+            _log.warning("what follows a landing was not done: %s", error)
 
     def _land(self, until: float = float("inf")) -> None:
         for path in self._wal.sealed():

@@ -25,6 +25,7 @@ from ingestion.collector.flusher import FLUSH_SECONDS, Flusher
 from ingestion.collector.judging import Judge
 from ingestion.collector.landing_process import LandingProcess
 from ingestion.collector.metrics import Metrics
+from ingestion.collector.plan_watch import PlanWatch
 from ingestion.collector.quick import QuickLane
 from ingestion.collector.refusals import Refusals
 from ingestion.collector.signs import Signs
@@ -121,8 +122,13 @@ class _Life:
         self._judge = Judge(enricher, Door(plan, self._suppressed.of), quick)
         self._refusals = Refusals(folder, is_hidden=self._suppressed.mentioned_in)
         self._landing = landing
-        self._flusher = Flusher(self._wal, self._landing.land, flush_seconds, each_time=self._refusals.save)
+        self._plan_watch = PlanWatch(settings.root, plan)
+        self._flusher = Flusher(self._wal, self._landing.land, flush_seconds, each_time=self._after_landings)
         self._signs = Signs(state, folder, self._flusher.status)
+
+    def _after_landings(self) -> None:
+        self._refusals.save()
+        self._plan_watch.look()
 
     async def run(self, server_name: ServerName, listening: socket.socket, announce: Callable[[str], None]) -> None:
         """Serve until a signal asks for the end; then accept no more, finish what was begun, and land it."""

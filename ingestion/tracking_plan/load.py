@@ -26,7 +26,7 @@ def load_plan(root: Path | None = None) -> Plan:
 
     The same files give the same object. Raises AlmanacError naming file and field of the first problem.
     """
-    version = _version(_folder(root))
+    version = plan_version(root)
     known = _loaded.get(version)
     if known is not None:
         return known
@@ -38,6 +38,11 @@ def load_plan(root: Path | None = None) -> Plan:
         _loaded.pop(oldest, None)  # another thread may have been quicker
     _loaded[plan.version] = plan
     return plan
+
+
+def plan_version(root: Path | None = None) -> str:
+    """The version of the plan that the files make now, without reading what they mean (see `Plan.version`)."""
+    return _version(_folder(root))
 
 
 def read_plan(root: Path | None = None) -> tuple[Plan | None, list[str]]:
