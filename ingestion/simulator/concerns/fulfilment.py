@@ -1,4 +1,4 @@
-"""What follows a booking: lines of the ledger, payments with planted faults, completion, and refunds."""
+"""What follows a booking: lines of the ledger, payments with planted faults, completion, cancellation and refunds."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -60,35 +60,22 @@ class Fulfilment:
         cancelled = events.take(events.kind == Kind.CANCEL)
         fault = rng.choice(4, size=len(booked), p=[*self.faults, 1 - sum(self.faults)])
         yield self._ledger(today, booked, fault, rng)
+        yield self._taken_back(today, cancelled)
         yield self._payments(today, booked, fault, rng)
         yield self._completed(today, today.kept(booked), rng)
         yield self._refunds(today, cancelled, rng)
 
     def _ledger(self, today: Today, b: Events, fault: Ints, rng: np.random.Generator) -> Batch:
-        n = len(b)
-        voucher = np.where(rng.random(n) < self.incentive, -5 * CENTS, 0)
-        lines = {"gross": b.amount, "commission": b.commission, "tax": b.commission * self.tax // 100}
-        lines["incentive"] = voucher
-        amount = np.concatenate(list(lines.values()))
-        kinds = np.repeat(np.array(list(lines), dtype=object), n)
-        rows = np.flatnonzero(amount != 0)
-        at, row = np.tile(b.at, 4)[rows] + 2 * SECOND, np.tile(np.arange(n), 4)[rows]
-        market, listing = today.market, b.listing[row]
-        booking, kind = b.booking[row], kinds[rows]
-        return revenue_lines(
-            at,
-            [f"L{number}-{name[:3]}" for number, name in zip(booking.tolist(), kind.tolist(), strict=True)],
-            kind,
-            amount[rows],
-            "bookings",
-            b.person[row],
-            {
-                "booking_id": _bookings(booking),
-                "supplier_id": market.supplier[listing],
-                "category": market.category[listing],
-            },
-            _faults((kind == "gross") & (fault[row] == NOT_PAID), fault[row]),
+        voucher = np.where(rng.random(len(b)) < self.incentive, -5 * CENTS, 0)
+        tax = b.commission * self.tax // 100
+        return _lines(
+            today, b, {"gross": b.amount, "commission": b.commission, "tax": tax, "incentive": voucher}, fault
         )
+
+    def _taken_back(self, today: Today, c: Events) -> Batch:
+        """What a cancellation gives back was neither sold nor earned; a voucher stays given."""
+        tax = c.commission * self.tax // 100
+        return _lines(today, c, {"gross": -c.amount, "commission": -c.commission, "tax": -tax}, suffix="-back")
 
     def _payments(self, today: Today, b: Events, fault: Ints, rng: np.random.Generator) -> Batch:
         n = len(b)
@@ -163,6 +150,30 @@ class Fulfilment:
             person=c.person,
             facts=(Fact("refunds", ones(n)), Fact("refunds_amount", c.amount, scale=CENTS)),
         )
+
+
+def _lines(today: Today, e: Events, lines: Mapping[str, Ints], fault: Ints | None = None, suffix: str = "") -> Batch:
+    """The lines of the ledger (type -> amounts) for bookings or cancellations; what is 0 has none."""
+    amount = np.concatenate(list(lines.values()))
+    rows = np.flatnonzero(amount != 0)
+    kind = np.repeat(np.array(list(lines), dtype=object), len(e))[rows]
+    row = np.tile(np.arange(len(e)), len(lines))[rows]
+    market, listing, booking = today.market, e.listing[row], e.booking[row]
+    more = () if fault is None else (_faults((kind == "gross") & (fault[row] == NOT_PAID), fault[row]),)
+    return revenue_lines(
+        e.at[row] + 2 * SECOND,
+        [f"L{number}-{name[:3]}{suffix}" for number, name in zip(booking.tolist(), kind.tolist(), strict=True)],
+        kind,
+        amount[rows],
+        "bookings",
+        e.person[row],
+        {
+            "booking_id": _bookings(booking),
+            "supplier_id": market.supplier[listing],
+            "category": market.category[listing],
+        },
+        *more,
+    )
 
 
 def payments(
