@@ -27,7 +27,9 @@ from ingestion.settling import settled_by
 from ingestion.tracking_plan.model import Plan
 from ingestion.tracking_plan.plain import known_event
 
-LEAST = 256  # events of one name: fewer are read sooner one by one
+# Fewer settled events than these, in all or of one name, are read sooner one by one.
+LEAST = 2_000
+LEAST_OF_NAME = 200
 # Numbers (smallest but for 0, largest) that both readers of JSON take and write alike: money is exact in binary up to
 # here, and other numbers are written without an exponent by both.
 _ALIKE = {"money": (0.0, 1e10), "number": (1e-4, 1e15)}
@@ -68,7 +70,7 @@ class SettledRowMaker:
         for kind, name, members in _by_name(envelopes):
             known = known_event(self._plan, self._tenant, kind, name)
             contract = None if known is None else contract_of(known, kind)
-            if known is None or contract is None or len(members) < LEAST:
+            if known is None or contract is None or len(members) < LEAST_OF_NAME:
                 continue
             envelope = {field: envelopes[field].take(members) for field in _TAKEN}
             columns, is_right = _properties(reader, contract, envelope)

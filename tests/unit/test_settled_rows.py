@@ -38,6 +38,7 @@ COMMON = {
 @pytest.fixture(autouse=True)
 def _few_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settled_rows, "LEAST", 1)
+    monkeypatch.setattr(settled_rows, "LEAST_OF_NAME", 1)
 
 
 def logged(
