@@ -11,6 +11,7 @@ from almanac.build import run_build
 from almanac.dbt_worker import WarmDbt
 from almanac.kpis import load_catalogue
 from almanac.settings import ROOT, Settings
+from tests.fact_ids import wrong_ids
 from tests.golden.golden import (
     BUSINESS,
     CHOICES,
@@ -81,6 +82,11 @@ def test_every_kpi_of_the_catalogue_has_golden_rows_of_every_grain_and_a_mutatio
 def test_everything_at_once_gives_the_expected_values(at_once: Settings) -> None:
     assert differences(measured(at_once.warehouse), expected()) == []
     assert differences(measured_hours(at_once.warehouse), expected_hours()) == []
+
+
+def test_facts_show_the_ids_that_their_events_tell(at_once: Settings) -> None:
+    # An invoice names its subscription besides, a refund its payment, a line of the ledger its invoice.
+    assert wrong_ids(at_once) == {}
 
 
 def test_one_landing_after_another_gives_the_expected_values_once_the_visitor_is_identified(

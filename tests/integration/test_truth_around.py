@@ -16,6 +16,7 @@ from almanac.kpis import load_catalogue
 from almanac.settings import ROOT, Settings
 from ingestion.simulator.run import simulate
 from ingestion.simulator.tenants import BUSINESSES
+from tests.fact_ids import wrong_ids
 from tests.integration.test_truth import OF_VISITS
 from tests.kpi_truths import TRUTHS
 from tests.planned_values import (
@@ -65,6 +66,10 @@ def planned(settings: Settings) -> dict[str, dict[Cell, Decimal]]:
 
 def test_every_kpi_has_a_truth() -> None:
     assert set(load_catalogue(ROOT).kpis) == TRUTHS.keys() | OF_VISITS
+
+
+def test_facts_show_the_ids_that_their_events_tell(settings: Settings) -> None:
+    assert wrong_ids(settings) == {}
 
 
 @pytest.mark.parametrize("kpi", sorted(TRUTHS))

@@ -21,41 +21,45 @@
     )
 }}
 
-{% set events = [
-    "payment_processed",
-    "refund_issued",
-    "subscription_changed",
-    "pledge_made",
-    "invoice_updated",
-    "loan_updated",
-    "repayment_recorded",
-    "inquiry_sent",
-    "inquiry_answered",
-    "recommendation_interacted",
-    "lead_updated",
+{#- The id of what an event is about; many name others besides: an invoice its subscription, a refund its payment. -#}
+{% set subjects = {
+    "payment_processed": "payment_id",
+    "refund_issued": "refund_id",
+    "subscription_changed": "subscription_id",
+    "pledge_made": "pledge_id",
+    "invoice_updated": "invoice_id",
+    "loan_updated": "loan_id",
+    "repayment_recorded": "loan_id",
+    "inquiry_sent": "inquiry_id",
+    "inquiry_answered": "inquiry_id",
+    "recommendation_interacted": "recommendation_id",
+    "lead_updated": "lead_id",
+    "review_submitted": "review_id",
+    "survey_answered": "survey_id",
+    "ticket_updated": "ticket_id",
+    "scan_completed": "scan_id",
+    "scan_failed": "scan_id",
+    "transport_leg_updated": "leg_id",
+    "notification_updated": "notification_id",
+    "ad_viewed": "ad_id",
+    "referral_recorded": "referral_id",
+    "revenue_recorded": "line_id",
+} %}
+
+{% set others = [
     "marketing_spend_recorded",
-    "review_submitted",
-    "survey_answered",
-    "ticket_updated",
-    "scan_completed",
-    "scan_failed",
-    "transport_leg_updated",
     "booking_status_changed",
     "availability_published",
-    "notification_updated",
-    "ad_viewed",
     "user_identified",
     "signup_completed",
-    "referral_recorded",
     "group_joined",
     "listing_updated",
     "supplier_updated",
     "balance_recorded",
-    "revenue_recorded",
     "fx_rate_published",
 ] %}
 
-with {{ accepted_with_copies(events) }}
+with {{ accepted_with_copies((subjects | list) + others) }}
 
 select
     a.tenant,
@@ -70,26 +74,9 @@ select
     a.category,
     a.booking_id,
     a.amount,
-    coalesce(
-        l.payment_id,
-        l.refund_id,
-        l.subscription_id,
-        l.pledge_id,
-        l.invoice_id,
-        l.loan_id,
-        l.inquiry_id,
-        l.recommendation_id,
-        l.lead_id,
-        l.review_id,
-        l.survey_id,
-        l.ticket_id,
-        l.scan_id,
-        l.leg_id,
-        l.notification_id,
-        l.ad_id,
-        l.referral_id,
-        l.line_id
-    ) as subject_id,
+    case
+        a.event {% for event, id in subjects.items() %} when '{{ event }}' then l.{{ id }} {% endfor %}
+    end as subject_id,
     l.status,
     l.provider,
     l.fee,
