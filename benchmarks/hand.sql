@@ -32,9 +32,10 @@ select
     l.context_city as sender_city,
     l.context_page_url as page_url, l.context_page_referrer as page_referrer, l.context_campaign_source as utm_source,
     l.context_campaign_medium as utm_medium, l.context_campaign_name as utm_campaign,
-    l.project_id, l.listing_id, l.category, l.city, l.origin, l.destination, l.depart_date, l.return_date, l.adults,
+    l.project_id, l.listing_id, l.supplier_id, l.category, l.city, l.origin, l.destination, l.depart_date, l.return_date, l.adults,
     l.children, l.cabin_class, l.results_count, l.lowest_price, l.average_price, l.highest_price, l.duration_ms, l.filters,
-    l.is_refinement, l.search_ref, l.funnel, l.step, l.booking_id, l.provider, l.amount, l.commission, l.currency,
+    l.is_refinement, l.search_ref, l.funnel, l.step, l.booking_id, l.inquiry_id, l.provider, l.amount,
+    l.commission, l.currency,
     l.properties, l.warnings,
     l.file_id, l.ingest_row
 from lake_events as l
@@ -191,14 +192,17 @@ select
     arg_min_null(anonymous_id, (event_at, message_id)) as anonymous_id,
     arg_min_null(listing_id, (event_at, message_id)) as listing_id,
     arg_min_null(currency, (event_at, message_id)) as currency,
-    first_value(arg_min(provider, (event_at, message_id)) ignore nulls) over (
-        partition by tenant, booking_id order by movement, event_date
-        rows between unbounded preceding and unbounded following
-    ) as provider,
+    first_value(arg_min(supplier_id, (event_at, message_id)) ignore nulls) over told as supplier_id,
+    first_value(arg_min(inquiry_id, (event_at, message_id)) ignore nulls) over told as inquiry_id,
+    first_value(arg_min(provider, (event_at, message_id)) ignore nulls) over told as provider,
     count(*) as line_count, cast(sum(amount) as decimal(18, 4)) as amount,
     cast(coalesce(sum(commission), 0) as decimal(18, 4)) as commission
 from lines
-group by tenant, booking_id, movement, event_date;
+group by tenant, booking_id, movement, event_date
+window told as (
+    partition by tenant, booking_id order by movement, event_date
+    rows between unbounded preceding and unbounded following
+);
 
 create table dim_listings as
 with seen as (
@@ -235,7 +239,8 @@ with
     described as (
         select
             v.*, coalesce(v.user_id, m.user_id, v.anonymous_id) as person_id,
-            v.movement = 'booked' and v.is_first as is_booking, coalesce(l.supplier_id, v.listing_id) as supplier,
+            v.movement = 'booked' and v.is_first as is_booking,
+            coalesce(v.supplier_id, l.supplier_id, v.listing_id) as supplier,
             coalesce(l.category, 'unknown') as category, coalesce(l.city, 'unknown') as city,
             coalesce(l.route, 'none') as route, coalesce(l.city || ' / ' || l.category, 'unknown') as market,
             strftime(v.moved_at + to_seconds(case when d.changes_at <= v.moved_at then d.offset_after_seconds
@@ -260,7 +265,7 @@ select
     v.is_booking, v.person_id is not null and v.is_booking and coalesce(v.before > 0, false) as is_repeat,
     v.is_booking and exists (from dim_suppliers as u where u.tenant = v.tenant and u.user_id = v.person_id) as is_cross_side,
     v.person_id, s.session_id, coalesce(s.channel, 'direct') as channel, v.listing_id, v.category, v.city, v.route,
-    v.market, v.supplier, coalesce(v.provider, 'unknown') as provider,
+    v.market, v.supplier, v.inquiry_id, coalesce(v.provider, 'unknown') as provider,
     cast(floor(epoch(v.moved_at - s.started_at)) as bigint) as seconds_in_session,
     if(v.person_id is null, 'unknown', coalesce(strftime(v.buyer_since, '%Y-%m'), 'unknown')) as buyer_cohort,
     if(v.supplier is null, 'unknown', coalesce(strftime(v.supplier_since, '%Y-%m'), 'unknown')) as supplier_cohort,

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from ingestion.envelope import Arrival
 from ingestion.tracking_plan import judge, load_plan
+from tests.recounted_joins import BOOKED, told_of
 
 PLAN = load_plan()  # once: every call looks whether its files have changed
 Key = tuple[str, str, date, str, str]  # KPI, time grain, first day, dimension, its value
@@ -48,7 +49,11 @@ def recount(arrivals: Iterable[Arrival], tenant: str) -> dict[Key, tuple[Decimal
     known = {name for name, contract in PLAN.events.items() if contract.in_visit} | {"user_identified"}
     everything = clean(arrivals, tenant)
     listings, first_bookings = listings_of(everything), {}
-    providers = providers_of(everything)
+    providers, suppliers = told_of(everything, "provider"), told_of(everything, "supplier_id")
+    for event in everything:  # whose a booking is: of whom it says itself, else of its listing's supplier
+        if event["event"] in BOOKED:
+            own = listings[event["typed"]["listing_id"]]["supplier"]
+            event["supplier"] = suppliers.get(event["typed"]["booking_id"], own)
     sellers = {f"u {event['typed'].get('supplier_user_id')}" for event in everything}
     events = [event for event in everything if event["event"] in known]
     users: dict[str, str] = {}
@@ -69,8 +74,7 @@ def recount(arrivals: Iterable[Arrival], tenant: str) -> dict[Key, tuple[Decimal
         for event in theirs:
             if event["event"] == "booking_confirmed":
                 month = f"{event['at'].astimezone(zone):%Y-%m}"
-                supplier = listings[event["typed"]["listing_id"]]["supplier"]
-                for who in (("buyer", person), ("supplier", supplier)):
+                for who in (("buyer", person), ("supplier", event["supplier"])):
                     first_bookings[who] = min(month, first_bookings.get(who, month))
     sums: dict[Key, Decimal] = defaultdict(Decimal)
     met: dict[Key, set[str]] = defaultdict(set)
@@ -126,7 +130,7 @@ def recount(arrivals: Iterable[Arrival], tenant: str) -> dict[Key, tuple[Decimal
                     ):
                         sums["signups", *cell] += 1
                         sums["converted signups", *cell] += converts
-                if event["event"] in ("booking_confirmed", "booking_cancelled"):
+                if event["event"] in BOOKED:
                     for key, amount in split_up(event, person, listings[listing], providers, first_bookings, zone):
                         for grain, start in periods(day):
                             sums[key[0], grain, start, *key[1:]] += amount
@@ -141,7 +145,7 @@ def recount(arrivals: Iterable[Arrival], tenant: str) -> dict[Key, tuple[Decimal
                     if event["event"] == "listing_viewed":
                         sums["listing_views", *cell] += 1
                         met["viewed", *cell].add(listing)
-                    if event["event"] in ("booking_confirmed", "booking_cancelled"):
+                    if event["event"] in BOOKED:
                         sign = 1 if event["event"] == "booking_confirmed" else -1
                         sums["gmv", *cell] += sign * event["amount"]
                         sums["revenue", *cell] += sign * event["commission"]
@@ -155,7 +159,7 @@ def recount(arrivals: Iterable[Arrival], tenant: str) -> dict[Key, tuple[Decimal
                             if person in sellers:
                                 met["buyers who sell", *cell].add(person)
                             met["booked_listings", *cell].add(listing)
-                            met["selling_suppliers", *cell].add(listings[listing]["supplier"])
+                            met["selling_suppliers", *cell].add(event["supplier"])
                 has_booked = has_booked or event["event"] == "booking_confirmed"
     counts = dict(sums) | {key: Decimal(len(who)) for key, who in met.items()}
     found = {key: (value, Decimal(1)) for key, value in counts.items() if key[0] in ALONE}
@@ -204,7 +208,7 @@ def split_up(
     sign, count = (1, Decimal(1)) if is_booking else (-1, Decimal(0))
     values = {name: listing[name] for name in ("category", "city", "route")} | {"market": market_of(listing)}
     values["buyer_cohort"] = first_bookings.get(("buyer", person), "unknown")
-    values["supplier_cohort"] = first_bookings.get(("supplier", listing["supplier"]), "unknown")
+    values["supplier_cohort"] = first_bookings.get(("supplier", event["supplier"]), "unknown")
     for dimension, value in values.items():
         yield ("gmv", dimension, value), sign * event["amount"]
         yield ("bookings", dimension, value), count
@@ -218,16 +222,7 @@ def split_up(
     yield ("gross_gmv", "provider", provider), event["amount"] if is_booking else Decimal(0)
     yield ("revenue", "category", listing["category"]), sign * event["commission"]
     for dimension, value in (("supplier", ""), ("market_supplier", f"{market_of(listing)}|")):
-        yield ("gross_gmv", dimension, value + listing["supplier"]), event["amount"] if is_booking else Decimal(0)
-
-
-def providers_of(events: list[dict[str, Any]]) -> dict[str, str]:
-    """Through whom each booking was made: as its first confirmation says, else its first cancellation."""
-    told = [
-        e for e in events if e["event"] in ("booking_confirmed", "booking_cancelled") and e["typed"].get("provider")
-    ]
-    told.sort(key=lambda e: e["event"] != "booking_confirmed")  # within each kind they stay in the order of their times
-    return {e["typed"]["booking_id"]: e["typed"]["provider"] for e in reversed(told)}
+        yield ("gross_gmv", dimension, value + event["supplier"]), event["amount"] if is_booking else Decimal(0)
 
 
 def route_of(said: Mapping[str, Any]) -> str:

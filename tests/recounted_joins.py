@@ -8,6 +8,7 @@ import duckdb
 
 from almanac.settings import Settings
 
+BOOKED = ("booking_confirmed", "booking_cancelled")
 Sides = dict[tuple[str, date], tuple[int, int]]  # per tenant and local day what is above and below
 
 
@@ -55,24 +56,44 @@ def leaked(settings: Settings) -> Sides:
         if event in ("listing_updated", "availability_published") and listing and supplier:
             suppliers[tenant, listing] = supplier
     asked: dict[tuple[str, str], tuple[Any, Any, datetime]] = {}
+    # What a booking names itself, maybe in a later line; what its cancellation names counts where no line says it.
+    named: dict[tuple[str, str, str], str] = {}
+    for kind in BOOKED:
+        for tenant, _, event, _, _, _, _, _, _, booking, inquiry, _, supplier in events:
+            if event == kind:
+                for what, told in (("supplier", supplier), ("inquiry", inquiry)):
+                    if told:
+                        named.setdefault((tenant, booking, what), told)
     booked: dict[tuple[str, Any, Any], list[datetime]] = defaultdict(list)
-    seen: set[tuple[str, str]] = set()
-    for tenant, _, event, _, at, _, user, device, listing, booking, inquiry, _, _ in events:
+    made: dict[tuple[str, str], datetime] = {}
+    came_of: dict[tuple[str, str], list[datetime]] = defaultdict(list)
+    for tenant, _, event, _, at, _, user, device, listing, booking, inquiry, _, supplier in events:
         person = user or users.get((tenant, device), device)
         whose = suppliers.get((tenant, listing), listing)
         if event == "inquiry_sent":
-            asked.setdefault((tenant, inquiry), (person, whose, at))
-        if event == "booking_confirmed" and (tenant, booking) not in seen:
-            seen.add((tenant, booking))
-            booked[tenant, person, whose].append(at)
+            asked.setdefault((tenant, inquiry), (person, supplier or whose, at))
+        if event == "booking_confirmed" and (tenant, booking) not in made:
+            made[tenant, booking] = at
+            booked[tenant, person, named.get((tenant, booking, "supplier"), whose)].append(at)
+            came_of[tenant, named.get((tenant, booking, "inquiry"), "")].append(at)
     found: Sides = {}
-    for tenant, _, event, _, at, day, _, _, _, _, inquiry, status, _ in events:
+    for tenant, _, event, _, at, day, _, _, _, booking, inquiry, status, _ in events:
         if event not in ("inquiry_sent", "inquiry_answered"):
             continue
         leaks, traced = found.get((tenant, day), (0, 0))
         person, whose, since = asked.get((tenant, inquiry), (None, None, at))
-        if event == "inquiry_answered" and status == "accepted" and person and whose:
-            is_booked = any(since <= when <= at + timedelta(days=14) for when in booked[tenant, person, whose])
-            leaks, traced = leaks + (not is_booked), traced + 1
+        if event == "inquiry_answered" and status == "accepted":
+            until, is_known = at + timedelta(days=14), bool(person and whose)
+            is_booked = is_known and any(since <= when <= until for when in booked[tenant, person, whose])
+            is_booked |= any(when <= until for when in came_of[tenant, inquiry])
+            is_booked |= (tenant, booking) in made and made[tenant, booking] <= until
+            leaks, traced = leaks + (is_known and not is_booked), traced + (is_known or is_booked)
         found[tenant, day] = leaks, traced
     return found
+
+
+def told_of(events: list[dict[str, Any]], name: str) -> dict[str, str]:
+    """Provider or supplier of each booking that names one: as its first confirmation that does, else cancellation."""
+    told = [e for e in events if e["event"] in BOOKED and e["typed"].get(name)]
+    told.sort(key=lambda e: e["event"] != "booking_confirmed")  # within each kind they stay in the order of their times
+    return {e["typed"]["booking_id"]: e["typed"][name] for e in reversed(told)}

@@ -235,11 +235,12 @@ def _market_suppliers(world: World, market: Market, place: Ints, supplier: Ints)
 def suppliers(world: World, events: Events) -> Ints:
     """The supplier of each event's listing: its number, or behind all listings' numbers that of a listing alone.
 
-    A listing whose supplier nobody has told stands for its supplier. Events without a listing get NONE.
+    A listing whose supplier nobody has told, and no booking either, stands for its supplier. Without a listing: NONE.
     """
     business, count = world.business, len(world.listings.price)
     # Known suppliers are numbered below the number of listings, listings that stand for themselves from there on.
-    number = events.listing % business.suppliers if _is_published(world) else events.listing + count
+    is_told = business.is_detailed or _is_published(world)
+    number = events.listing % business.suppliers if is_told else events.listing + count
     return np.where(events.listing == NONE, NONE, number)
 
 

@@ -13,6 +13,9 @@
     )
 }}
 
+{#- A booking has one of each: a cancellation seldom says with whom it was booked. -#}
+{% set of_booking = ["supplier_id", "inquiry_id", "provider"] %}
+
 {% set moved = "e.event in ('booking_confirmed', 'booking_cancelled')" %}
 
 with
@@ -28,7 +31,7 @@ with
             e.anonymous_id,
             e.listing_id,
             e.currency,
-            e.provider,
+            {% for told in of_booking %} e.{{ told }}, {% endfor %}
             e.amount,
             e.commission
         from {{ ref("fact_events") }} as e
@@ -53,7 +56,9 @@ with
             {{ first_by("anonymous_id", ["event_at", "message_id"]) }} as anonymous_id,
             {{ first_by("listing_id", ["event_at", "message_id"]) }} as listing_id,
             {{ first_by("currency", ["event_at", "message_id"]) }} as currency,
-            {{ first_by("provider", ["event_at", "message_id"], "provider is not null") }} as provider,
+            {% for told in of_booking %}
+                {{ first_by(told, ["event_at", "message_id"], told ~ " is not null") }} as {{ told }},
+            {% endfor %}
             cast(count(*) as bigint) as line_count,
             cast(sum(amount) as decimal(18, 4)) as amount,
             cast(coalesce(sum(commission), 0) as decimal(18, 4)) as commission
@@ -72,10 +77,12 @@ select
     anonymous_id,
     listing_id,
     currency,
-    -- That of the booking: a cancellation seldom says with whom it was booked.
-    first_value(provider) over (
-        partition by tenant, booking_id order by case when provider is null then 1 else 0 end, movement, movement_date
-    ) as provider,
+    {% for told in of_booking %}
+        first_value({{ told }}) over (
+            partition by tenant, booking_id
+            order by case when {{ told }} is null then 1 else 0 end, movement, movement_date
+        ) as {{ told }},
+    {% endfor %}
     line_count,
     amount,
     commission

@@ -19,7 +19,7 @@ with
             r.subject_id,
             r.event_at as sent_at,
             coalesce(r.user_id, i.user_id, r.anonymous_id) as asked_by,
-            coalesce(l.supplier_id, r.listing_id) as asked_supplier
+            coalesce(r.supplier_id, l.supplier_id, r.listing_id) as asked_supplier
         from ranked as r
         left join identities as i on i.tenant = r.tenant and i.anonymous_id = {{ unknown_visitor("r") }}
         left join listings as l on l.tenant = r.tenant and l.listing_id = r.listing_id
@@ -32,18 +32,27 @@ with
         left join sent as s on s.tenant = e.tenant and s.subject_id = e.subject_id
     ),
 
-    -- Any booking of the two counts, whatever it is of: who asked about one flat may take the one beside it.
+    answers as (select *, event_at + interval '14 days' as booked_until from answered where event = 'inquiry_answered'),
+
+    bookings as (select * from revenue where is_booking),
+
+    -- Any booking of the two counts, whatever it is of: who asked about one flat may take the one beside it. So does
+    -- the one that the answer names, and one that names the inquiry.
     booked as (
-        select distinct a.tenant, a.message_id
-        from answered as a
-        inner join
-            revenue as r
-            on r.tenant = a.tenant
-            and r.person_id = a.asked_by
-            and r.supplier = a.asked_supplier
-            and r.is_booking
-            and r.revenue_at between a.sent_at and a.event_at + interval '14 days'
-        where a.event = 'inquiry_answered'
+        select a.tenant, a.message_id
+        from answers as a
+        inner join bookings as b on b.tenant = a.tenant and b.person_id = a.asked_by and b.supplier = a.asked_supplier
+        where b.revenue_at between a.sent_at and a.booked_until
+        union
+        select a.tenant, a.message_id
+        from answers as a
+        inner join bookings as b on b.tenant = a.tenant and b.booking_id = a.booking_id
+        where b.revenue_at <= a.booked_until
+        union
+        select a.tenant, a.message_id
+        from answers as a
+        inner join bookings as b on b.tenant = a.tenant and b.inquiry_id = a.subject_id
+        where b.revenue_at <= a.booked_until
     )
 
 select

@@ -17,13 +17,13 @@ with
         left join identities as i on i.tenant = m.tenant and i.anonymous_id = {{ unknown_visitor("m") }}
     ),
 
-    -- Where nobody says whose a listing is, it stands for its supplier itself.
+    -- A booking may name its supplier. Where nobody says whose a listing is, it stands for its supplier itself.
     described as (
         select
             p.*,
             p.movement = 'booked' and p.is_first as is_booking,
             u.user_id is not null as is_by_supplier,
-            coalesce(l.supplier_id, p.listing_id) as supplier,
+            coalesce(p.supplier_id, l.supplier_id, p.listing_id) as supplier,
             coalesce(l.category, 'unknown') as category,
             coalesce(l.city, 'unknown') as city,
             coalesce(l.route, 'none') as route,
@@ -75,6 +75,7 @@ select
     p.route,
     p.market,
     p.supplier,
+    p.inquiry_id,
     coalesce(p.provider, 'unknown') as provider,
     {{ month_of("b.buyer_since", "p.person_id") }} as buyer_cohort,
     {{ month_of("e.supplier_since", "p.supplier") }} as supplier_cohort,
