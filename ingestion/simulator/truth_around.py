@@ -12,6 +12,7 @@ import pyarrow as pa
 from ingestion.simulator.columns import Ints
 from ingestion.simulator.concerns.base import Fact, Values
 from ingestion.simulator.engine import World
+from ingestion.simulator.truth_levels import LEVELS, changes_of
 
 AROUND_SCHEMA = pa.schema(
     [
@@ -30,15 +31,7 @@ RUNNING: dict[str, tuple[tuple[str, int], ...]] = {
     "subscriptions_active": (("subscriptions_begun", 1), ("subscriptions_ended", -1)),
     "group_members": (("group_members_new", 1),),
     "float_amount": (("float_change_amount", 1),),
-    "tickets_open": (("tickets_opened", 1), ("tickets_reopened", 1), ("tickets_resolved", -1)),
-    "invoices_outstanding_amount": (
-        ("invoices_issued_amount", 1),
-        ("invoices_paid_amount", -1),
-        ("invoices_void_amount", -1),
-        ("invoices_written_off_amount", -1),
-    ),
     "arrears_amount": (("repayments_missed_amount", 1), ("repayments_caught_up_amount", -1)),
-    "loans_outstanding_amount": (("loans_disbursed_amount", 1), ("repayments_principal_amount", -1)),
 }
 Key = tuple[str, int, str, str]  # quantity, local day (ordinal), dimension, its value
 
@@ -47,7 +40,7 @@ def around_truth(world: World) -> pa.Table:
     """Every quantity by local day, in total and by each of its dimensions (schema `AROUND_SCHEMA`).
 
     A row is counted on the day on which it happened, once its original has arrived. What did not happen has no row,
-    except for the quantities in `RUNNING`, which have one for each day from their first on.
+    except for the quantities in `RUNNING` and `LEVELS`, which have one for each day from their first on.
     """
     sums: dict[Key, int] = defaultdict(int)
     scales: dict[str, int] = {}
@@ -64,7 +57,10 @@ def around_truth(world: World) -> pa.Table:
         known = [part for part, _ in parts if part in scales]
         if known:
             scales[quantity] = scales[known[0]]
-            sums |= _running(sums, quantity, parts, last)
+            sums |= _running(_moves(sums, dict(parts)), quantity, last)
+    for quantity, level in LEVELS.items():
+        scales[quantity] = max((scales[part] for part in level.moved if part in scales), default=1)
+        sums |= _running(changes_of(level, around, world.until, world.calendar), quantity, last)
     return _table(world.business.tenant, sums, scales)
 
 
@@ -106,15 +102,18 @@ def _codes(column: Values | None, rows: Ints) -> tuple[list[str], Ints]:
     return [str(word) for word in known], np.array(codes, dtype=np.int64)
 
 
-def _running(sums: dict[Key, int], quantity: str, parts: tuple[tuple[str, int], ...], last: int) -> dict[Key, int]:
-    signs = dict(parts)
+def _moves(sums: dict[Key, int], signs: dict[str, int]) -> dict[int, int]:
     moves: dict[int, int] = defaultdict(int)
     for (name, day, dimension, _), value in sums.items():
         if name in signs and dimension == ALL:
             moves[day] += signs[name] * value
+    return moves
+
+
+def _running(moves: dict[int, int], quantity: str, last: int) -> dict[Key, int]:
     found, level = {}, 0
     for day in range(min(moves, default=last + 1), last + 1):  # a small business may have none
-        level += moves[day]
+        level += moves.get(day, 0)
         found[quantity, day, ALL, ALL] = level
     return found
 

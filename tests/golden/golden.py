@@ -19,10 +19,9 @@ from ingestion.lake import Lake
 FOLDER = Path(__file__).resolve().parent
 LANDINGS = (1, 2, 3, 4)
 # What visitors do, and what businesses and their systems tell besides.
-EVENTS, BUSINESS, COMMUNITY, PLATFORM, CHOICES, LEDGER = (
-    f"{name}.yml" for name in ("events", "business", "community", "platform", "choices", "ledger")
-)
-EXPECTED = ("expected.csv", "business.csv", "community.csv", "platform.csv", "choices.csv", "ledger.csv")
+NAMES = ("events", "business", "community", "platform", "choices", "ledger", "levels")
+EVENTS, BUSINESS, COMMUNITY, PLATFORM, CHOICES, LEDGER, LEVELS = FILES = tuple(f"{name}.yml" for name in NAMES)
+EXPECTED = ("expected.csv", *(f"{name}.csv" for name in NAMES[1:]))
 
 Key = tuple[str, str, str, date, str, str]  # tenant, KPI, time grain, period, dimension, its value
 
@@ -41,7 +40,7 @@ Values = dict[Key, Value]
 
 def events(*files: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Every golden event of the files (by default of all) with its tenant, in their order."""
-    for file in files or (EVENTS, BUSINESS, COMMUNITY, PLATFORM, CHOICES, LEDGER):
+    for file in files or FILES:
         for tenant, own in yaml.safe_load((FOLDER / file).read_text(encoding="utf-8")).items():
             for event in own:
                 yield tenant, event

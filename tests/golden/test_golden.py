@@ -19,6 +19,7 @@ from tests.golden.golden import (
     EVENTS,
     LANDINGS,
     LEDGER,
+    LEVELS,
     PLATFORM,
     differences,
     events,
@@ -68,6 +69,7 @@ def test_the_golden_events_can_be_read_by_a_person() -> None:
     assert len(list(events(PLATFORM))) <= 40
     assert len(list(events(CHOICES))) <= 40
     assert len(list(events(LEDGER))) <= 40
+    assert len(list(events(LEVELS))) <= 40
 
 
 def test_every_kpi_of_the_catalogue_has_golden_rows_of_every_grain_and_a_mutation() -> None:

@@ -108,7 +108,7 @@ class History:
         pool = [
             event
             for _, event in golden.events(
-                golden.BUSINESS, golden.CHOICES, golden.LEDGER, golden.COMMUNITY, golden.PLATFORM
+                golden.BUSINESS, golden.CHOICES, golden.LEDGER, golden.LEVELS, golden.COMMUNITY, golden.PLATFORM
             )
         ]
         arrivals = []

@@ -21,11 +21,12 @@ from ingestion.simulator.messages import Writer
 from ingestion.simulator.tenants import BUSINESSES, VISITED
 from ingestion.simulator.truth import arrival_truth, kpi_truth
 from ingestion.simulator.truth_around import RUNNING
+from ingestion.simulator.truth_levels import LEVELS
 from ingestion.tracking_plan import judge
 from tests.recounted import recount
 from tests.recounted_around import COUNTS
+from tests.recounted_levels import left_at
 from tests.simulated_world import (
-    FIRST,
     PLAN,
     UNTIL,
     arrivals_of,
@@ -123,7 +124,8 @@ def test_the_truth_around_the_visits_equals_a_plain_count(tenant: str) -> None:
     wanted = {cell: value for cell, value in truth.items() if cell[0] in COUNTS and (cell[2] == "all" or cell in sums)}
     assert {cell: value for cell, value in sums.items() if truth.get(cell) != value} == {}
     assert {cell: value for cell, value in wanted.items() if sums.get(cell) != value} == {}
-    assert {cell[0] for cell in truth} - COUNTS.keys() - PLANNED - RUNNING.keys() <= {"invoices_written_off_amount"}
+    added_up = COUNTS.keys() | PLANNED | RUNNING.keys() | LEVELS.keys()
+    assert {cell[0] for cell in truth} - added_up <= {"invoices_written_off_amount"}
     for cell in truth:
         by = COUNTS[cell[0]].by if cell[0] in COUNTS else {}
         assert cell[2] not in by or cell in sums, cell
@@ -178,16 +180,28 @@ def test_what_takes_two_events_is_counted_as_the_events_have_it() -> None:
 
 
 def test_running_quantities_follow_from_their_movements() -> None:
-    level, moves = series("equipment", "tickets_open"), ("opened", "reopened", "resolved")
-    opened, reopened, resolved = (sum(series("equipment", f"tickets_{move}").values()) for move in moves)
-    assert level[max(level)] == opened + reopened - resolved
-    assert len(level) == (UNTIL.date() - FIRST).days + 1 - min(level)
     latest: dict[str, Decimal] = {}
     for event in counted("equipment")[1]:
         if event["event"] == "subscription_changed":
             latest[event["typed"]["subscription_id"]] = event["typed"]["mrr"]
     mrr = sum(latest.values(), Decimal(0))
     assert Decimal(str(max(series("equipment", "mrr_amount").items())[1])) == mrr > 0
+
+
+@pytest.mark.parametrize(
+    ("tenant", "quantity"),
+    [
+        ("equipment", "tickets_open"),
+        ("equipment", "invoices_outstanding_amount"),
+        ("community", "loans_outstanding_amount"),
+    ],
+)
+def test_what_is_open_or_outstanding_is_what_had_begun_and_not_ended(tenant: str, quantity: str) -> None:
+    levels = {day: value for (name, day, _, _), value in truth_of(tenant).items() if name == quantity}
+    assert levels == {day: left_at(counted(tenant)[1], quantity, day) for day in levels}
+    assert len(levels) == (max(levels) - min(levels)).days + 1
+    assert max(levels) == UNTIL.date()
+    assert len(set(levels.values())) > 5
 
 
 def test_bursts_of_clicks_are_as_many_as_were_planted() -> None:

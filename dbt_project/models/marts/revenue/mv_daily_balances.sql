@@ -26,38 +26,78 @@ with
         where r.place = 1
     ),
 
+    -- What brings an object into its level (1), takes it out (-1), or pays a part of it back (0).
+    steps as (
+        select
+            e.tenant, s.kind, e.subject_id, e.event_date, e.event_at, e.message_id, s.step, e.amount, e.principal_amount
+        from events as e
+        inner join
+            (
+                values
+                    ('ticket_updated', 'opened', 'ticket', 1),
+                    ('ticket_updated', 'reopened', 'ticket', 1),
+                    ('ticket_updated', 'resolved', 'ticket', -1),
+                    ('ticket_updated', 'closed', 'ticket', -1),
+                    ('invoice_updated', 'issued', 'invoice', 1),
+                    ('invoice_updated', 'overdue', 'invoice', 1),
+                    ('invoice_updated', 'paid', 'invoice', -1),
+                    ('invoice_updated', 'void', 'invoice', -1),
+                    ('invoice_updated', 'written_off', 'invoice', -1),
+                    ('loan_updated', 'disbursed', 'loan', 1),
+                    ('loan_updated', 'repaid', 'loan', -1),
+                    ('loan_updated', 'written_off', 'loan', -1),
+                    ('repayment_recorded', 'paid', 'loan', 0)
+            ) as s(event, status, kind, step)
+            on s.event = e.event
+            and s.status = e.status
+    ),
+
+    -- What an object is worth to its level once an event is told: after its end nothing, but a ticket can come back.
+    worths as (
+        select
+            s.*,
+            row_number() over whole as place,
+            case
+                when s.kind = 'ticket'
+                then case when s.step = 1 then 1 else 0 end
+                when min(s.step) over whole = -1
+                then 0
+                when s.kind = 'invoice'
+                then s.amount
+                else
+                    greatest(
+                        sum(case s.step when 1 then s.amount else - coalesce(s.principal_amount, 0) end) over whole, 0
+                    )
+            end as worth
+        from steps as s
+        -- Of two events of one moment an end comes last.
+        window
+            whole as (
+                partition by s.tenant, s.kind, s.subject_id
+                order by s.event_at, s.step desc, s.message_id
+                rows unbounded preceding
+            )
+    ),
+
+    changes as (
+        select
+            tenant,
+            kind,
+            event_date,
+            worth - lag(worth, 1, 0.0) over (partition by tenant, kind, subject_id order by place) as change
+        from worths
+    ),
+
     moves as (
         select
             tenant,
             event_date,
-            case
-                when event <> 'ticket_updated'
-                then null
-                when status in ('opened', 'reopened')
-                then 1
-                when status = 'resolved'
-                then -1
-                else 0
-            end as tickets,
-            case
-                when event <> 'invoice_updated'
-                then null
-                when status = 'issued'
-                then amount
-                when status in ('paid', 'void', 'written_off')
-                then - amount
-                else 0
-            end as invoices,
-            case
-                when event = 'loan_updated' and status = 'disbursed'
-                then amount
-                when event = 'repayment_recorded' and status = 'paid'
-                then - principal_amount
-            end as loans,
+            case when kind = 'ticket' then change end as tickets,
+            case when kind = 'invoice' then change end as invoices,
+            case when kind = 'loan' then change end as loans,
             cast(null as decimal(18, 4)) as float_change,
             cast(null as integer) as members
-        from events
-        where event in ('ticket_updated', 'invoice_updated', 'loan_updated', 'repayment_recorded')
+        from changes
         union all
         select tenant, event_date, null, null, null, float_change, null
         from readings
