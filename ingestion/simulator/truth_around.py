@@ -26,6 +26,7 @@ AROUND_SCHEMA = pa.schema(
 )
 ALL = "all"
 # What is there at the end of a local day: the sum up to it of what came, less what went.
+# Every subscription begins in the world, so none stands before its first movement.
 RUNNING: dict[str, tuple[tuple[str, int], ...]] = {
     "mrr_amount": (("mrr_movement_amount", 1),),
     "subscriptions_active": (("subscriptions_begun", 1), ("subscriptions_ended", -1)),

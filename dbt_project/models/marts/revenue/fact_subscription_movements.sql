@@ -7,6 +7,7 @@ select
     e.subject_id as subscription_id,
     coalesce(e.movement, 'unknown') as movement,
     coalesce(e.plan, 'unknown') as plan_name,
+    e.previous_mrr as previous_mrr_amount,
     e.mrr - e.previous_mrr as mrr_change_amount,
     case when e.movement in ('churn', 'contraction') then e.previous_mrr - e.mrr else 0 end as lost_mrr_amount,
     e.event_at as moved_at,

@@ -3,7 +3,27 @@ with
 
     as_of as (select * from {{ ref("int_events__as_of") }}),
 
-    moved as (
+    placed as (
+        select
+            m.*,
+            row_number() over (
+                partition by m.tenant, m.subscription_id
+                order by m.moved_at, case when m.movement = 'new' then 0 else 1 end, m.subscription_movement_id
+            ) as place
+        from movements as m
+    ),
+
+    -- A subscription of which the beginning was never told was there before: it stands from the tenant's first date on.
+    standing as (
+        select
+            p.tenant, a.first_date as movement_date, sum(p.previous_mrr_amount) as mrr, count(*) as subscription_count
+        from placed as p
+        inner join as_of as a on a.tenant = p.tenant
+        where p.place = 1 and p.movement <> 'new' and p.previous_mrr_amount > 0
+        group by p.tenant, a.first_date
+    ),
+
+    changed as (
         select
             tenant,
             movement_date,
@@ -16,13 +36,30 @@ with
         group by tenant, movement_date
     ),
 
+    moved as (
+        select
+            coalesce(c.tenant, s.tenant) as tenant,
+            coalesce(c.movement_date, s.movement_date) as movement_date,
+            c.net_new_mrr,
+            c.lost_mrr,
+            c.expansion_mrr,
+            c.started,
+            c.ended,
+            s.mrr as standing_mrr,
+            s.subscription_count as standing
+        from changed as c
+        full join standing as s on s.tenant = c.tenant and s.movement_date = c.movement_date
+    ),
+
     spans as ({{ day_spans("movement_date") }})
 
 select
     s.tenant,
     dates.date_day as subscription_date,
-    cast(sum(m.net_new_mrr) over w as decimal(18, 4)) as mrr_amount,
-    cast(sum(coalesce(m.started, 0) - coalesce(m.ended, 0)) over w as bigint) as active_subscription_count,
+    cast(sum(coalesce(m.net_new_mrr, 0) + coalesce(m.standing_mrr, 0)) over w as decimal(18, 4)) as mrr_amount,
+    cast(
+        sum(coalesce(m.started, 0) - coalesce(m.ended, 0) + coalesce(m.standing, 0)) over w as bigint
+    ) as active_subscription_count,
     cast(coalesce(m.net_new_mrr, 0) as decimal(18, 4)) as net_new_mrr_amount,
     cast(coalesce(m.lost_mrr, 0) as decimal(18, 4)) as lost_mrr_amount,
     cast(coalesce(m.expansion_mrr, 0) as decimal(18, 4)) as expansion_mrr_amount,
