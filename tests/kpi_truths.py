@@ -12,7 +12,8 @@ class Part:
     """A quantity of the truth as a summand: all of it, or what has one value of one of its dimensions.
 
     With `met` it is how many values of that dimension had some of it in the period, with `first` how many had it for
-    the first time; of a level, the period's last day counts.
+    the first time; of a level, the period's last day counts. With `beside` it is only that of days of a supplier which
+    have some of that quantity, too.
     """
 
     quantity: str
@@ -21,6 +22,7 @@ class Part:
     met: str = ""
     is_level: bool = False
     first: str = ""
+    beside: str = ""
 
 
 @dataclass(frozen=True)
@@ -221,7 +223,9 @@ TRUTHS = {
     "no_show_rate": Truth((Part("bookings_missed"),), (Part("bookings_completed"), Part("bookings_missed"))),
     "hours_delivered": of("hours_booked", by="supplier"),
     "hours_available": of("hours_available", by="supplier"),
-    "utilisation_rate": of("hours_booked", "hours_available", by="supplier"),
+    "utilisation_rate": Truth(
+        (Part("hours_booked", beside="hours_available"),), (Part("hours_available"),), ("supplier",)
+    ),
     "active_listings": Truth((Part("availabilities", met="listing"),)),
     "active_suppliers": Truth((Part("availabilities", met="supplier"),)),
     "supply_demand_ratio": Truth((Part("availabilities", met="supplier"),), per="active_users"),

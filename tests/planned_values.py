@@ -76,10 +76,21 @@ def chosen(
 ) -> Iterator[tuple[Part, Cell, Decimal]]:
     for part in (p for p in parts if not p.met and not p.first):
         wanted = part.where if part.where[0] != "all" else (dimension, None)
-        for cell, amount in planned.get(part.quantity, {}).items():
+        cells = beside(planned, part) if part.beside else planned.get(part.quantity, {})
+        for cell, amount in cells.items():
             if cell[2] == wanted[0] and wanted[1] in (None, "all", cell[3]):
                 tenant, day, _, value = cell
                 yield part, (tenant, day, dimension, value if part.where[0] == "all" else "all"), amount
+
+
+def beside(planned: dict[str, dict[Cell, Decimal]], part: Part) -> dict[Cell, Decimal]:
+    """What the part has on days on which its supplier has some of another quantity: by supplier, and of all."""
+    found: dict[Cell, Decimal] = {}
+    for cell, amount in planned.get(part.quantity, {}).items():
+        if cell[2] == "supplier" and planned.get(part.beside, {}).get(cell, 0) > 0:
+            for where in (cell, (*cell[:2], "all", "all")):
+                found[where] = found.get(where, Decimal(0)) + amount
+    return found
 
 
 def running(settings: Settings, kpi: str, grain: str) -> dict[Cell, Decimal]:
