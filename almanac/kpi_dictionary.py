@@ -108,20 +108,22 @@ def latest_values(settings: Settings, names: Iterable[str]) -> dict[str, list[Va
 
 
 def _golden(root: Path, catalogue: Catalogue) -> dict[str, list[Value]]:
-    """The newest complete values that were computed by hand, by KPI; none where the tests were left out."""
+    """The newest values computed by hand, by KPI, complete and not 0 if there are such; none without the tests."""
     from ingestion.tracking_plan import load_plan
 
     tenants = load_plan(root).tenants
-    found: dict[str, list[Value]] = {name: [] for name in catalogue.kpis}
+    best: dict[str, list[Value]] = {name: [] for name in catalogue.kpis}
+    others: dict[str, list[Value]] = {name: [] for name in catalogue.kpis}
     for path in sorted((root / GOLDEN).glob("*.csv"), reverse=True):
         with path.open(encoding="utf-8") as file:
             for row in csv.DictReader(file):
-                if row.get("dimension") == "all" and row["is_complete"] == "yes" and row["kpi"] in found:
+                if row.get("dimension") == "all" and row["value"] and row["kpi"] in best:
                     start, currency = date.fromisoformat(row["period_start"]), tenants[row["tenant"]].currency
                     parts = Decimal(row["numerator"] or 0), Decimal(row["denominator"] or 0)
-                    value = float(row["value"]) if row["value"] else None
-                    found[row["kpi"]].append(Value(row["tenant"], currency, row["time_grain"], start, *parts, value))
-    return {name: _newest(values) for name, values in found.items()}
+                    value = Value(row["tenant"], currency, row["time_grain"], start, *parts, float(row["value"]))
+                    found = best if row["is_complete"] == "yes" and value.value else others
+                    found[row["kpi"]].append(value)
+    return {name: _newest(values or others[name]) for name, values in best.items()}
 
 
 def _newest(values: Iterable[Value]) -> list[Value]:

@@ -43,12 +43,13 @@ anti join losers as x on x.file_id = l.file_id and x.ingest_row = l.ingest_row
 left join tenant as t on t.tenant = l.tenant
 left join local_day as d on d.time_zone = t.time_zone and d.utc_date = cast(l.event_at as date);
 
--- The local time and day of the newest data.
+-- The local time and day of the newest data, and the first day with any.
 create temp table as_of as
-select t.tenant, e.newest + to_seconds(case when d.changes_at <= e.newest then d.offset_after_seconds
+select t.tenant, o.first_date, e.newest + to_seconds(case when d.changes_at <= e.newest then d.offset_after_seconds
     else coalesce(d.offset_seconds, 0) end) as local_at, cast(local_at as date) as local_date
 from tenant as t
 cross join (select max(received_at) as newest from fact_events) as e
+left join (select tenant, min(event_date) as first_date from fact_events group by all) as o on o.tenant = t.tenant
 left join local_day as d on d.time_zone = t.time_zone and d.utc_date = cast(e.newest as date);
 
 -- Who an anonymous id belongs to: the user of its earliest identify.
@@ -810,7 +811,7 @@ select
     p.tenant, p.kpi, p.time_grain, p.period_start, p.dimension, p.dimension_value,
     cast(p.n as decimal(28, 4)) as numerator, cast(p.d as decimal(28, 4)) as denominator,
     cast(p.n as double) / nullif(cast(p.d as double), 0) as value,
-    p.period_start + case p.time_grain when 'day' then interval 1 day when 'week' then interval 7 day
+    p.period_start >= a.first_date and p.period_start + case p.time_grain when 'day' then interval 1 day when 'week' then interval 7 day
         when 'month' then interval 1 month else interval 3 month end <= a.local_date as is_complete
 from parts as p
 left join as_of as a on a.tenant = p.tenant

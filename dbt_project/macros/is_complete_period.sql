@@ -1,12 +1,16 @@
-{#- Whether the period of `row` is complete: once the tenant's local day of the newest data lies behind it. -#}
-{% macro is_complete_period(row, local_date) %}
-    {% set start = row ~ ".period_start" %}
+{#-
+    Whether the period of `row` is complete: it begins on the tenant's first date or later, and the tenant's local day of the newest
+    data lies behind it. `tenant` is the row of `int_events__as_of`.
+-#}
+{% macro is_complete_period(row, tenant) %}
+    {% set start, today = row ~ ".period_start", tenant ~ ".local_date" %}
     {% set sql %}
-        case {{ row }}.time_grain
-            when 'day' then {{ start }} < {{ local_date }}
-            when 'week' then {{ start }} + interval '7 days' <= {{ local_date }}
-            when 'month' then {{ start }} + interval '1 month' <= {{ local_date }}
-            else {{ start }} + interval '3 months' <= {{ local_date }}
+        {{ start }} >= {{ tenant }}.first_date
+        and case {{ row }}.time_grain
+            when 'day' then {{ start }} < {{ today }}
+            when 'week' then {{ start }} + interval '7 days' <= {{ today }}
+            when 'month' then {{ start }} + interval '1 month' <= {{ today }}
+            else {{ start }} + interval '3 months' <= {{ today }}
         end
     {% endset %}
     {{ return(sql) }}

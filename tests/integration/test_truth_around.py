@@ -7,6 +7,7 @@ a sum of some, or one over another; over longer periods they are added up, and a
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
+import duckdb
 import pyarrow.parquet as pq
 import pytest
 
@@ -21,6 +22,7 @@ from tests.integration.test_truth import OF_VISITS
 from tests.kpi_truths import TRUTHS
 from tests.planned_values import (
     Cell,
+    newest_days,
     of_visits,
     percentiles,
     recounted,
@@ -62,6 +64,23 @@ def planned(settings: Settings) -> dict[str, dict[Cell, Decimal]]:
             cell = (tenant, row["local_date"], row["dimension"], row["dimension_value"])
             found.setdefault(row["quantity"], {})[cell] = row["value"]
     return found
+
+
+def test_a_period_is_complete_if_the_data_covers_it(settings: Settings) -> None:
+    with duckdb.connect(str(settings.warehouse), read_only=True) as con:
+        first = dict(con.execute("select tenant, min(event_date) from marts.fact_events group by tenant").fetchall())
+        rows = con.execute("select distinct tenant, kpi, time_grain, period_start, is_complete from kpis.kpi_values")
+        found = rows.fetchall()
+    newest, days = newest_days(settings), {"day": 1, "week": 7, "month": 31, "quarter": 92}
+    seen = set()
+    for tenant, kpi, grain, start, is_complete in found:
+        end = start + timedelta(days=days[grain])
+        end = end.replace(day=1) if grain in ("month", "quarter") else end
+        covered = first[tenant] <= start and end <= newest[tenant]
+        assert is_complete == covered, (tenant, kpi, grain, start)
+        seen.add((grain, is_complete, start < first[tenant]))
+    assert {(grain, False, True) for grain in ("week", "month", "quarter")} <= seen
+    assert {(grain, True, False) for grain in ("day", "week", "month")} <= seen
 
 
 def test_every_kpi_has_a_truth() -> None:

@@ -26,7 +26,7 @@
         {% endfor %}
     {% endfor %}
     with
-        as_of as (select tenant, local_date from {{ ref("int_events__as_of") }}),
+        as_of as (select tenant, local_date, first_date from {{ ref("int_events__as_of") }}),
 
         -- Few KPIs ask for most of the dimensions: of each only the measures that they need.
         {% for dimension in by_dimension %}
@@ -66,7 +66,7 @@
         cast(p.numerator as decimal(28, 4)) as numerator,
         cast(p.denominator as decimal(28, 4)) as denominator,
         cast(p.numerator as double precision) / nullif(cast(p.denominator as double precision), 0) as value,
-        {{ is_complete_period("p", "a.local_date") }} as is_complete
+        {{ is_complete_period("p", "a") }} as is_complete
     from parts as p
     left join as_of as a on a.tenant = p.tenant
 {% else %} select 1 as parsing from {{ ref("kpi_measures") }} cross join {{ ref("int_events__as_of") }}
