@@ -42,6 +42,7 @@ _SAID = frozenset(
         "target",
         "threshold",
         "runbook",
+        "matures_after_days",
     }
 )
 
@@ -154,6 +155,8 @@ def _facts_of(kpi: Kpi, around: Surroundings) -> Iterator[tuple[str, str]]:
     yield "Time grains", ", ".join(own.time_grains)
     yield "Dimensions", ", ".join(map(_plain, own.dimensions)) or "none"
     yield "Longer periods", _longer(kpi)
+    if own.matures_after_days:
+        yield "Complete", f"{own.matures_after_days} days after the end of a period, because it looks so far ahead"
     readers = around.readers.get(kpi.name, ())
     yield "Shown on", ", ".join(f"[{_flat(one.title)}]({_up(one.file)})" for one in readers) or "no dashboard"
     yield "Defined in", _file(kpi.file.name, kpi.file, around)

@@ -34,8 +34,17 @@ class KpiSettings(BaseModel):
     format: Literal["integer", "currency", "percent", "decimal"]
     direction: Literal["up_is_good", "down_is_good"]
     formula: str = Field(description="The formula in words; a ratio as `numerator / denominator`.")
+    matures_after_days: int | None = Field(
+        default=None, gt=0, description="Days it looks ahead: until they have passed, no period is complete."
+    )
     time_grains: list[TimeGrain] = Field(min_length=1)
     dimensions: list[str] = []
     target: float | None = None
     threshold: Threshold | None = None
     runbook: str | None = None
+
+    @model_validator(mode="after")
+    def _hours_are_final(self) -> Self:
+        if self.matures_after_days and "hour" in self.time_grains:
+            raise ValueError("matures_after_days goes with days and longer, not with hour")
+        return self

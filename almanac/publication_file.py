@@ -106,23 +106,23 @@ def redefined(content: Content) -> list[str]:
 
 
 def definition_hash(kpi: Kpi) -> str:
-    """Hash of what a KPI's value depends on: its measures and factors, not its words."""
-    return fingerprint(
+    """Hash of what a KPI's value depends on: its measures and factors and when it is complete, not its words."""
+    ahead = kpi.settings.matures_after_days
+    sides = [
         [
-            [
-                (
-                    t.factor,
-                    t.measure.fact,
-                    t.measure.agg,
-                    t.measure.expr,
-                    *(["level"] if t.measure.is_level else []),
-                    *([t.measure.percentile] if t.measure.percentile else []),
-                )
-                for t in side
-            ]
-            for side in (kpi.numerator, kpi.denominator)
+            (
+                t.factor,
+                t.measure.fact,
+                t.measure.agg,
+                t.measure.expr,
+                *(["level"] if t.measure.is_level else []),
+                *([t.measure.percentile] if t.measure.percentile else []),
+            )
+            for t in side
         ]
-    )
+        for side in (kpi.numerator, kpi.denominator)
+    ]
+    return fingerprint([*sides, *([ahead] if ahead else [])])
 
 
 def history_relation(files: list[str]) -> str:

@@ -812,7 +812,8 @@ select
     cast(p.n as decimal(28, 4)) as numerator, cast(p.d as decimal(28, 4)) as denominator,
     cast(p.n as double) / nullif(cast(p.d as double), 0) as value,
     p.period_start >= a.first_date and p.period_start + case p.time_grain when 'day' then interval 1 day when 'week' then interval 7 day
-        when 'month' then interval 1 month else interval 3 month end <= a.local_date as is_complete
+        when 'month' then interval 1 month else interval 3 month end <= a.local_date - case p.kpi when 'return_rate' then 28
+        when 'leakage_rate' then 14 when 'activation_rate' then 7 when 'signup_conversion_rate' then 7 else 0 end as is_complete
 from parts as p
 left join as_of as a on a.tenant = p.tenant
 where p.n is not null or p.d is not null;

@@ -80,6 +80,7 @@ def total(values: Values, kpi: Kpi, tenant: Tenant, span: Span) -> Figure:
     rows = values.of(kpi.kpi, "day", span)
     parts = add_up((r.parts for r in rows), has_denominator=kpi.has_denominator)
     complete = tenant.extent.last_complete is not None and span.last <= tenant.extent.last_complete
+    complete = complete and all(row.is_complete for row in rows)  # a KPI that looks ahead is later than others
     return Figure(span, None, parts, parts.value, bool(rows), complete)
 
 

@@ -227,6 +227,8 @@ REFUSALS = [
     (SUM, f"{KPI}.threshold", {}, r"config\.meta\.kpi\.threshold: .*give one of above, below and falls_by"),
     (SUM, f"{KPI}.threshold", {"above": 1, "below": 0}, r"threshold: .*give one of"),
     (SUM, f"{KPI}.threshold", {"falls_by": 20}, r"config\.meta\.kpi\.threshold\.falls_by"),
+    (SUM, f"{KPI}.matures_after_days", 0, r"config\.meta\.kpi\.matures_after_days"),
+    (SUM, f"{KPI}.matures_after_days", "a week", r"config\.meta\.kpi\.matures_after_days"),
     (SUM, f"{KPI}.colour", "red", r"config\.meta\.kpi\.colour"),
     # a KPI's formula
     (SUM, "metrics.0.name", "gross_value", "called 'gross_value'"),
@@ -253,6 +255,15 @@ def test_a_wrong_definition_is_refused_by_file_and_field(
         load(tmp_path, file, (field, value))
     assert str(tmp_path / file) in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_a_kpi_that_looks_ahead_says_so_and_has_no_hours(tmp_path: Path) -> None:
+    ahead = (f"{KPI}.matures_after_days", 14)
+    kpi = load(tmp_path, SUM, ahead).kpi("net_value")
+    assert kpi.settings.matures_after_days == 14
+    assert definition_hash(kpi) != definition_hash(load(tmp_path).kpi("net_value"))
+    with pytest.raises(AlmanacError, match="goes with days and longer, not with hour"):
+        load(tmp_path, SUM, (KPI, SETTINGS | {"matures_after_days": 14, "time_grains": ["hour", "day"]}))
 
 
 def test_a_metric_that_two_files_define_is_refused_by_both(tmp_path: Path) -> None:

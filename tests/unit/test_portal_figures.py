@@ -83,6 +83,14 @@ def test_a_ratio_over_a_range_is_the_ratio_of_its_sums() -> None:
     assert (found.value, found.time_grain, found.is_complete) == (Decimal("0.25"), None, True)
 
 
+def test_a_total_is_complete_once_each_of_its_days_is() -> None:
+    days = [value(date(2026, 11, 9), 1, 10), value(date(2026, 11, 10), 9, 30, complete=False)]
+    values, span = Values({("k", "day", "all"): days}), Span(date(2026, 11, 9), date(2026, 11, 10))
+    assert not figure(
+        values, kpi(unit="ratio", format="percent", denominator_label="New users"), TENANT, span
+    ).is_complete
+
+
 def test_what_does_not_add_up_shows_its_largest_complete_period_and_says_which() -> None:
     rows = {
         ("k", "month", "all"): [value(date(2026, 11, 1), 90, complete=False)],
