@@ -76,7 +76,7 @@ def test_a_page_behind_its_models_and_a_model_that_nobody_reads_are_findings(cop
 
 def test_an_event_that_cannot_reach_a_model_is_a_finding(copy: Path) -> None:
     between = copy / "dbt_project" / "models" / "intermediate" / "events" / "int_events__business.sql"
-    between.write_text(between.read_text().replace('    "scan_failed",\n', ""))
+    between.write_text(between.read_text().replace('    "scan_failed": "scan_id",\n', ""))
     said = [str(finding) for finding in check_warehouse(copy)]
     assert any("fact_equipment_scans.sql" in one and "asks for the event scan_failed" in one for one in said)
 
