@@ -115,7 +115,7 @@ class Sent:
         self.received[key] += len(verdicts)
         self.suppressed[key] += sum(verdict.is_suppressed for verdict in verdicts)
         for item, verdict in zip(found.items, verdicts, strict=True):
-            if verdict.reasons:
+            if verdict.reasons and not verdict.is_suppressed:
                 gone = self._erased.owns(item.value if isinstance(item.value, dict) else item.raw)
                 (self.refused_erased if gone else self.quarantined)[key] += 1
         return records.encode(tenant, source, received_at, len(found.items), verdicts)

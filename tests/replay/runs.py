@@ -46,6 +46,7 @@ class History:
         self._compactions = random.Random(seed)  # of its own, so that the rest of a history is as without compaction
         self._fetches = random.Random(f"fetches {seed}")
         self._business = random.Random(f"business {seed}")
+        self._levels = random.Random(f"levels {seed}")
         self._told = False
 
     @property
@@ -105,12 +106,18 @@ class History:
     def _tell(self) -> None:
         """What a business tells besides: every kind at first, then some again, also the same ones with other words."""
         rng, lake = self._business, Lake.open(self.settings)
-        pool = [
-            event
-            for _, event in golden.events(
-                golden.BUSINESS, golden.CHOICES, golden.LEDGER, golden.LEVELS, golden.COMMUNITY, golden.PLATFORM
-            )
-        ]
+        arrivals = self._told_of(
+            rng, golden.BUSINESS, golden.CHOICES, golden.LEDGER, golden.COMMUNITY, golden.PLATFORM
+        ) + self._told_of(self._levels, golden.LEVELS)
+        content = hashlib.sha256(repr(arrivals).encode()).hexdigest()
+        received = Counter(a.received_at.date() for a in arrivals)
+        landed = lake.land(rng.choice(sorted(ZONES)), ASIDE, arrivals, content_hash=content, received=received)
+        assert not landed.quarantined
+        self._told = True
+
+    def _told_of(self, rng: random.Random, *files: str) -> list[Arrival]:
+        """Everything that the files tell, or later some of it, at other times."""
+        pool = [event for _, event in golden.events(*files)]
         arrivals = []
         for event in rng.sample(pool, rng.randint(1, 8)) if self._told else pool:
             received_at = datetime(2026, 10, rng.randint(1, 5), rng.randrange(24), tzinfo=UTC)
@@ -118,11 +125,7 @@ class History:
             number = event["id"] + 1000 * rng.randrange(2)
             sent = golden.message(event | {"id": number, "user": ASIDE, "at": f"{at:%Y-%m-%dT%H:%M:%SZ}"})
             arrivals.append(Arrival(received_at, sent))
-        content = hashlib.sha256(repr(arrivals).encode()).hexdigest()
-        received = Counter(a.received_at.date() for a in arrivals)
-        landed = lake.land(rng.choice(sorted(ZONES)), ASIDE, arrivals, content_hash=content, received=received)
-        assert not landed.quarantined
-        self._told = True
+        return arrivals
 
     def _run(self, *, last: bool) -> None:
         rng, seen = self.world.random, self.world.seen
