@@ -17,6 +17,7 @@ from almanac.errors import AlmanacError
 from almanac.settings import Settings
 from ingestion.lake import Lake
 from ingestion.simulator import simulate
+from ingestion.simulator.columns import DAY
 from ingestion.simulator.messages import Writer
 from ingestion.simulator.tenants import BUSINESSES, VISITED
 from ingestion.simulator.truth import arrival_truth, kpi_truth
@@ -217,6 +218,22 @@ def test_bursts_of_clicks_are_as_many_as_were_planted() -> None:
     )
     planted = sum(sum(series(tenant, "rage_bursts").values()) for tenant in tenants)
     assert 0 < planted - 2 <= bursts <= planted  # another click may fall into one
+
+
+@pytest.mark.parametrize("tenant", ["advisory", "equipment"])
+def test_the_subscriptions_of_the_first_day_are_not_billed_all_at_once(tenant: str) -> None:
+    world = made(tenant, UNTIL + timedelta(days=62))
+    days = np.concatenate(
+        [
+            np.asarray(batch.at)[np.asarray(batch.properties["status"], dtype=object) == "issued"] // DAY
+            for batch in world.around.batches
+            if batch.event == "invoice_updated"
+        ]
+    )
+    days = days[days < int((UNTIL + timedelta(days=60)).timestamp() * 1_000) // DAY]
+    per_day = np.bincount(days - days.min())
+    assert len(per_day) > 60
+    assert per_day.max() <= 4 + 2 * per_day.mean()
 
 
 # --- landing ---------------------------------------------------------------------------------------------------------

@@ -56,20 +56,32 @@ class Subscriptions:
         plans = rng.integers(0, len(self.plans), count)
         for n, (person, at, plan) in enumerate(zip(persons.tolist(), starts.tolist(), plans.tolist(), strict=True)):
             name, price = self.plans[plan]
-            self._live(planned, f"S{today.day}-{n}", person, at, name, price, today.day, rng)
+            # Those of the first day stand for old ones, which are not all billed on one day of the month.
+            wait = n * MONTH // count if today.since == 0 else 0
+            self._live(planned, f"S{today.day}-{n}", person, at, name, price, today.day, wait, rng)
         yield from _batches(today, planned, rng)
 
     def _live(
-        self, planned: _Day, name: str, person: int, at: int, plan: str, price: int, day: int, rng: np.random.Generator
+        self,
+        planned: _Day,
+        name: str,
+        person: int,
+        at: int,
+        plan: str,
+        price: int,
+        day: int,
+        wait: int,
+        rng: np.random.Generator,
     ) -> None:
-        """One subscription, month by month."""
+        """One subscription, month by month; its first invoice comes `wait` days after its beginning."""
         mrr, before, movement = price, 0, "new"
         for month in range(self.months):
-            when = at + month * MONTH * DAY
+            later = wait + month * MONTH
+            when = at + later * DAY
             if movement:
-                planned.movements.append((when, person, name, movement, mrr, before, plan))
+                planned.movements.append((when if month else at, person, name, movement, mrr, before, plan))
             if mrr:
-                self._bill(planned, f"I{name[1:]}-{month}", name, person, when + HOUR, mrr, day + month * MONTH, rng)
+                self._bill(planned, f"I{name[1:]}-{month}", name, person, when + HOUR, mrr, day + later, rng)
             before, movement = mrr, ""
             draw = rng.random()
             if not mrr:
