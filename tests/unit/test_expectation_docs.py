@@ -65,7 +65,7 @@ def test_a_source_that_was_not_judged_and_one_without_expectations_are_there(pla
     assert '<section id="advisory/web">' in page
     delivered = [f"{name}/{name}" for name in plan.tenants if name in plan.tenants[name].sources]
     assert "online_retail/online_retail" in delivered
-    assert unwatched(plan) == sorted(delivered)
+    assert unwatched(plan) == sorted(["community/web", *delivered])
     assert "<li>online_retail/online_retail</li>" in page
 
 
