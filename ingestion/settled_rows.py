@@ -73,6 +73,8 @@ class SettledRowMaker:
             if known is None or contract is None or len(members) < LEAST_OF_NAME:
                 continue
             envelope = {field: envelopes[field].take(members) for field in _TAKEN}
+            for who in ("userId", "anonymousId"):
+                envelope[who] = _or_nobody(envelope[who])
             columns, is_right = _properties(reader, contract, envelope)
             columns |= contexts.of(members)
             columns["session_id"] = pc.coalesce(envelope["sessionId"], columns["session_id"])
@@ -143,6 +145,12 @@ def _properties(reader: _Reader, contract: Contract, envelope: Mapping[str, pa.A
             texts = _with(texts, name, pc.if_else(inside.is_null(), beside, None))
             columns[name] = pc.coalesce(inside, beside)
     return {**columns, "properties": texts}, is_right
+
+
+def _or_nobody(ids: pa.Array) -> pa.Array:
+    """Ids, of which an empty one is none."""
+    is_empty = pc.equal(ids, "")
+    return pc.if_else(is_empty, None, ids) if pc.any(is_empty).as_py() else ids
 
 
 def _is_between(values: pa.Array, smallest: float, largest: float) -> pa.Array:

@@ -6,7 +6,7 @@ seen of it that:
 - it is a track, page or screen message in UTF-8 with nothing in it but fields of the envelope, each at most once;
 - each of its properties is declared, stands once, and is null or has the JSON type and the form of its contract, which
   asks for nothing more: judged the careful way it would get neither a reason nor a warning;
-- its identity, its session and the id of the message are ordinary;
+- its identity (of which one part may be empty), its session and the id of the message are ordinary;
 - its context is taken without a word, and is kept apart as the lake will store it;
 - outside of its context there is no backslash, so no character is escaped, and a quotation mark ends a text.
 

@@ -263,6 +263,14 @@ def test_a_number_that_is_written_in_two_ways_is_left_to_the_next_way(value: flo
     assert landed(events)["value"].to_pylist() == [value, 2_500.5]
 
 
+@pytest.mark.parametrize("nobody", ["userId", "anonymousId"])
+def test_an_empty_id_is_none(nobody: str) -> None:
+    other = "anonymousId" if nobody == "userId" else "userId"
+    events = logged([event("Property Viewed", {"property_id": "L-1"}, **{nobody: "", other: "somebody"})])
+    assert taken_by_duckdb(events) == 1
+    assert landed(events)[{"userId": "user_id", "anonymousId": "anonymous_id"}[nobody]].to_pylist() == [None]
+
+
 def test_what_stands_among_the_properties_counts_before_what_stands_beside_them() -> None:
     events = logged([event("", {"name": "inside"}, type="page", name="beside", category="kept")])
     assert taken_by_duckdb(events) == 1
