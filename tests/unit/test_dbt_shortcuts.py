@@ -1,7 +1,6 @@
 """The shortcuts through dbt give what dbt gives, only with less work."""
 
 import datetime
-from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
@@ -55,14 +54,14 @@ SUMMARY, MODULES = Linker.get_graph_summary, PluginManager.get_prefixed_modules
 
 
 @pytest.fixture(autouse=True)
-def shortcuts(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def shortcuts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take them for one test."""
     for place, name in PLACES:
         monkeypatch.setattr(place, name, getattr(place, name))  # taken back afterwards
+    # A build in the same process may have compiled hundreds of templates before.
+    monkeypatch.setattr(dbt_shortcuts, "_templates", {})
     take_shortcuts()
     build_often()
-    yield
-    dbt_shortcuts._templates.clear()
 
 
 @pytest.mark.parametrize(("place", "name"), PLACES)
