@@ -24,11 +24,12 @@ from ingestion.collector import records
 from ingestion.collector.dialects import Unread
 from ingestion.collector.door import Verdict
 from ingestion.collector.enrich import Enricher
-from ingestion.collector.flusher import land_file
+from ingestion.collector.land_log import land_file
 from ingestion.collector.log_files import LogFile, load
 from ingestion.collector.quick import QuickLane
 from ingestion.enrichment import open_places
 from ingestion.lake import Lake
+from ingestion.logged_events import LoggedEvents
 from ingestion.tracking_plan import load_plan
 
 GOAL = 200_000
@@ -115,10 +116,10 @@ def _land_carefully(log: Path, home: Path) -> int:
     """As `land_file`, with each event decoded before it is landed."""
     content = load(log)
     decoded = [records.decode(data) for data in content.records]
-    arrivals = [event.arrival() for record in decoded for event in records.logged(record)]
+    arrivals = [event.arrival() for event in LoggedEvents.of(decoded)]
     lake = Lake.open(Settings.for_home(home), PLAN)
     received = {decoded[0].received_at.date(): len(arrivals)}
-    return lake.land("rentals", "web", arrivals, content_hash=content.sha256, received=received).accepted
+    return lake.land("rentals", "web", arrivals, content_hash=content.content_hash, received=received).accepted
 
 
 def _duckdb(lines: Path, home: Path) -> int:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -43,28 +43,6 @@ class Arrival:
     reasons: tuple[Reason, ...] = ()
     identity_required: bool = True
     warnings: tuple[str, ...] = ()
-
-
-class Unread(Protocol):
-    """One event as the log keeps it: its JSON text, not decoded yet.
-
-    One that the door settled (`settling.py`) has its context apart, and in `raw` a 0 in its place; `settled_by` says by
-    which rules, and is empty for all others.
-    """
-
-    received_at: datetime
-    raw: bytes
-    reasons: tuple[Reason, ...]
-    warnings: tuple[str, ...]
-    context: bytes
-    settled_by: str
-
-    @property
-    def whole(self) -> bytes:
-        """Its JSON text, with its context."""
-
-    def arrival(self) -> Arrival:
-        """The event, decoded as far as that is possible."""
 
 
 class EventRow(NamedTuple):

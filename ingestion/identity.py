@@ -1,12 +1,9 @@
 """Whose event it is, in which session, and which message: the ids of the envelope."""
 
 import re
-from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import md5
 from typing import Any
-
-import numpy as np
 
 from ingestion.scrub import assert_plain, plain
 from ingestion.tracking_plan.contracts import Reason
@@ -14,7 +11,7 @@ from ingestion.tracking_plan.contracts import Reason
 LONGEST_ID = 256  # characters of an id of a user or visitor
 
 _IDS = ("userId", "anonymousId", "previousId", "groupId", "messageId")
-_UUID_LENGTH, _DASHES = 36, [8, 13, 18, 23]
+_UUID_LENGTH = 36
 _UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
 # Ids that are a client's programming mistake; as identities they would make strangers one person.
 _NO_IDS = frozenset({"", "0", "anonymous", "nan", "nil", "none", "null", "undefined", "[object object]"})
@@ -111,20 +108,3 @@ def message_id(
 
 def _hash(text: str) -> bytes:
     return md5(text.encode(), usedforsecurity=False).digest()
-
-
-def plain_message_ids(texts: Sequence[str]) -> bytes | None:
-    """The ids of many messages in one piece, 16 bytes each, or None unless each text is a UUID."""
-    joined = "".join(texts)
-    if len(joined) != _UUID_LENGTH * len(texts) or not joined.isascii() or set(map(len, texts)) - {_UUID_LENGTH}:
-        return None
-    letters = np.frombuffer(joined.encode(), np.uint8).reshape(len(texts), _UUID_LENGTH)
-    dashes = letters == ord("-")
-    if not dashes[:, _DASHES].all() or dashes.sum() != len(texts) * len(_DASHES):
-        return None
-    try:
-        ids = bytes.fromhex(joined.replace("-", ""))
-    except ValueError:
-        return None
-    # White space would have been skipped.
-    return ids if len(ids) == 16 * len(texts) else None

@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from almanac.errors import AlmanacError
 from almanac.object_store import ObjectStore, let_read
 from almanac.settings import Settings
-from ingestion.envelope import Arrival, Unread
+from ingestion.envelope import Arrival
 from ingestion.lake_commit import NewFile, commit_files, new_file
 from ingestion.lake_compact import Compacted, compact, plan
 from ingestion.lake_intents import clean_up
@@ -34,6 +34,7 @@ from ingestion.lake_schema import HISTORY, parquet, schema_of
 from ingestion.lake_store import Store, open_store
 from ingestion.lake_stream import batches_of, schema_in
 from ingestion.lake_verify import Problem, named, verify_entries, verify_lake
+from ingestion.logged_events import LoggedEvents
 from ingestion.tracking_plan.load import load_plan
 from ingestion.tracking_plan.model import Plan
 from ingestion.tracking_plan.names import SLUG
@@ -72,7 +73,7 @@ class Lake:
         self,
         tenant: str,
         source: str,
-        arrivals: Sequence[Arrival | Unread],
+        arrivals: Sequence[Arrival] | LoggedEvents,
         *,
         content_hash: str,
         received: Mapping[date, int],

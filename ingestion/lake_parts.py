@@ -2,16 +2,17 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
 import pyarrow as pa
 
-from ingestion.envelope import Arrival, Unread
+from ingestion.envelope import Arrival
 from ingestion.lake_commit import NewFile, landing_files
 from ingestion.lake_manifest import Kind
 from ingestion.lake_rows import counters_table
+from ingestion.logged_events import LoggedEvents
 from ingestion.tracking_plan.names import ENVELOPE, PLACE
 from ingestion.tracking_plan.values import to_utc
 
@@ -25,7 +26,7 @@ class Part:
     day: date
     file_id: UUID
     is_first: bool
-    arrivals: list[Arrival | Unread] = field(default_factory=list)
+    arrivals: Sequence[Arrival] | LoggedEvents = ()
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def split(
     tenant: str,
     source: str,
     content_hash: str,
-    arrivals: Sequence[Arrival | Unread],
+    arrivals: Sequence[Arrival] | LoggedEvents,
     days: Iterable[date],
     most_rows: int | None = None,
 ) -> list[Part]:
@@ -50,20 +51,22 @@ def split(
 
     A day with more than `most_rows` arrivals has several, in their order.
     """
-    by_day: dict[date, list[Arrival | Unread]] = {day: [] for day in days}
-    moment = None
-    for arrival in arrivals:
-        if arrival.received_at is not moment:  # the events of a request came at one moment
-            moment = arrival.received_at
-            of_day = by_day.setdefault(to_utc(moment).date(), [])
-        of_day.append(arrival)
+    by_day = arrivals.by_day() if isinstance(arrivals, LoggedEvents) else _by_day(arrivals)
     parts = []
-    for day, arrived in sorted(by_day.items()):
+    for day in sorted({*by_day, *days}):
+        arrived: Sequence[Arrival] | LoggedEvents = by_day.get(day, ())
         step = most_rows or max(len(arrived), 1)
         for number, start in enumerate(range(0, max(len(arrived), 1), step)):
             name = file_id(tenant, source, content_hash, day, number)
             parts.append(Part(day, name, number == 0, arrived[start : start + step]))
     return parts
+
+
+def _by_day(arrivals: Iterable[Arrival]) -> dict[date, list[Arrival]]:
+    by_day: dict[date, list[Arrival]] = {}
+    for arrival in arrivals:
+        by_day.setdefault(to_utc(arrival.received_at).date(), []).append(arrival)
+    return by_day
 
 
 def file_id(tenant: str, source: str, content_hash: str, day: date, number: int = 0) -> UUID:

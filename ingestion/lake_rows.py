@@ -8,8 +8,9 @@ from uuid import UUID
 
 import pyarrow as pa
 
-from ingestion.envelope import Arrival, EventRow, QuarantineRow, Unread, to_row
+from ingestion.envelope import Arrival, EventRow, QuarantineRow, to_row
 from ingestion.lake_schema import COUNTERS, QUARANTINE, events_schema
+from ingestion.logged_events import LoggedEvents
 from ingestion.plain_rows import BatchMaker, PlainRowMaker
 from ingestion.privacy.masking import Masker, suspects
 from ingestion.settled_rows import SettledRowMaker
@@ -25,7 +26,7 @@ def part_tables(
     plan: Plan,
     tenant: str,
     source: str,
-    arrivals: Sequence[Arrival | Unread],
+    arrivals: Sequence[Arrival] | LoggedEvents,
     file_id: UUID,
     history_from: date | None,
     *,
@@ -42,16 +43,17 @@ def part_tables(
     accepted: list[pa.RecordBatch] = []
     refused: list[pa.RecordBatch] = []
     left: Sequence[int] = range(first, first + len(arrivals))
-    unread = [item for item in arrivals if not isinstance(item, Arrival)]
-    are_unread = len(unread) == len(arrivals)
-    if are_unread:
-        accepted, left = SettledRowMaker(plan, tenant, maker).rows(unread, first)
+    if isinstance(arrivals, LoggedEvents):
+        accepted, left = SettledRowMaker(plan, tenant, maker).rows(arrivals, first)
     for start in _without_garbage_collection(range(0, len(left), BATCH)):
         places = left[start : start + BATCH]
-        if are_unread:
-            batches, places = plain_rows.rows([unread[place - first] for place in places], places)
+        if isinstance(arrivals, LoggedEvents):
+            logged = {place: arrivals[place - first] for place in places}
+            batches, places = plain_rows.rows(list(logged.values()), places)
             accepted += batches
-        odd = {place: _decoded(arrivals[place - first]) for place in places}
+            odd = {place: logged[place].arrival() for place in places}
+        else:
+            odd = {place: arrivals[place - first] for place in places}
         rows = {
             place: to_row(plan, tenant, source, arrival, history_from, origin=f"{file_id}/{place}")
             for place, arrival in odd.items()
@@ -86,10 +88,6 @@ def _without_garbage_collection(starts: Iterable[int]) -> Iterator[int]:
         finally:
             if was_on:
                 gc.enable()
-
-
-def _decoded(item: Arrival | Unread) -> Arrival:
-    return item if isinstance(item, Arrival) else item.arrival()
 
 
 def _events(schema: pa.Schema, rows: Mapping[int, EventRow], file_id: UUID) -> pa.RecordBatch:

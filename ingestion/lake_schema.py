@@ -115,6 +115,8 @@ _STATISTICS: dict[Kind, tuple[str, ...]] = {
     "tables": ("tenant", "source", "table_name", "received_at", "file_id", "ingest_row"),
     "history": ("publication_id", "published_at", "tenant", "kpi", "time_grain", "period_start"),
 }
+# Columns in which hardly a value comes twice: to look for those that do takes longer and makes the file larger.
+_HARDLY_REPEATED = frozenset({"message_id", "event_at", "original_at", "ingest_row"})
 
 
 def schema_of(kind: Kind, plan: Plan) -> pa.Schema:
@@ -148,7 +150,13 @@ def parquet(kind: Kind, table: pa.Table) -> memoryview:
 
 def parquet_writer(kind: Kind, sink: Any, schema: pa.Schema) -> pq.ParquetWriter:
     """A writer of a zstd Parquet file of one kind; give it row groups of at most `ROW_GROUP` rows."""
-    return pq.ParquetWriter(sink, schema, compression="zstd", write_statistics=list(_STATISTICS[kind]))
+    return pq.ParquetWriter(
+        sink,
+        schema,
+        compression="zstd",
+        write_statistics=list(_STATISTICS[kind]),
+        use_dictionary=[name for name in schema.names if name not in _HARDLY_REPEATED],
+    )
 
 
 def time_range(table: pa.Table, column: str) -> tuple[str | None, str | None]:

@@ -16,14 +16,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingestion.collector import records
-from ingestion.collector.flusher import PART_ROWS
 from ingestion.collector.growing_log import GrowingLog
+from ingestion.collector.land_log import PART_ROWS
 from ingestion.collector.log_files import PATTERN
 from ingestion.lake import Lake
 from ingestion.lake_manifest import Entry
 from ingestion.lake_parts import file_id
 from ingestion.lake_rows import part_tables
 from ingestion.lake_schema import QUARANTINE, events_schema
+from ingestion.logged_events import LoggedEvents
 
 Key = tuple[str, str, date]  # tenant, source, UTC day of arrival
 
@@ -107,13 +108,14 @@ class LakeTail:
         data, is_anew = log.read_on()
         if is_anew:
             self._rows[path] = {}
-        arrived: dict[Key, list[records.Logged]] = defaultdict(list)
+        arrived: dict[Key, list[records.Record]] = defaultdict(list)
         for item in data:
             record = records.decode(item)
             if self._tenant in (None, record.tenant):
                 day = record.received_at.astimezone(UTC).date()
-                arrived[record.tenant, record.source, day] += records.logged(record)
-        for (tenant, source, day), events in arrived.items():
+                arrived[record.tenant, record.source, day].append(record)
+        for (tenant, source, day), of_day in arrived.items():
+            events = LoggedEvents.of(of_day)
             assert log.id is not None
             rows = self._rows[path].setdefault((tenant, source, day), _Rows())
             tables = part_tables(self._lake.plan, tenant, source, events, log.id, None, first=rows.count)

@@ -8,10 +8,12 @@ from uuid import UUID
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingestion.envelope import Unread, json_text
-from ingestion.identity import message_id, plain_message_ids
+from ingestion.envelope import json_text
+from ingestion.identity import message_id
 from ingestion.lake_schema import events_schema
+from ingestion.logged_events import Logged
 from ingestion.plain_events import Envelope, PlainContext, PlainEvents, PlainGroup
+from ingestion.plain_ids import plain_message_ids
 from ingestion.plain_times import Values, as_array, plain_times
 from ingestion.privacy.masking import suspicious
 from ingestion.tracking_plan.contracts import Known
@@ -94,10 +96,10 @@ class PlainRowMaker:
         self._events = PlainEvents(plan, tenant)
         self._maker = maker
 
-    def rows(self, events: Sequence[Unread], places: Sequence[int]) -> PlainRows:
+    def rows(self, events: Sequence[Logged], places: Sequence[int]) -> PlainRows:
         """The rows of those of `events` that are plain; `places` says where each of them stands (`ingest_row`)."""
         fit = [number for number, event in enumerate(events) if not event.reasons and not event.warnings]
-        groups = self._events.read([events[number].whole for number in fit])
+        groups = self._events.read([events[number].raw for number in fit])
         others = set(places)
         batches = []
         contexts = _ContextColumns(self._maker.fields, self._events.context_columns, groups)
@@ -149,11 +151,11 @@ class _ContextColumns:
 
 def _ids(texts: Values) -> dict[str, Any]:
     """The columns of the message id."""
-    given = texts.to_pylist() if isinstance(texts, pa.Array) else texts
+    given = as_array(texts, pa.string())
     ids = plain_message_ids(given)
     if ids is not None:
         return {"message_id": _uuids(ids)}
-    pairs = [message_id({"messageId": text}, "", [], []) for text in given]
+    pairs = [message_id({"messageId": text}, "", [], []) for text in given.to_pylist()]
     return {
         "message_id": _uuids(b"".join(own for own, _ in pairs)),
         "original_message_id": [original for _, original in pairs],

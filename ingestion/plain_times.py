@@ -4,6 +4,7 @@ Those are the ones that `judge_times` calls ok, with no other word than that an 
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, TypeAlias
 
@@ -13,11 +14,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ingestion.event_times import NEWEST_YEAR, OLDEST_YEAR
+from ingestion.letters import letters
 from ingestion.tracking_plan.model import Windows
 from ingestion.tracking_plan.values import Unfit, parse_time
 
 _TIME = pa.timestamp("us")
 # What nearly every client writes.
+_USUAL = "0000-00-00T00:00:00.000Z"  # and most of them this
+_PLACES = [place for place, mark in enumerate(_USUAL) if mark != "0"]
+_MARKS = np.frombuffer(_USUAL.encode(), np.uint8)[_PLACES]
 _PLAIN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{3}(?:[0-9]{3})?)?Z$"
 
 Micros = npt.NDArray[np.int64]
@@ -68,11 +73,23 @@ def as_array(values: Values, type_: pa.DataType) -> pa.Array:
 
 def instants(texts: pa.Array) -> pa.Array:
     """Instants (naive UTC) where the text is plain, null elsewhere."""
+    if _is_usual(texts):
+        with suppress(pa.ArrowInvalid):  # where the marks are right, to read it says whether the rest are digits
+            return _read(texts)
     plain = pc.if_else(pc.match_substring_regex(texts, _PLAIN), texts, None)
     try:
-        return plain.cast(pa.timestamp("us", "UTC")).cast(_TIME)
+        return _read(plain)
     except pa.ArrowInvalid:  # one of them is none: all are looked at one by one
         return pa.array(map(_instant, plain.to_pylist()), _TIME)
+
+
+def _read(texts: pa.Array) -> pa.Array:
+    return texts.cast(pa.timestamp("us", "UTC")).cast(_TIME)
+
+
+def _is_usual(texts: pa.Array) -> bool:
+    written = letters(texts, len(_USUAL))
+    return written is not None and bool(np.all(written[:, _PLACES] == _MARKS))
 
 
 def _instant(text: str | None) -> datetime | None:

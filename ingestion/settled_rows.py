@@ -9,7 +9,7 @@ Belongs here: what a settled event becomes. Does not belong here: which events a
 """
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingestion.envelope import Unread
+from ingestion.logged_events import LoggedEvents, Settled
 from ingestion.plain_rows import SUSPECT_COLUMN, BatchMaker, PlainRows
 from ingestion.plain_times import instants
 from ingestion.privacy.masking import suspicious
@@ -47,25 +47,23 @@ class SettledRowMaker:
         self._maker = maker
         self._settled_by = settled_by(plan)
 
-    def rows(self, events: Sequence[Unread], first: int) -> PlainRows:
+    def rows(self, events: LoggedEvents, first: int) -> PlainRows:
         """The rows of those of `events` that are settled and many, and the places of all others.
 
         `first` is the place (`ingest_row`) of the first of them.
         """
-        chosen = [number for number, event in enumerate(events) if event.settled_by == self._settled_by]
+        settled = events.settled(self._settled_by)
         batches: list[pa.RecordBatch] = []
-        if len(chosen) >= LEAST:
-            places = pc.add(pa.array(chosen, pa.int64()), first)
-            batches = self._batches(_Reader(), [events[number] for number in chosen], places)
+        if len(settled.places) >= LEAST:
+            batches = self._batches(_Reader(), settled, pa.array(settled.places + first))
         is_left = np.ones(len(events), np.bool_)
         for batch in batches:
             is_left[batch.column("ingest_row").to_numpy() - first] = False
         return PlainRows(batches, (np.flatnonzero(is_left) + first).tolist())
 
-    def _batches(self, reader: "_Reader", events: Sequence[Unread], places: pa.Array) -> list[pa.RecordBatch]:
-        envelopes = reader.read(pa.array([event.raw for event in events], pa.string()), envelope_type())
-        received = _dealt([event.received_at for event in events], pa.timestamp("us", "UTC"))
-        contexts = _Contexts(reader, self._plan, [event.context for event in events])
+    def _batches(self, reader: "_Reader", settled: Settled, places: pa.Array) -> list[pa.RecordBatch]:
+        envelopes = reader.read(settled.texts, envelope_type())
+        contexts = _Contexts(reader, self._plan, settled)
         batches = []
         for kind, name, members in _by_name(envelopes):
             known = known_event(self._plan, self._tenant, kind, name)
@@ -80,7 +78,7 @@ class SettledRowMaker:
             columns["session_id"] = pc.coalesce(envelope["sessionId"], columns["session_id"])
             envelope["given"] = pc.coalesce(envelope["originalTimestamp"], envelope["timestamp"])
             batch = self._maker.batch(
-                known, kind, envelope, columns, received.take(members), places.take(members), is_right
+                known, kind, envelope, columns, settled.received_at.take(members), places.take(members), is_right
             )
             if batch.num_rows:
                 batches.append(batch)
@@ -169,33 +167,19 @@ def _with(texts: pa.Array, name: str, values: pa.Array) -> pa.Array:
 def _by_name(envelopes: Mapping[str, pa.Array]) -> Iterator[tuple[str, str | None, pa.Array]]:
     """The events by type and, for track messages, name: with the numbers of those that have it."""
     names = pc.if_else(pc.equal(envelopes["type"], "track"), envelopes["event"], None)
-    numbers = pa.array(range(len(names)), pa.int32())
-    table = pa.table({"kind": envelopes["type"], "name": names, "number": numbers})
-    groups = table.group_by(["kind", "name"], use_threads=False).aggregate([("number", "list")])
-    for row in zip(groups["kind"], groups["name"], groups["number_list"], strict=True):
-        kind, name, members = row
-        yield kind.as_py(), name.as_py(), members.values
-
-
-def _numbered(values: Sequence[Any]) -> tuple[pa.Array, list[Any]]:
-    """For each value the number of it among the different ones, and these."""
-    different = list(dict.fromkeys(values))
-    numbers = dict(zip(different, range(len(different)), strict=True))
-    return pa.array(map(numbers.__getitem__, values), pa.int32(), size=len(values)), different
-
-
-def _dealt(values: Sequence[Any], type_: pa.DataType) -> pa.Array:
-    """An array of values of which many are the same."""
-    deal, different = _numbered(values)
-    return pa.array(different, type_).take(deal)
+    kinds, names = (texts.dictionary_encode("encode") for texts in (envelopes["type"], names))
+    codes = kinds.indices.to_numpy() * len(names.dictionary) + names.indices.to_numpy()
+    order = np.argsort(codes, kind="stable")
+    for members in np.split(order, np.flatnonzero(np.diff(codes[order])) + 1):
+        kind, name = divmod(int(codes[members[0]]), len(names.dictionary))
+        yield kinds.dictionary[kind].as_py(), names.dictionary[name].as_py(), pa.array(members, pa.int32())
 
 
 class _Contexts:
     """Columns from contexts, and whether one is suspect: read once for each different context, then dealt out."""
 
-    def __init__(self, reader: _Reader, plan: Plan, contexts: Sequence[bytes]) -> None:
-        self._numbers, different = _numbered(contexts)
-        texts = pa.array([text or None for text in different], pa.string())
+    def __init__(self, reader: _Reader, plan: Plan, settled: Settled) -> None:
+        self._numbers, texts = settled.context, settled.contexts
         type_, paths = contexts_type(plan.judges.context_tree)
         read = reader.read(texts, type_, {**paths, "session_id": "nullif(context.\"sessionId\", '')"})
         self._columns = {"context": texts, SUSPECT_COLUMN: suspicious(texts), "session_id": read.pop("session_id")}

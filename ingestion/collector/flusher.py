@@ -1,42 +1,26 @@
 """From the log to the lake: each minute the current log file is sealed, landed, and only then deleted.
 
-A file is sealed earlier when it holds about as many events as one file of the lake should (`wal.FILE_BYTES`). A landing
-is named by the hash of the file's bytes, so a crash at any point is repaired by doing the same again.
+A file is sealed earlier when it holds about as many events as a file of the lake should (`wal.FILE_BYTES`). How it is
+landed says `land_log.py`; a crash at any point is repaired by doing the same again.
 """
 
 import logging
 import threading
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from almanac.errors import AlmanacError
-from ingestion.collector import records
-from ingestion.collector.log_files import damaged_files, load
+from ingestion.collector.log_files import damaged_files
 from ingestion.collector.wal import Wal
 
-if TYPE_CHECKING:  # the collector lands through another process and needs no Parquet
-    from ingestion.lake import Lake
-
 FLUSH_SECONDS = 60.0  # younger events are read from the log (`ingestion/lake_tail.py`)
-PART_ROWS = 50_000  # rows of one file that is landed; it bounds the memory that a landing takes
 DRAIN_SECONDS = 8.0
 LONGEST_PAUSE = 60.0
 
 _log = logging.getLogger("almanac.collector")
-
-
-@dataclass
-class Group:
-    """What one source of one tenant sent, and how many events were counted and dropped at the door per UTC day."""
-
-    arrivals: list[records.Logged] = field(default_factory=list)
-    received: dict[date, int] = field(default_factory=lambda: defaultdict(int))
-    suppressed: dict[date, int] = field(default_factory=lambda: defaultdict(int))
 
 
 @dataclass
@@ -45,51 +29,6 @@ class _Failure:
 
     times: int = 0
     next_at: float = 0.0
-
-
-def land_file(lake: "Lake", path: Path) -> tuple[int, int]:
-    """Land one sealed log file, once, whatever happens in between; returns its accepted and quarantined events.
-
-    Raises AlmanacError, OSError or ValueError; then nothing is lost and the same can be done again. What cannot be
-    landed for one tenant does not keep the others of the file from it.
-    """
-    content = load(path)
-    groups: dict[tuple[str, str], Group] = grouped(content.records)
-    accepted = quarantined = 0
-    failed: list[str] = []
-    for (tenant, source), group in groups.items():
-        try:
-            landed = lake.land(
-                tenant,
-                source,
-                group.arrivals,
-                content_hash=content.sha256,
-                received=group.received,
-                suppressed=group.suppressed,
-                most_rows=PART_ROWS,
-            )
-        except (AlmanacError, OSError, ValueError) as error:
-            failed.append(f"{tenant}/{source}: {error}")
-            continue
-        accepted += landed.accepted
-        quarantined += landed.quarantined
-    if failed:
-        more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
-        raise AlmanacError(f"{failed[0]}{more}; the other {len(groups) - len(failed)} sources of the file are landed")
-    return accepted, quarantined
-
-
-def grouped(data: Iterable[bytes]) -> dict[tuple[str, str], Group]:
-    """The records of a log file by tenant and source. Raises ValueError for what is no record."""
-    groups: dict[tuple[str, str], Group] = defaultdict(Group)
-    for item in data:
-        record = records.decode(item)
-        group = groups[record.tenant, record.source]
-        group.arrivals += records.logged(record)
-        day = record.received_at.astimezone(UTC).date()
-        group.received[day] += record.found
-        group.suppressed[day] += record.suppressed
-    return groups
 
 
 class Flusher:
@@ -102,7 +41,7 @@ class Flusher:
         seconds: float = FLUSH_SECONDS,
         each_time: Callable[[], None] | None = None,
     ) -> None:
-        """`land` lands one log file (`land_file`, or the same in another process)."""
+        """`land` lands one log file (`land_log.land_file`, or the same in another process)."""
         self._wal = wal
         self._land_path = land
         self._seconds = seconds

@@ -4,6 +4,9 @@
     frame   = length u32 | crc32 of payload u32 | payload
     payload = mark 8 | records, each as length u32 | bytes
 
+What a file is told from all others by (its content hash, the name of its landings) is the SHA-256 of its header and of
+the heads of its frames: its id is random, and a frame's head has the checksum of what it holds.
+
 The mark is the first half of the file's random id: by it whole frames are found behind a bad one, and no client can
 send bytes that look like a frame. A frame is what one fdatasync made durable: the records of all requests that waited
 for it. The next one is written only after that, so a crash can tear at most one frame, the last. A bad frame before a
@@ -14,8 +17,10 @@ import struct
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 
-MAGIC = b"ALMWAL\x00\x01"
+MAGIC = b"ALMWAL\x00\x02"
+_MAGIC_BEFORE = b"ALMWAL\x00\x01"  # its content hash is that of all its bytes
 _HEADER = struct.Struct("<8s16sQ")
 _CRC = struct.Struct("<I")
 _FRAME = struct.Struct("<II")
@@ -78,23 +83,37 @@ def scan(data: bytes) -> Scan:
     return Scan(records, at, size)
 
 
-def id_of(data: bytes) -> bytes:
-    """The id in the header with which `data` begins; empty if there is no whole header."""
-    return data[len(MAGIC) : len(MAGIC) + ID_SIZE] if _good_header(data) else b""
+class Reading:
+    """A log file that is read piece by piece; make it with `begin`."""
 
+    def __init__(self, header: bytes) -> None:
+        self.id = header[len(MAGIC) : len(MAGIC) + ID_SIZE]
+        self._is_hashed_whole = header.startswith(_MAGIC_BEFORE)
+        self._digest = sha256(header)
 
-def read_on(data: bytes, id_: bytes) -> tuple[list[bytes], int]:
-    """The records of the whole frames with which `data` begins, and where the last of these ends."""
-    records: list[bytes] = []
-    at = 0
-    while (end := _frame_end(data, at, id_[:MARK_SIZE])) is not None:
-        records += _records(data, at + FRAME_SIZE + MARK_SIZE, end)
-        at = end
-    return records, at
+    @classmethod
+    def begin(cls, data: bytes) -> "Reading | None":
+        """With the header with which `data` begins; None if there is no whole one."""
+        return cls(data[:HEADER_SIZE]) if _good_header(data) else None
+
+    @property
+    def content_hash(self) -> str:
+        """That of what was read."""
+        return self._digest.hexdigest()
+
+    def read_on(self, data: bytes) -> tuple[list[bytes], int]:
+        """The records of the whole frames with which `data`, what follows in the file, begins, and where they end."""
+        records: list[bytes] = []
+        at = 0
+        while (end := _frame_end(data, at, self.id[:MARK_SIZE])) is not None:
+            self._digest.update(data[at : end if self._is_hashed_whole else at + FRAME_SIZE])
+            records += _records(data, at + FRAME_SIZE + MARK_SIZE, end)
+            at = end
+        return records, at
 
 
 def _good_header(data: bytes) -> bool:
-    if len(data) < HEADER_SIZE or not data.startswith(MAGIC):
+    if len(data) < HEADER_SIZE or not data.startswith((MAGIC, _MAGIC_BEFORE)):
         return False
     (crc,) = _CRC.unpack_from(data, _HEADER.size)
     return bool(crc == zlib.crc32(data[: _HEADER.size]))

@@ -1,7 +1,6 @@
 """Reading a log file while a collector, in this or another process, is writing it."""
 
 import os
-from hashlib import sha256
 from pathlib import Path
 from uuid import UUID
 
@@ -15,19 +14,18 @@ class GrowingLog:
         """Raises OSError, FileNotFoundError if it is landed already."""
         self.path = path
         self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        self._id = b""
+        self._reading: frames.Reading | None = None
         self._at = 0
-        self._hash = sha256()
 
     @property
     def id(self) -> UUID | None:
         """What the file was given when it was begun; None while it has no whole header."""
-        return UUID(bytes=self._id) if self._id else None
+        return UUID(bytes=self._reading.id) if self._reading else None
 
     @property
     def content_hash(self) -> str:
         """The hash of what was read; once the file is sealed and read to its end, that of its landings."""
-        return self._hash.hexdigest()
+        return self._reading.content_hash if self._reading else ""
 
     def read_on(self) -> tuple[list[bytes], bool]:
         """The records that were added since the last time, up to the last whole frame; and whether to begin anew.
@@ -36,16 +34,16 @@ class GrowingLog:
         """
         is_anew = os.fstat(self._fd).st_size < self._at
         if is_anew:
-            self._id, self._at, self._hash = b"", 0, sha256()
+            self._reading, self._at = None, 0
         data = os.pread(self._fd, os.fstat(self._fd).st_size - self._at, self._at)
-        if not self._id:
-            self._id = frames.id_of(data)
-            if not self._id:
+        if self._reading is None:
+            self._reading = frames.Reading.begin(data)
+            if self._reading is None:
                 return [], is_anew
-            self._take(data[: frames.HEADER_SIZE])
+            self._at = frames.HEADER_SIZE
             data = data[frames.HEADER_SIZE :]
-        records, good = frames.read_on(data, self._id)
-        self._take(data[:good])
+        records, good = self._reading.read_on(data)
+        self._at += good
         return records, is_anew
 
     def is_gone(self) -> bool:
@@ -58,7 +56,3 @@ class GrowingLog:
     def close(self) -> None:
         """Let go of the file."""
         os.close(self._fd)
-
-    def _take(self, data: bytes) -> None:
-        self._at += len(data)
-        self._hash.update(data)

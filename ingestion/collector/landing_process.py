@@ -137,7 +137,7 @@ def serve(settings: Settings, log_format: LogFormat, parent: int, requests: Bina
         signal.signal(number, signal.SIG_IGN)
     log_to_stderr(log_format)
 
-    from ingestion.collector.flusher import land_file
+    from ingestion.collector.land_log import land_file
     from ingestion.lake import Lake
 
     lake = Lake.open(settings)

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 
 from almanac.durable import sync_file, sync_folder
@@ -16,6 +15,7 @@ from ingestion.collector import frames
 
 PATTERN = "wal-*.log"
 DAMAGED = "damaged"
+_PIECE = 1024 * 1024  # bytes that are read at once
 # Kept free, so that the lake and everything else on the disk can still be written when the log says "full".
 RESERVED_BYTES = 256 * 1024 * 1024
 RESERVED_SHARE = 0.1  # of a disk so small that the bytes above would be most of it
@@ -80,19 +80,33 @@ class LogFile:
 
 @dataclass(frozen=True)
 class Content:
-    """What a sealed log file holds; `sha256` identifies it for good."""
+    """What a sealed log file holds; `content_hash` identifies it for good."""
 
     records: list[bytes]
-    sha256: str
+    content_hash: str
 
 
 def load(path: Path) -> Content:
     """Read a log file that was closed in order, or mended. Raises AlmanacError if it is damaged."""
-    data = path.read_bytes()
-    found = frames.scan(data)
-    if found.damaged_at is not None or found.torn:
-        raise AlmanacError(f"{path} changed after it was closed: a bad frame at byte {found.good:,}; see to the disk")
-    return Content(found.records, sha256(data).hexdigest())
+    records: list[bytes] = []
+    with path.open("rb", buffering=0) as file:
+        header = file.read(frames.HEADER_SIZE)
+        reading = frames.Reading.begin(header)
+        if not header:
+            return Content(records, "")
+        if reading is None:
+            raise AlmanacError(f"{path} changed after it was closed: a bad header; see to the disk")
+        good, left = frames.HEADER_SIZE, b""
+        # In pieces: memory that is used again and again is still in the processor's cache, and needs no new pages.
+        while piece := file.read(max(_PIECE, len(left))):
+            data = left + piece
+            found, end = reading.read_on(data)
+            records += found
+            good += end
+            left = data[end:]
+    if left:
+        raise AlmanacError(f"{path} changed after it was closed: a bad frame at byte {good:,}; see to the disk")
+    return Content(records, reading.content_hash)
 
 
 def mend(folder: Path) -> list[Path]:

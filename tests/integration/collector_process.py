@@ -18,7 +18,7 @@ import duckdb
 
 from almanac.settings import Settings
 from almanac.state import create_key, open_state
-from ingestion.collector.flusher import land_file
+from ingestion.collector.land_log import land_file
 from ingestion.lake import Lake
 from tests import warm_start
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pyarrow.parquet  # noqa: F401 - imported once, before children are forked
 
 from almanac.settings import Settings
-from ingestion.collector.flusher import land_file
+from ingestion.collector.land_log import land_file
 from ingestion.collector.log_files import mend
 from ingestion.lake import Lake
 from ingestion.tracking_plan import load_plan

@@ -23,7 +23,7 @@ from almanac.state import hash_id
 from ingestion.collector import records
 from ingestion.collector.dialects import Found, Request, match
 from ingestion.collector.door import Door
-from ingestion.collector.flusher import land_file
+from ingestion.collector.land_log import land_file
 from ingestion.collector.problems import Problem
 from ingestion.collector.wal import Wal
 from ingestion.lake import Lake

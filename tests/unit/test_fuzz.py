@@ -18,17 +18,18 @@ import pytest
 from almanac.errors import AlmanacError
 from ingestion.collector import frames, records
 from ingestion.collector.dialects import Found, Request, match
-from ingestion.collector.door import Door
+from ingestion.collector.door import Door, Verdict
 from ingestion.collector.log_files import load, mend
 from ingestion.collector.problems import Problem
 from ingestion.envelope import EventRow, to_row
+from ingestion.logged_events import LoggedEvents
 from ingestion.privacy.cleaning import truncated
 from ingestion.sources.delivered import delivered
 from ingestion.sources.file_rows import Rows
 from ingestion.sources.mapping import Format, Mapping
 from ingestion.sources.problems import FileProblem
 from ingestion.sources.readers import reader_of
-from ingestion.tracking_plan import load_plan
+from ingestion.tracking_plan import Reason, load_plan
 
 PLAN = load_plan()
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -97,8 +98,18 @@ OLD_RECORD = records._encode(
     [1, "rentals", "web", NOW, 2, [[b'{"event":"x"}', []], [b"{}", [["userId", "c", "m"]]]], 0]
 )
 SETTLED = [b'{"context":0}', [], [], 0, 11]
-RECORD = records._encode(
+RECORD_OF_2 = records._encode(
     [2, "rentals", "web", NOW, 2, [SETTLED, [b"{}", [["userId", "c", "m"]], []]], 0, "by", [b'{"locale":"de"}']]
+)
+RECORD = records.encode(
+    *("rentals", "web", NOW, 4),
+    [
+        Verdict(b'{"context":0}', is_settled=True, context=b'{"locale":"de"}', hole=11),
+        Verdict(b"x", own=(Reason("userId", "c", "m"),), warnings=("w",)),
+        Verdict(b'{"n":1,"context":0}', is_settled=True, context=b'{"locale":"fr"}', hole=17),
+        Verdict(b'{"n":2}', is_settled=True),
+    ],
+    "by",
 )
 LOGS = [
     log_file(),
@@ -137,15 +148,16 @@ def test_a_damaged_log_never_gives_what_was_not_written_nor_reads_past_a_bad_che
 
 @pytest.mark.parametrize("seconds", [2.0])
 def test_a_damaged_record_is_refused_or_has_the_shape_of_one(seconds: float) -> None:
-    for _, data in damaged([RECORD, OLD_RECORD], seconds):
+    for _, data in damaged([RECORD, RECORD_OF_2, OLD_RECORD], seconds):
         try:
             record = records.decode(data)
-            events = records.logged(record)
+            events = LoggedEvents.of([record])
         except (ValueError, msgspec.MsgspecError):
             continue
-        assert record.format in (1, records.FORMAT)
+        assert record.format in (1, 2, records.FORMAT)
         assert (type(record.tenant), type(record.found)) == (str, int)
-        assert len(events) == len(record.events)
+        assert len(events) == len(record.events) + len(record.layout) // 12
+        assert all(isinstance(event.raw, bytes) for event in events)
 
 
 # --- JSON bodies ------------------------------------------------------------------------------------------------------
@@ -196,8 +208,8 @@ def test_a_damaged_body_is_a_problem_or_events_that_the_landing_judges_as_the_do
             continue
         verdicts = door.judge(found, "rentals", "web", NOW)
         record = records.decode(records.encode("rentals", "web", NOW, len(found.items), verdicts))
-        assert len(verdicts) == record.found == len(record.events)
-        for verdict, logged in zip(verdicts, records.logged(record), strict=True):
+        assert len(verdicts) == record.found == len(LoggedEvents.of([record]))
+        for verdict, logged in zip(verdicts, LoggedEvents.of([record]), strict=True):
             row = to_row(PLAN, "rentals", "web", logged.arrival(), origin="f/0")
             assert isinstance(row, EventRow) is not bool(verdict.reasons)
             json.dumps(row, default=str).encode()  # nothing in it that cannot be stored

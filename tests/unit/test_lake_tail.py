@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from almanac.settings import Settings
 from ingestion.collector import records
 from ingestion.collector.door import Verdict
-from ingestion.collector.flusher import grouped, land_file
+from ingestion.collector.land_log import grouped, land_file
 from ingestion.collector.log_files import LogFile, load
 from ingestion.events_cli import events as events_command
 from ingestion.lake import Lake
@@ -72,7 +72,7 @@ class World:
             content = load(self.sealed[0])
             (tenant, source), group = next(iter(grouped(content.records).items()))
             self.lake.land(
-                tenant, source, group.arrivals, content_hash=content.sha256, received=group.received, most_rows=3
+                tenant, source, group.events(), content_hash=content.content_hash, received=group.received, most_rows=3
             )
 
     def delete(self) -> None:
@@ -138,7 +138,7 @@ def do(world: World, step: str) -> None:
 @pytest.fixture(autouse=True)
 def small_parts() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ingestion.collector.flusher.PART_ROWS", 3)
+        patch.setattr("ingestion.collector.land_log.PART_ROWS", 3)
         patch.setattr("ingestion.lake_tail.PART_ROWS", 3)
         yield
 

@@ -21,7 +21,7 @@ from almanac.kpis import load_catalogue
 from almanac.settings import ROOT, Settings
 from ingestion.collector import records
 from ingestion.collector.door import Verdict
-from ingestion.collector.flusher import land_file
+from ingestion.collector.land_log import land_file
 from ingestion.collector.log_files import LogFile
 from ingestion.envelope import Arrival, EventRow, QuarantineRow, to_row
 from ingestion.lake import Lake

@@ -18,6 +18,7 @@ from ingestion.collector.enrich import Enricher
 from ingestion.collector.quick import QuickLane
 from ingestion.enrichment import open_places
 from ingestion.lake_rows import part_tables
+from ingestion.logged_events import LoggedEvents
 from ingestion.settled_types import contract_of
 from tests.client_messages import NOW, PLAN, messages, written
 
@@ -43,19 +44,19 @@ def _few_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def logged(
     raws: list[bytes], tenant: str = "rentals", headers: dict[bytes, bytes] | None = None, rules: str | None = None
-) -> list[records.Logged]:
+) -> LoggedEvents:
     """What the log has of a batch with these events, as far as the quick lane takes them."""
     verdicts = DOOR.judge(Unread(raws, b"\n".join(raws), is_batch=True), tenant, headers or {}, None)
     taken = [verdict for verdict in verdicts if verdict is not None]
     record = records.encode(tenant, "web", NOW, len(raws), taken, DOOR.settled_by if rules is None else rules)
-    return records.logged(records.decode(record))
+    return LoggedEvents.of([records.decode(record)])
 
 
-def settled_count(events: list[records.Logged]) -> int:
-    return sum(bool(event.settled_by) for event in events)
+def settled_count(events: LoggedEvents) -> int:
+    return len(events.settled(DOOR.settled_by).places)
 
 
-def landed(events: list[records.Logged], tenant: str = "rentals") -> pa.Table:
+def landed(events: LoggedEvents, tenant: str = "rentals") -> pa.Table:
     """The rows of the log's events; they must be those of the careful way."""
     accepted, refused = part_tables(PLAN, tenant, "web", events, FILE, None)
     carefully, carefully_refused = part_tables(PLAN, tenant, "web", [event.arrival() for event in events], FILE, None)
@@ -65,7 +66,7 @@ def landed(events: list[records.Logged], tenant: str = "rentals") -> pa.Table:
     return accepted.sort_by("ingest_row")
 
 
-def taken_by_duckdb(events: list[records.Logged], tenant: str = "rentals") -> int:
+def taken_by_duckdb(events: LoggedEvents, tenant: str = "rentals") -> int:
     maker = settled_rows.BatchMaker(PLAN, tenant, "web", FILE, None)
     return sum(batch.num_rows for batch in settled_rows.SettledRowMaker(PLAN, tenant, maker).rows(events, 0).batches)
 
@@ -286,14 +287,6 @@ def test_events_that_were_settled_by_other_rules_are_judged_again() -> None:
         assert taken_by_duckdb(events) == 0
         assert landed(events).num_rows == 1
     assert settling._name("another") != settling.settled_by(PLAN)
-
-
-def test_a_context_is_kept_once_for_the_events_of_a_request() -> None:
-    raws = [event("Property Viewed", {"property_id": f"L-{n}"}, context={"locale": "de", "n": n % 2}) for n in range(6)]
-    verdicts = DOOR.judge(Unread(raws, b"", is_batch=True), "rentals", {}, None)
-    record = records.decode(records.encode("rentals", "web", NOW, 6, [v for v in verdicts if v], "rules"))
-    assert record.contexts == [b'{"locale":"de","n":0}', b'{"locale":"de","n":1}']
-    assert [one.whole for one in records.logged(record)] == raws
 
 
 def test_names_that_cannot_be_told_apart_by_looking_for_them_are_left_to_others() -> None:

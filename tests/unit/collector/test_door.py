@@ -14,6 +14,7 @@ from ingestion.collector.dialects import Found, Request, segment
 from ingestion.collector.door import Door, Verdict
 from ingestion.collector.problems import Problem
 from ingestion.envelope import EventRow, QuarantineRow, to_row
+from ingestion.logged_events import LoggedEvents
 from ingestion.tracking_plan import Reason, load_plan
 
 PLAN = load_plan()
@@ -118,7 +119,7 @@ def test_a_name_that_stands_twice_counts_by_its_last_value_and_is_noted() -> Non
     assert (twice.warnings, b"hidden" in twice.raw) == (("duplicate_key",), False)
     assert (once.raw, once.warnings) == (spaced, ())
     record = records.decode(records.encode("rentals", "web", NOW, 2, [twice, once]))
-    row = to_row(PLAN, "rentals", "web", records.logged(record)[0].arrival())
+    row = to_row(PLAN, "rentals", "web", LoggedEvents.of([record])[0].arrival())
     assert isinstance(row, EventRow)
     assert "duplicate_key" in json.loads(row.warnings or "[]")
 
@@ -194,48 +195,11 @@ def test_the_landing_accepts_what_the_door_accepted_and_refuses_what_it_refused(
     verdicts = batch(*events, sentAt=sent_at, context=context)
     record = records.decode(records.encode("rentals", "web", NOW, len(events), verdicts))
     assert (record.tenant, record.source, record.received_at, record.found) == ("rentals", "web", NOW, len(events))
-    for verdict, arrival in zip(verdicts, (event.arrival() for event in records.logged(record)), strict=True):
+    for verdict, arrival in zip(verdicts, (event.arrival() for event in LoggedEvents.of([record])), strict=True):
         row = to_row(PLAN, "rentals", "web", arrival)
         assert isinstance(row, QuarantineRow) is bool(verdict.reasons)
         if isinstance(row, QuarantineRow):
             assert [reason["code"] for reason in json.loads(row.reasons)] == codes(verdict)
-
-
-def test_a_record_is_read_as_it_was_written() -> None:
-    reason = Reason("event", "missing", "no name")
-    verdicts = [
-        Verdict(b"{}"),
-        Verdict(b"x", (reason,), (reason,), ("w",)),
-        Verdict(b"", is_suppressed=True),
-        Verdict(b'{"context":0}', is_settled=True, context=b'{"a":1}', hole=11),
-        Verdict(b'{"n":1,"context":0}', is_settled=True, context=b'{"a":1}', hole=17),
-        Verdict(b'{"n":2}', is_settled=True),
-    ]
-    events = [
-        records.Event(b"{}", []),
-        records.Event(b"x", [(reason.field, reason.code, reason.message)], ["w"]),
-        records.Event(b'{"context":0}', [], [], 0, 11),
-        records.Event(b'{"n":1,"context":0}', [], [], 0, 17),
-        records.Event(b'{"n":2}', [], [], records.NO_CONTEXT),
-    ]
-    record = records.decode(records.encode("rentals", "web", NOW, 6, verdicts, "rules"))
-    assert record == records.Record(records.FORMAT, "rentals", "web", NOW, 6, events, 1, "rules", [b'{"a":1}'])
-    read = records.logged(record)
-    assert [event.settled_by for event in read] == ["", "", "rules", "rules", "rules"]
-    assert [event.whole for event in read[2:]] == [b'{"context":{"a":1}}', b'{"n":1,"context":{"a":1}}', b'{"n":2}']
-    assert [verdict.whole for verdict in verdicts[3:]] == [event.whole for event in read[2:]]
-
-
-def test_a_record_from_before_events_were_settled_is_still_read() -> None:
-    old = records._encode([1, "rentals", "web", NOW, 1, [[b"{}", [], []]], 0])
-    (event,) = records.logged(records.decode(old))
-    assert (event.whole, event.settled_by) == (b"{}", "")
-
-
-def test_a_record_of_another_format_is_not_guessed_at() -> None:
-    record = records.encode("rentals", "web", NOW, 0, [])
-    with pytest.raises(ValueError, match="format 3"):
-        records.decode(record.replace(bytes([records.FORMAT]), b"\x03", 1))
 
 
 def test_success_says_how_many_and_what_was_refused() -> None:

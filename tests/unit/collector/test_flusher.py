@@ -13,10 +13,10 @@ import pytest
 
 from almanac.errors import AlmanacError
 from almanac.settings import Settings
-from ingestion.collector import flusher as module
-from ingestion.collector import records
+from ingestion.collector import land_log, records
 from ingestion.collector.door import Verdict
-from ingestion.collector.flusher import Flusher, land_file
+from ingestion.collector.flusher import Flusher
+from ingestion.collector.land_log import land_file
 from ingestion.collector.wal import Wal
 from ingestion.lake import Lake
 from ingestion.tracking_plan import Plan, load_plan
@@ -193,7 +193,7 @@ def test_a_tenant_that_cannot_be_landed_does_not_keep_the_others_from_it(
 def test_many_events_of_one_tenant_are_landed_in_parts_with_their_counts_once(
     folder: Path, lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "PART_ROWS", 2)
+    monkeypatch.setattr(land_log, "PART_ROWS", 2)
     wal = log_of(folder, request("rentals", AFTER_MIDNIGHT, *"abcde"), request("rentals", BEFORE_MIDNIGHT, "f"))
     (path,) = wal.sealed()
     assert land_file(lake, path) == (6, 0)

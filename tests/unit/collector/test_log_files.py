@@ -2,12 +2,15 @@
 
 import logging
 import os
+import zlib
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from almanac.errors import AlmanacError
-from ingestion.collector import frames
+from ingestion.collector import frames, log_files
+from ingestion.collector.growing_log import GrowingLog
 from ingestion.collector.log_files import DAMAGED, LogFile, load, mend
 
 
@@ -25,7 +28,30 @@ def test_a_closed_file_is_read_as_it_was_written_and_known_by_its_bytes(tmp_path
     twin = write(tmp_path, "2", [b"a", b"b"], [b"c"])
     assert load(path).records == [b"a", b"b", b"c"]
     assert load(path) == load(path)
-    assert load(path).sha256 != load(twin).sha256  # the same events twice are two landings
+    assert load(path).content_hash != load(twin).content_hash  # the same events twice are two landings
+
+
+def test_a_file_of_the_layout_before_keeps_the_hash_under_which_it_may_have_been_landed(tmp_path: Path) -> None:
+    head = frames._HEADER.pack(b"ALMWAL\x00\x01", bytes(range(16)), 1_700_000_000_000_000)
+    data = head + frames._CRC.pack(zlib.crc32(head))
+    data += b"".join(frames.frame(bytes(range(16)), group) for group in ([b"a", b"b"], [b"c"]))
+    path = tmp_path / "wal-1.log"
+    path.write_bytes(data)
+    assert load(path).records == [b"a", b"b", b"c"]
+    assert load(path).content_hash == sha256(data).hexdigest()
+
+
+def test_a_file_larger_than_what_is_read_at_once_is_read_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    groups = [[b"a" * size] for size in (1, 90, 40, 7, 300, 2)]
+    path = write(tmp_path, "1", *groups)
+    whole = load(path)
+    for piece in (1, 8, 50, 64, 500):
+        monkeypatch.setattr(log_files, "_PIECE", piece)
+        assert load(path) == whole
+        log = GrowingLog(path)
+        assert (log.read_on()[0], log.content_hash) == (whole.records, whole.content_hash)
+        log.close()
+    assert whole.records == [record for group in groups for record in group]
 
 
 def test_nobody_else_may_read_a_log_file(tmp_path: Path) -> None:
