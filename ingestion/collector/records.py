@@ -1,8 +1,10 @@
 """What the log keeps of one request: whose it was, when it came, how many events it held, and each of them."""
 
-import struct
+import sys
+from array import array
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
@@ -13,6 +15,7 @@ from ingestion.tracking_plan import Reason
 FORMAT = 3
 NO_CONTEXT = 2**32 - 1  # the number of a context that is none
 NUMBER_BYTES = 4
+_NUMBER = "I"
 
 
 class Event(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -57,25 +60,29 @@ def encode(
     tenant: str, source: str, received_at: datetime, found: int, verdicts: Sequence[Verdict], settled_by: str = ""
 ) -> bytes:
     """The record of one request; `settled_by` are the rules by which some of the verdicts are settled."""
-    kept = [verdict for verdict in verdicts if not verdict.is_suppressed]
     contexts: dict[bytes, int] = {}
     texts: list[bytes] = []
-    layout: list[int] = []
+    layout = array(_NUMBER)
     # As `Record` and `Event` are written, without making them.
-    others = []
-    for place, verdict in enumerate(kept):
+    others: list[tuple[Any, ...]] = []
+    dropped = 0
+    for verdict in verdicts:
         if verdict.is_settled:
-            context = verdict.context
+            raw, context = verdict.raw, verdict.context
+            texts.append(raw)
             number = contexts.setdefault(context, len(contexts)) if context else NO_CONTEXT
-            texts.append(verdict.raw)
-            layout += (len(verdict.raw), number, verdict.hole)
+            layout.extend((len(raw), number, verdict.hole))
+        elif verdict.is_suppressed:
+            dropped += 1
         else:
+            place = len(texts) + len(others)
             others.append((place, verdict.raw, _reasons(verdict.own), verdict.warnings))
-    head = (FORMAT, tenant, source, received_at, found, others, len(verdicts) - len(kept), settled_by)
-    if not texts:
-        return _encode(head)
-    sizes = _packed([len(context) for context in contexts])
-    return _encode((*head, b"".join(texts), _packed(layout), b"".join(contexts), sizes))
+    return _encode(
+        (
+            *(FORMAT, tenant, source, received_at, found, others, dropped, settled_by, b"".join(texts)),
+            *(_packed(layout), b"".join(contexts), _packed(array(_NUMBER, map(len, contexts)))),
+        )
+    )
 
 
 def decode(data: bytes) -> Record:
@@ -92,8 +99,10 @@ def decode(data: bytes) -> Record:
     return record
 
 
-def _packed(numbers: Sequence[int]) -> bytes:
-    return struct.pack(f"<{len(numbers)}I", *numbers)
+def _packed(numbers: "array[int]") -> bytes:
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return numbers.tobytes()
 
 
 def _reasons(reasons: Iterable[Reason]) -> list[tuple[str, str, str]]:
