@@ -58,7 +58,10 @@ MOUNTS = {
         "ingestion.privacy.cli",
         "Erase a person from the lake: say what would go, erase it, go on with what was interrupted, show the log.",
     ),
-    "quarantine": Mount("ingestion.quarantine_cli", "List, explain, export and replay events that were rejected."),
+    "quarantine": Mount(
+        "ingestion.quarantine_cli",
+        "List, explain, export and replay events that were rejected; list requests that were refused whole.",
+    ),
     "queues": Mount("orchestration.queues_cli", "Queues of background work: see them, pause and resume them."),
     "quality": Mount(
         "expectations.cli",

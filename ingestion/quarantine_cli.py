@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
 from functools import wraps
 from typing import Any, TextIO
 
@@ -16,34 +15,14 @@ from ingestion.lake import Lake
 from ingestion.quarantine.advice import advice, allowed
 from ingestion.quarantine.again import Again
 from ingestion.quarantine.choice import Choice
+from ingestion.quarantine.options import SINCE, UNTIL
 from ingestion.quarantine.replay import Outcome, replay
+from ingestion.quarantine.requests_cli import requests
 from ingestion.quarantine.rows import Refused, find, newest, oldest_first
 from ingestion.terminal import print_table, safe
 
 SHORT_ID = 8  # characters of a landing's id that are shown; `show` understands them
 STATES = {"all": None, "waiting": False, "replayed": True}
-
-
-class _Moment(click.ParamType[datetime]):
-    """A UTC date or time; a date that ends a range is part of it."""
-
-    name = "time"
-
-    def __init__(self, *, is_end: bool = False) -> None:
-        self._is_end = is_end
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        """A naive time in UTC."""
-        if isinstance(value, datetime):
-            return value
-        try:
-            moment = datetime.fromisoformat(value)
-            is_day = len(value) == len("2026-03-01") and date.fromisoformat(value) is not None
-        except ValueError:
-            self.fail(f"{value!r} is no date or time such as 2026-03-01 or 2026-03-01T14:30Z", param, ctx)
-        if moment.tzinfo is not None:
-            moment = moment.astimezone(UTC).replace(tzinfo=None)
-        return moment + timedelta(days=1) if is_day and self._is_end else moment
 
 
 def _choice(command: Callable[..., None]) -> Callable[..., None]:
@@ -60,10 +39,8 @@ def _choice(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--code", help="Only events with a reason of this code, such as wrong_type."),
         click.option("--field", help="Only events with a reason about this field."),
         click.option("--event", help="Only events of this name (canonical, or as sent where it is unknown)."),
-        click.option("--since", type=_Moment(), help="Only what arrived from this UTC date or time on."),
-        click.option(
-            "--until", type=_Moment(is_end=True), help="Only up to this UTC date (with it) or time (without)."
-        ),
+        SINCE,
+        UNTIL,
     )
     for option in reversed(options):
         chosen = option(chosen)
@@ -72,7 +49,10 @@ def _choice(command: Callable[..., None]) -> Callable[..., None]:
 
 @click.group("quarantine")
 def quarantine() -> None:
-    """List, explain, export and replay events that were rejected."""
+    """List, explain, export and replay events that were rejected; list requests that were refused whole."""
+
+
+quarantine.add_command(requests)
 
 
 @quarantine.command("list")
