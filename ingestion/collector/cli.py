@@ -53,7 +53,9 @@ def collect(
     # What both processes need is loaded once, before the one becomes two.
     from ingestion.collector import flusher  # noqa: F401
     from ingestion.collector.server import run_collector
+    from ingestion.tracking_plan import load_plan
 
+    load_plan(settings.root)
     with LandingProcess(settings, log_format) as landing:
         run_collector(
             settings,

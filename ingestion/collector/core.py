@@ -114,6 +114,10 @@ class Collector:
             if self._is_draining and not self._in_flight:
                 self._idle.set()
 
+    def judge_by(self, judge: Judge) -> None:
+        """Let another judge decide from the next request on; from any thread, for no request sees both."""
+        self._judge = judge
+
     async def drain(self, seconds: float) -> None:
         """Accept no more events from now on; return when all earlier requests are answered, or after `seconds`."""
         self._is_draining = True
@@ -175,14 +179,15 @@ class Collector:
         if key is None:
             raise missing_key()
         self._rates.spend(key, read.count)
-        verdicts = None if unread is None else self._judge.judge_unread(unread, key, received_at, headers, head.peer)
+        judge = self._judge  # looked at once: it may be another one at any moment
+        verdicts = None if unread is None else judge.judge_unread(unread, key, received_at, headers, head.peer)
         if verdicts is None:
             read = route.reader(request) if isinstance(read, Unread) else read
             if isinstance(read, Document):
                 return read.body
-            verdicts = self._judge.judge(read, key, received_at, headers, head.peer)
-        rules = self._judge.settled_by
-        await self._wal.enter(records.encode(key.tenant, key.source, received_at, read.count, verdicts, rules))
+            verdicts = judge.judge(read, key, received_at, headers, head.peer)
+        record = records.encode(key.tenant, key.source, received_at, read.count, verdicts, judge.settled_by)
+        await self._wal.enter(record)
         self._metrics.judged(verdicts)
         return answer(verdicts, read.is_batch)
 

@@ -46,6 +46,7 @@ class Flusher:
         self._land_path = land
         self._seconds = seconds
         self._each_time = each_time
+        self._then: Callable[[], None] | None = None
         self._failures: dict[Path, _Failure] = {}
         self._wake = threading.Event()
         self._ending = threading.Event()
@@ -58,6 +59,11 @@ class Flusher:
         """Begin; what an earlier process left is landed first."""
         self._wal.on_sealed = self._wake.set
         self._thread.start()
+
+    def land_now(self, then: Callable[[], None]) -> None:
+        """Seal the log and land it without waiting, then call `then` in the thread that lands."""
+        self._then = then
+        self._wake.set()
 
     def stop(self) -> None:
         """Accept no more, land what is left as far as `DRAIN_SECONDS` allow (the next start lands the rest)."""
@@ -93,11 +99,15 @@ class Flusher:
             if self._ending.is_set():
                 return
             self._wal.try_again()
-            if time.monotonic() >= seal_at:
+            # Taken before the log is sealed: what was answered before it was asked for is landed before it is done.
+            then, self._then = self._then, None
+            if then is not None or time.monotonic() >= seal_at:
                 self._wal.seal()
                 seal_at = time.monotonic() + self._seconds
             self._land()
             self._after_round()
+            if then is not None:
+                self._do(then)
 
     def _after_round(self) -> None:
         try:
@@ -105,6 +115,12 @@ class Flusher:
                 self._each_time()
         except OSError as error:
             _log.warning("what follows a landing was not done: %s", error)
+
+    def _do(self, then: Callable[[], None]) -> None:
+        try:
+            then()
+        except Exception:
+            _log.exception("what was to follow a landing was not done because of a mistake in this program")
 
     def _land(self, until: float = float("inf")) -> None:
         for path in self._wal.sealed():

@@ -1,8 +1,9 @@
 """Landing in a process of its own, so that it never takes the processor from those who wait for an answer.
 
 The collector names one sealed log file after the other on the child's standard input, and reads what became of it on
-its standard output. The child may be killed at any moment: what it was landing is landed again (a landing is a no-op
-the second time), and only the collector deletes log files. The child ends with the collector.
+its standard output; null instead of a name says that the tracking plan is to be read again. The child may be killed at
+any moment: what it was landing is landed again (a landing is a no-op the second time), and only the collector deletes
+log files. The child ends with the collector.
 """
 
 import contextlib
@@ -80,16 +81,16 @@ class LandingProcess:
 
         Raises AlmanacError if it could not be landed, or OSError if the child ended or the time is up.
         """
-        if time.monotonic() > self._deadline:
-            raise TimeoutError("there was no time left to land it")
-        child = self._running()
-        assert child.stdin is not None
-        child.stdin.write(msgspec.json.encode(str(path)) + b"\n")
-        child.stdin.flush()
-        outcome = msgspec.json.decode(self._answer(child), type=Outcome)
-        if outcome.error:
-            raise AlmanacError(outcome.error)
+        outcome = self._ask(str(path))
         return outcome.accepted, outcome.quarantined
+
+    def take_up_plan(self) -> None:
+        """Let the child go by the tracking plan as its files are now.
+
+        Raises AlmanacError if that is no valid plan (the child goes by the one before), or OSError if the child ended
+        or the time is up.
+        """
+        self._ask(None)
 
     def end_by(self, deadline: float) -> None:
         """Give up what is not landed by then (monotonic seconds); the next start lands it."""
@@ -106,6 +107,18 @@ class LandingProcess:
                     if pipe is not None:
                         pipe.close()
             self._child = None
+
+    def _ask(self, request: str | None) -> Outcome:
+        if time.monotonic() > self._deadline:
+            raise TimeoutError("there was no time left to land it")
+        child = self._running()
+        assert child.stdin is not None
+        child.stdin.write(msgspec.json.encode(request) + b"\n")
+        child.stdin.flush()
+        outcome = msgspec.json.decode(self._answer(child), type=Outcome)
+        if outcome.error:
+            raise AlmanacError(outcome.error)
+        return outcome
 
     def _running(self) -> subprocess.Popen[bytes] | ForkedChild:
         if self._child is not None and self._child.poll() is not None:
@@ -133,17 +146,25 @@ def serve(settings: Settings, log_format: LogFormat, parent: int, requests: Bina
     die_with(parent)
     os.nice(NICENESS)
     # A terminal sends its signals to all; this process ends when the collector has nothing more to land.
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     log_to_stderr(log_format)
 
     from ingestion.collector.land_log import land_file
     from ingestion.lake import Lake
+    from ingestion.tracking_plan import load_plan
 
     lake = Lake.open(settings)
+    # Read now and not when the first file comes, or it would not be the plan that the door has.
+    with contextlib.suppress(AlmanacError, OSError):  # which each landing will say
+        lake = Lake.open(settings, load_plan(settings.root))
     for line in requests:
         try:
-            outcome = Outcome(*land_file(lake, Path(msgspec.json.decode(line, type=str))))
+            path = msgspec.json.decode(line, type=str | None)
+            if path is None:
+                lake, outcome = Lake.open(settings, load_plan(settings.root)), Outcome()
+            else:
+                outcome = Outcome(*land_file(lake, Path(path)))
         except (AlmanacError, OSError, ValueError) as error:
             outcome = Outcome(error=str(error) or type(error).__name__)
         answers.write(msgspec.json.encode(outcome) + b"\n")

@@ -44,6 +44,11 @@ class QuickLane:
         self._lanes: dict[str, _Lane] = {}
         self.settled_by = settled_by(plan)
 
+    def prepare(self) -> None:
+        """Make ready for all tenants, so that nobody's first request waits for it."""
+        for tenant in self._plan.tenants:
+            self._lane(tenant)
+
     def judge(
         self, unread: Unread, tenant: str, headers: Mapping[bytes, bytes], peer: str | None
     ) -> list[Verdict | None]:

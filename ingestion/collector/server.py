@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import logging
+import os
 import signal
 import socket
 import sys
@@ -109,26 +110,54 @@ class _Life:
             raise AlmanacError(
                 f"the log folder {folder} cannot be written: {error.strerror or error}; see to it"
             ) from error
-        self._collectors = settings.collectors
         self._metrics = Metrics()
         self._wal.on_committed = self._metrics.committed
         self._keys = KeyRing(partial(active_keys, state))
         self._suppressed = SuppressionRing(
             partial(suppression_version, state), partial(suppressed_ids, state, settings.suppression_secret)
         )
-        enricher = Enricher(open_places(settings))
-        enricher.prepare()
-        quick = QuickLane(plan, enricher, self._suppressed.of)
-        self._judge = Judge(enricher, Door(plan, self._suppressed.of), quick)
+        self._enricher = Enricher(open_places(settings))
+        self._enricher.prepare()
         self._refusals = Refusals(folder, is_hidden=self._suppressed.mentioned_in)
         self._landing = landing
-        self._plan_watch = PlanWatch(settings.root, plan)
+        self._plan_watch = PlanWatch(settings.root, plan, self._adopt)
         self._flusher = Flusher(self._wal, self._landing.land, flush_seconds, each_time=self._after_landings)
         self._signs = Signs(state, folder, self._flusher.status)
+        self._collector = Collector(
+            judge=self._judge_by(plan),
+            keys=self._keys,
+            wal=self._wal,
+            refusals=self._refusals,
+            status=self._flusher.status,
+            metrics=self._metrics,
+            collectors=settings.collectors,
+        )
 
     def _after_landings(self) -> None:
         self._refusals.save()
         self._plan_watch.look()
+
+    def _judge_by(self, plan: Plan, *, prepared: bool = False) -> Judge:
+        quick = QuickLane(plan, self._enricher, self._suppressed.of)
+        if prepared:
+            quick.prepare()
+        return Judge(self._enricher, Door(plan, self._suppressed.of), quick)
+
+    def _adopt(self, plan: Plan) -> None:
+        """Let door and landing go by another plan; in the thread that lands, when what waited before is landed.
+
+        Raises AlmanacError or OSError if the landing does not; then the door keeps the one before as well.
+        """
+        judge = self._judge_by(plan, prepared=True)
+        self._landing.take_up_plan()
+        self._collector.judge_by(judge)
+
+    def _on_hangup(self, has_terminal: bool, end: Callable[[], None]) -> None:
+        """SIGHUP: somebody asks for the new tracking plan, or the terminal in which this was started is gone."""
+        if has_terminal and not os.isatty(0):
+            end()
+        else:
+            self._flusher.land_now(then=self._plan_watch.take_up)
 
     async def run(self, server_name: ServerName, listening: socket.socket, announce: Callable[[str], None]) -> None:
         """Serve until a signal asks for the end; then accept no more, finish what was begun, and land it."""
@@ -136,15 +165,8 @@ class _Life:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, asked_to_end.set)
-        collector = Collector(
-            judge=self._judge,
-            keys=self._keys,
-            wal=self._wal,
-            refusals=self._refusals,
-            status=self._flusher.status,
-            metrics=self._metrics,
-            collectors=self._collectors,
-        )
+        loop.add_signal_handler(signal.SIGHUP, self._on_hangup, os.isatty(0), asked_to_end.set)
+        collector = self._collector
         server = _server(server_name, collector, listening)
         self._flusher.start()
         await self._keys.start()

@@ -20,6 +20,7 @@ from ingestion.collector.door import Verdict
 from ingestion.collector.landing_process import LandingProcess
 from ingestion.collector.wal import Wal
 from tests.integration.collector_process import eventually, lake_rows
+from tests.refused_events import new_place
 
 
 def sealed(folder: Path, *messages: str) -> list[Path]:
@@ -58,6 +59,28 @@ def test_it_lands_each_file_once_even_if_it_is_killed_in_between(tmp_path: Path)
     finally:
         landing.stop()
     assert len(lake_rows(tmp_path, "events", "message_id")) == 2
+
+
+def test_it_goes_by_the_plan_of_its_start_until_it_is_told_of_another(tmp_path: Path) -> None:
+    place, folder = new_place(tmp_path), tmp_path / "log"
+    folder.mkdir()
+    paths = sealed(folder, *(str(uuid4()) for _ in range(4)))
+    contract = place.root / "ingestion/tracking_plan/tenants/rentals.yml"
+    valid = contract.read_text(encoding="utf-8")
+    landing = LandingProcess(place.settings)
+    try:
+        landing.start()
+        landing.land(paths[0])  # it has begun
+        contract.write_text(valid.replace("  Signed Up:\n", "  Registered:\n"), encoding="utf-8")
+        assert landing.land(paths[1]) == (1, 0)
+        landing.take_up_plan()
+        assert landing.land(paths[2]) == (0, 1)
+        contract.write_text(valid.replace("event: signup_completed", "event: nothing"), encoding="utf-8")
+        with pytest.raises(AlmanacError, match=r"rentals\.yml"):
+            landing.take_up_plan()
+        assert landing.land(paths[3]) == (0, 1)
+    finally:
+        landing.stop()
 
 
 def test_when_the_time_is_up_it_is_ended(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import time
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from queue import Queue
 from typing import Any
 
 import duckdb
@@ -130,6 +131,29 @@ def test_stopping_lands_what_is_left_and_deletes_the_log(folder: Path, lake: Lak
     assert called
     status = flusher.status()
     assert (status["accepted_events"], status["waiting_files"], status["failing_files"]) == (2, 0, 0)
+
+
+def test_what_is_asked_for_between_landings_is_done_when_all_before_it_is_landed(
+    folder: Path, lake: Lake, caplog: pytest.LogCaptureFixture
+) -> None:
+    wal = Wal(folder)
+    flusher = Flusher(wal, partial(land_file, lake), 3600)
+    flusher.start()
+    seen: Queue[int] = Queue()
+
+    def once() -> None:
+        seen.put(flusher.accepted)
+        raise RuntimeError("a mistake")
+
+    for number in (1, 2):
+        asyncio.run(wal.append(request("rentals", AFTER_MIDNIGHT, f"{number}")))
+        flusher.land_now(then=once)
+        assert seen.get(timeout=30) == number, "a mistake of the one before ends nothing"
+    asyncio.run(wal.append(request("rentals", AFTER_MIDNIGHT, "left")))
+    flusher.stop()
+    assert seen.empty()
+    assert flusher.accepted == 3
+    assert caplog.text.count("because of a mistake in this program") == 2
 
 
 def test_a_file_that_cannot_be_landed_stays_and_does_not_hold_up_the_others(
