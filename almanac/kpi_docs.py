@@ -163,13 +163,9 @@ def _facts_of(kpi: Kpi, around: Surroundings) -> Iterator[tuple[str, str]]:
 
 
 def _threshold(own: KpiSettings) -> str:
-    limit = own.threshold
-    if limit is None:
+    if own.threshold is None:
         return "none is set"
-    if limit.falls_by is not None:
-        return f"falls by more than {100 * limit.falls_by:g} % against the period before"
-    word, value = ("above", limit.above) if limit.above is not None else ("below", limit.below)
-    return f"{word} {100 * (value or 0):g} %" if own.format == "percent" else f"{word} {value:g}"
+    return own.threshold.words(lambda value: f"{100 * value:g} %" if own.format == "percent" else f"{value:g}")
 
 
 def _events(kpi: Kpi, around: Surroundings) -> str:

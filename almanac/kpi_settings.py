@@ -1,5 +1,6 @@
 """What `config.meta.kpi` of a metric may say, and which values."""
 
+from collections.abc import Callable
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -21,6 +22,12 @@ class Threshold(BaseModel):
         if len(self.model_fields_set) != 1:
             raise ValueError("give one of above, below and falls_by")
         return self
+
+    def words(self, shown: Callable[[float], str]) -> str:
+        """The threshold in words, such as `above 5 %`; `shown` writes a value of the KPI."""
+        if self.falls_by is not None:
+            return f"falls by more than {100 * self.falls_by:g} % against the period before"
+        return f"above {shown(self.above)}" if self.above is not None else f"below {shown(self.below or 0)}"
 
 
 class KpiSettings(BaseModel):

@@ -190,6 +190,7 @@ def _catalogue_row(kpi: Kpi) -> dict[str, Any]:
         "time_grains": json.dumps(s.time_grains),
         "dimensions": json.dumps(s.dimensions),
         "target": s.target,
+        "threshold": s.threshold.model_dump_json(exclude_none=True) if s.threshold else None,
         "runbook": s.runbook,
         "facts": json.dumps(kpi.facts),
         "definition_hash": definition_hash(kpi),

@@ -11,7 +11,7 @@ WRITTEN = {
         "corrections": "How many builds took over landings that were rewritten, as by an erasure.",
     },
     "kpi_catalogue": {
-        "": "One row per KPI: its title, owner, unit, formula and target.",
+        "": "One row per KPI: its title, owner, unit, formula, target and threshold.",
         "kpi": "Name of the KPI, as in `kpi_values`.",
         "title": "What people call it.",
         "description": "What it is.",
@@ -26,6 +26,8 @@ WRITTEN = {
         "time_grains": "JSON list of the time grains in which it has values; `hour` is in `kpi_hourly_values`.",
         "dimensions": "JSON list of the dimensions by which it has values.",
         "target": "What it should reach; null if none is set.",
+        "threshold": "JSON object: from where on its owner is to be alarmed, `above` or `below` a value of its unit, "
+        "or if it `falls_by` a share against the period before; null if none is set.",
         "runbook": "What to do when it is off; null if nothing is written.",
         "facts": "JSON list of the facts that it is computed from.",
         "definition_hash": "Hash of what its values depend on: measures and factors, not words.",

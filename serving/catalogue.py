@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, cast
 
+from almanac.kpi_settings import Threshold
+from serving import formatting
 from serving.formatting import Style
 from serving.ranges import GRAINS, Extent, TimeGrain
 from serving.reading import Reading
@@ -65,6 +67,7 @@ class Kpi:
     target: float | None
     runbook: str
     checks: tuple[Check, ...]
+    threshold: Threshold | None = None
     is_hourly: bool = False  # whether it has values in `kpi_hourly_values`, too
 
     @property
@@ -80,6 +83,12 @@ class Kpi:
     def style(self, currency: str | None) -> Style:
         """How its numbers look for a tenant of this currency."""
         return Style(self.unit, self.format, currency if self.unit == "money" else None)
+
+    @property
+    def threshold_text(self) -> str:
+        """From where on its owner is to be alarmed, in words; empty if no threshold is set."""
+        style = self.style(None)
+        return "" if self.threshold is None else self.threshold.words(lambda value: formatting.exact(value, style))
 
 
 def publication(reading: Reading) -> Publication:
@@ -119,13 +128,8 @@ def kpis(reading: Reading) -> dict[str, Kpi]:
 
 def _kpis(reading: Reading) -> dict[str, Kpi]:
     checks = [Check(**r) for r in reading.records("select name, subject, severity, passed, message from check_results")]
-    rows = reading.records(
-        """
-        select kpi, title, description, owner, unit, format, direction, formula, numerator_label, denominator_label,
-            is_additive, time_grains, dimensions, target, runbook, facts
-        from kpi_catalogue order by title, kpi
-        """
-    )
+    # All columns: a version of before an upgrade, which is read until the next one is published, may lack the newest.
+    rows = reading.records("select * from kpi_catalogue order by title, kpi")
     return {row["kpi"]: _kpi(row, checks) for row in rows}
 
 
@@ -142,6 +146,7 @@ def _kpi(row: dict[str, Any], checks: list[Check]) -> Kpi:
         is_hourly="hour" in grains,
         dimensions=_names(row["dimensions"]),
         target=row["target"],
+        threshold=Threshold.model_validate_json(text) if (text := row.get("threshold")) else None,
         checks=tuple(sorted((c for c in checks if c.subject in subjects), key=lambda c: (c.passed, c.subject, c.name))),
     )
 

@@ -126,8 +126,9 @@ def render(
     now = publication(reading) if reading else None
     theme = request.cookies.get("theme")
     items = _navigation(portal)
+    here = _place(request.url.path, [path for path, _ in items])
     frame = {
-        "navigation": [(address(path, carried or {}), title, request.url.path == path) for path, title in items],
+        "navigation": [(address(path, carried or {}), title, here.get(path)) for path, title in items],
         "theme": theme if theme in THEMES else "",
         "banner": banner(read_status(portal.settings), now, time_zone, portal.daemon.silent_since()),
         "data_as_of": formatting.moment(now.data_as_of, time_zone) if now else "",
@@ -144,6 +145,13 @@ def _navigation(portal: Portal) -> list[tuple[str, str]]:
     if len(found) > 1:
         items.append((LIST, "All dashboards"))
     return [*items, *NAVIGATION]
+
+
+def _place(path: str, pages: list[str]) -> dict[str, str]:
+    """The page of the header that is shown, or in which the one that is shown lies, with its value of aria-current."""
+    if path in pages:
+        return {path: "page"}
+    return {page: "true" for page in pages if path.startswith(page + "/")}
 
 
 def address(path: str, parameters: dict[str, str]) -> str:

@@ -133,11 +133,12 @@ def test_a_stale_version_says_since_when(watched: Watched, settings: Settings, d
         "/dashboards/overview?tenant=rentals",
         "/kpis",
         "/events?tenant=rentals",
+        "/events/send?tenant=rentals",
         "/quality?tenant=rentals",
         "/freshness?tenant=rentals",
     ],
 )
-@pytest.mark.parametrize(("width", "theme"), [(480, "light"), (800, "dark"), (1440, "dark")])
+@pytest.mark.parametrize(("width", "theme"), [(390, "light"), (800, "dark"), (1440, "dark")])
 def test_pages_fit_every_window_and_theme(browser: Browser, portal: str, path: str, width: int, theme: str) -> None:
     with watched_page(browser, portal, width=width, theme=theme) as watched:
         watched.goto(path)

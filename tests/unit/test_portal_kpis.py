@@ -1,0 +1,75 @@
+"""The page of all KPIs: what it says of each beside its value."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+from fastapi.testclient import TestClient
+
+from almanac.settings import Settings
+from serving.app import create_app
+from tests.serving.published import publish
+
+FALLS = "falls by more than 20 % against the period before"
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings.for_home(tmp_path)
+
+
+@pytest.fixture
+def database(settings: Settings) -> Path:
+    return publish(settings).path
+
+
+@pytest.fixture
+def client(settings: Settings, database: Path) -> Iterator[TestClient]:
+    with TestClient(create_app(settings)) as made:
+        yield made
+
+
+def row(client: TestClient, kpi: str) -> str:
+    """What the page says in the row of a KPI."""
+    page = client.get("/kpis").text.replace("\u00a0", " ")
+    found = re.search(rf'<tr id="kpi-{kpi}".*?</tr>', page, re.DOTALL)
+    assert found
+    return found[0]
+
+
+def test_a_threshold_is_shown_where_one_is_declared(database: Path, client: TestClient) -> None:
+    with duckdb.connect(str(database)) as con:
+        for kpi, threshold in (("take_rate", '{"below":0.055}'), ("bookings", '{"above":1200.0}')):
+            con.execute("update kpi_catalogue set threshold = ? where kpi = ?", [threshold, kpi])
+    assert f"Alert threshold: {FALLS}<" in row(client, "search_to_book_conversion")
+    assert "Alert threshold: below 5.5 %<" in row(client, "take_rate")
+    assert "Alert threshold: above 1,200<" in row(client, "bookings")
+    assert "Alert threshold" not in row(client, "gmv")
+
+
+def test_why_this_number_says_it_too(client: TestClient) -> None:
+    page = client.get("/dashboards/overview?tenant=rentals").text
+    assert page.count(f"<dt>Alert threshold</dt><dd>{FALLS}</dd>") == 1
+
+
+def test_a_version_of_before_thresholds_were_published_is_shown_without(database: Path, client: TestClient) -> None:
+    with duckdb.connect(str(database)) as con:
+        con.execute("alter table kpi_catalogue drop column threshold")
+    assert "Alert threshold" not in row(client, "search_to_book_conversion")
+
+
+def test_where_nothing_is_published_it_says_what_to_do(settings: Settings) -> None:
+    with TestClient(create_app(settings)) as empty:
+        page = empty.get("/kpis", headers={"accept": "text/html"}).text
+    assert "No numbers yet" in page
+    assert 'href="/events/send"' in page
+    assert "<code>almanac build</code>" in page
+
+
+def test_the_header_says_in_which_part_one_is(client: TestClient) -> None:
+    current = re.compile(r'<a href="[^"]*" aria-current="(\w+)">([^<]+)</a>')
+    paths = ("/kpis", "/events/send", "/dashboards/overview?tenant=rentals", "/dashboards/promises?tenant=rentals")
+    found = [current.findall(client.get(path).text.partition("<main")[0]) for path in paths]
+    assert found == [[("page", "KPIs")], [("true", "Events")], [("page", "Overview")], [("true", "All dashboards")]]
