@@ -60,7 +60,7 @@ def _dashboards(root: Path) -> list[Finding]:
     except AlmanacError:
         return []  # the check of the KPIs says it
     shapes = {name: (kpi.settings.time_grains, kpi.settings.dimensions) for name, kpi in kpis.items()}
-    units = {name: kpi.settings.unit for name, kpi in kpis.items()}
+    units = {name: kpi.settings.scale for name, kpi in kpis.items()}
     return _findings("dashboards/specs", check_dashboards(root, shapes, units))
 
 

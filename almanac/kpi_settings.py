@@ -50,6 +50,11 @@ class KpiSettings(BaseModel):
     threshold: Threshold | None = None
     runbook: str | None = None
 
+    @property
+    def scale(self) -> str:
+        """How its values are shown: KPIs that differ in it cannot share the axis of a chart."""
+        return f"{self.unit} as {self.format}"
+
     @model_validator(mode="after")
     def _hours_are_final(self) -> Self:
         if self.matures_after_days and "hour" in self.time_grains:

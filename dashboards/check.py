@@ -31,8 +31,8 @@ SQL = re.compile(
 def check_dashboards(root: Path, kpis: Mapping[str, KpiShape], units: Mapping[str, str] | None = None) -> list[str]:
     """Everything wrong with the dashboard files of a repository, one line each; empty if all is well.
 
-    `kpis` maps a KPI's name to the time grains and dimensions that it declares, `units` to its unit where known
-    (KPIs of different units cannot share a chart).
+    `kpis` maps a KPI's name to the time grains and dimensions that it declares, `units` to its unit and
+    format where known (KPIs that differ in them cannot share a chart).
     """
     problems: list[str] = []
     for path in dashboard_files(root):

@@ -11,6 +11,7 @@ from serving.series import Plot
 from serving.values import Value
 
 DIRECT_LABELS = 4  # up to so many lines are labelled at their ends, more get a legend
+LONGEST_LABEL = 20  # characters of such a label: a longer one would leave a phone no room for the lines
 LABEL_HEIGHT = 16  # px that one label at the end of a line needs
 BAR_GAP = 0.25  # of the step from one bar to the next
 FLAT = 0.6  # a line whose lowest value is above this share of its highest does not start at zero
@@ -34,7 +35,8 @@ def starts_at_zero(plot: Plot, kind: str) -> bool:
 
 def has_direct_labels(plot: Plot, kind: str) -> bool:
     """Whether the lines carry their names at their ends instead of in a legend."""
-    return kind == "line" and 1 < len(plot.series) <= DIRECT_LABELS
+    are_short = all(len(series.title) <= LONGEST_LABEL for series in plot.series)
+    return kind == "line" and 1 < len(plot.series) <= DIRECT_LABELS and are_short
 
 
 def _line_spec(plot: Plot, kind: str, height: int) -> Spec:

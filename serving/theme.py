@@ -51,6 +51,8 @@ def _config(colour: dict[str, str]) -> dict[str, Any]:
             "labelFontSize": size,
             "labelAngle": 0,
             "labelPadding": 8,
+            "labelOverlap": "parity",
+            "labelSeparation": 8,
             "gridColor": colour["grid"],
             "domain": False,
             "ticks": False,

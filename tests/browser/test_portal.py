@@ -159,6 +159,11 @@ def test_pages_fit_every_window_and_theme(browser: Browser, portal: str, path: s
             "}).map((tile) => tile.closest('section, article').querySelector('h2').textContent)"
         )
         assert covered == [], "a long number does not fit, or its curve lies over it"
+        pillars = watched.page.evaluate(
+            "[...document.querySelectorAll('tbody th')].filter((e) => e.clientHeight > 110)"
+            ".filter((e) => e.clientWidth < Math.min(300, innerWidth / 2)).map((e) => e.textContent)"
+        )
+        assert pillars == [], "words of a row's head stand below each other"
 
 
 def test_the_theme_switch_holds_on_the_next_page(watched: Watched) -> None:

@@ -46,7 +46,7 @@ def test_the_dashboards_of_the_repository_are_right(root: Path) -> None:
 
     kpis = load_catalogue(root).kpis
     shapes = {name: (kpi.settings.time_grains, kpi.settings.dimensions) for name, kpi in kpis.items()}
-    assert check_dashboards(root, shapes, {name: kpi.settings.unit for name, kpi in kpis.items()}) == []
+    assert check_dashboards(root, shapes, {name: kpi.settings.scale for name, kpi in kpis.items()}) == []
 
 
 def test_the_overview_shows_every_way_to_look_at_the_main_kpis(root: Path) -> None:

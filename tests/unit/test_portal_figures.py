@@ -9,7 +9,7 @@ import pytest
 from serving.adding import Parts, add_up
 from serving.axes import MOST_TICKS, time_axis, time_value, value_axis
 from serving.catalogue import Kpi, Tenant
-from serving.charts import starts_at_zero
+from serving.charts import has_direct_labels, starts_at_zero
 from serving.figures import compare, figure
 from serving.formatting import Style
 from serving.ranges import Extent, Span, TimeGrain, periods, preset, shown_grain, start_of
@@ -203,3 +203,20 @@ def _luminance(colour: str) -> float:
     channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     linear = [c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+@pytest.mark.parametrize(
+    ("titles", "are_direct"),
+    [
+        (("Demand liquidity", "Supply liquidity"), True),
+        (("Sessions", "Searches", "Bookings", "Buyers"), True),
+        (("Sessions", "Searches", "Bookings", "Buyers", "Leads"), False),
+        (("GMV", "Concentration within markets (HHI)"), False),  # on a phone nothing of the lines would be left
+        (("Sessions",), False),
+    ],
+)
+def test_only_few_and_short_names_stand_at_the_ends_of_lines(titles: tuple[str, ...], are_direct: bool) -> None:
+    start = date(2026, 11, 2)
+    series = tuple(Series(title, Style("count"), n, (value(start, 1),)) for n, title in enumerate(titles, 1))
+    assert has_direct_labels(Plot("week", (start,), series, is_split=False), "line") == are_direct
+    assert not has_direct_labels(Plot("week", (start,), series, is_split=False), "bar")
