@@ -71,6 +71,7 @@ def state(name: str) -> dict[str, str]:
 
 
 PAID: Mapping[str, str | Value] = {"provider": "provider", "stream": stream}
+SUBSCRIPTION: Mapping[str, str | Value] = {"subscription": "subscription_id"}
 MOVED = ("new", "expansion", "contraction", "churn", "reactivation")
 COUNTS: dict[str, Count] = {
     "listing_updates": Count("listing_updated", by={"category": "category"}, of={"target_amount": None}),
@@ -100,11 +101,13 @@ COUNTS: dict[str, Count] = {
     "refunds": Count("refund_issued"),
     "refunds_amount": Count("refund_issued", amount),
     "mrr_movement_amount": Count(
-        "subscription_changed", lambda t: t["mrr"] - t["previous_mrr"], by={"movement": "movement"}
+        "subscription_changed", lambda t: t["mrr"] - t["previous_mrr"], by={"movement": "movement", **SUBSCRIPTION}
     ),
     "mrr_lost_amount": Count("subscription_changed", lambda t: max(t["previous_mrr"] - t["mrr"], 0)),
-    "subscriptions_begun": Count("subscription_changed", lambda t: int(t["movement"] in ("new", "reactivation"))),
-    "subscriptions_ended": Count("subscription_changed", of={"movement": "churn"}),
+    "subscriptions_begun": Count(
+        "subscription_changed", lambda t: int(t["movement"] in ("new", "reactivation")), by=SUBSCRIPTION
+    ),
+    "subscriptions_ended": Count("subscription_changed", of={"movement": "churn"}, by=SUBSCRIPTION),
     "subscription_movements": Count("subscription_changed", by={"movement": "movement", "plan": "plan"}),
     "invoice_updates": Count("invoice_updated", by={"status": "status"}),
     **{f"invoices_{s}_amount": Count("invoice_updated", amount, state(s)) for s in ("issued", "paid", "void")},

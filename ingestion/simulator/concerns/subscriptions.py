@@ -151,6 +151,7 @@ def _batches(today: Today, planned: _Day, rng: np.random.Generator) -> Iterator[
 def _movements(rows: list[Row]) -> Batch:
     at, person, names, movement, mrr, before, plan = zip(*rows, strict=True)
     after, earlier = _ints(mrr), _ints(before)
+    own = {"subscription": list(names)}  # who was there at the beginning of a period is asked of each by itself
     begun, ended = (np.isin(movement, kinds).astype(np.int64) for kinds in (("new", "reactivation"), ("churn",)))
     return Batch(
         "subscription_changed",
@@ -165,10 +166,10 @@ def _movements(rows: list[Row]) -> Batch:
         },
         person=_ints(person),
         facts=(
-            Fact("mrr_movement_amount", after - earlier, {"movement": list(movement)}, CENTS),
+            Fact("mrr_movement_amount", after - earlier, {"movement": list(movement), **own}, CENTS),
             Fact("subscription_movements", ones(len(rows)), {"movement": list(movement), "plan": list(plan)}),
-            Fact("subscriptions_begun", begun),
-            Fact("subscriptions_ended", ended),
+            Fact("subscriptions_begun", begun, own),
+            Fact("subscriptions_ended", ended, own),
             Fact("mrr_lost_amount", np.maximum(earlier - after, 0), scale=CENTS),
         ),
     )
