@@ -81,6 +81,11 @@ def is_level(metric: dict[str, Any], model: dict[str, Any], file: Path) -> bool:
     return bool(said)
 
 
+def is_of_period(model: dict[str, Any], file: Path) -> bool:
+    """Whether each row of a model is one period's, and counts in KPIs of that time grain alone."""
+    return any(column["name"] == "period_grain" for column in entries(model, "columns", file))
+
+
 def is_share(value: Any) -> bool:
     """Whether it is a number between 0 and 1, neither of them."""
     return isinstance(value, float) and 0 < value < 1

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from almanac.errors import AlmanacError
 from almanac.kpi_settings import KpiSettings
-from almanac.kpi_yaml import dimensions_of, entries, input_name, is_level, is_share, kpi_settings, read
+from almanac.kpi_yaml import dimensions_of, entries, input_name, is_level, is_of_period, is_share, kpi_settings, read
 
 HOUR = "hour_of_day"  # the column by which a fact has the time grain `hour`
 AGGREGATIONS = ("sum", "count", "count_distinct", "percentile")
@@ -36,11 +36,12 @@ class Measure:
     file: Path
     is_level: bool = False  # how much there is at the end of a period, not what happened in it
     percentile: float | None = None  # which one, from 0 to 1, where that is the aggregate
+    is_of_period: bool = False  # of a fact that has rows for each time grain, which count in that one alone
 
     @property
     def is_additive(self) -> bool:
         """Whether its values add up over periods."""
-        return self.agg in ("sum", "count") and not self.is_level
+        return self.agg in ("sum", "count") and not self.is_level and not self.is_of_period
 
 
 @dataclass(frozen=True)
@@ -177,7 +178,7 @@ def _measures(content: dict[str, Any], file: Path) -> Iterator[Measure]:
             yield Measure(
                 metric["name"], model["name"], agg, str(metric.get("expr") or metric["name"]),
                 str(metric.get("description") or metric["name"]).rstrip("."), file, is_level(metric, model, file),
-                metric.get("percentile"),
+                metric.get("percentile"), is_of_period(model, file),
             )  # fmt: skip
 
 

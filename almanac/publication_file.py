@@ -116,6 +116,7 @@ def definition_hash(kpi: Kpi) -> str:
                 t.measure.agg,
                 t.measure.expr,
                 *(["level"] if t.measure.is_level else []),
+                *(["period"] if t.measure.is_of_period else []),
                 *([t.measure.percentile] if t.measure.percentile else []),
             )
             for t in side

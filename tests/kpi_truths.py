@@ -33,7 +33,9 @@ class Truth:
     the other, of all days up to the end of the period. `spread` says what of the 28 days up to it is compared:
     `squares` of suppliers' amounts, or the amounts of the `top` tenth of them, `within` each value of a dimension if
     one is named. `percent` is a percentile of the times of requests, whose number and sum are compared by themselves.
-    `recount` counts it from accepted events, because it is over several kinds of them.
+    `recount` counts it from accepted events, because it is over several kinds of them. `cohort` follows each
+    subscription that is there when a period begins: is it `gone` at its end, or what is `lost`, `retained` or
+    `kept` of its MRR.
     """
 
     above: tuple[Part, ...] = ()
@@ -45,18 +47,13 @@ class Truth:
     within: str = ""
     percent: int = 0
     recount: Callable[[Settings], Sides] | None = None
+    cohort: str = ""
 
 
 def of(quantity: str, below: str = "", *, by: str = "", is_level: bool = False, factor: int = 1) -> Truth:
     return Truth((Part(quantity, factor, is_level=is_level),), (Part(below),) if below else (), tuple(by.split()))
 
 
-OPENING_SUBSCRIPTIONS = (
-    Part("subscriptions_active", is_level=True),
-    Part("subscriptions_begun", -1),
-    Part("subscriptions_ended"),
-)
-OPENING_MRR = (Part("mrr_amount", is_level=True), Part("mrr_movement_amount", -1))
 TRUTHS = {
     "payments_received": of("payments_received_amount", by="provider"),
     "payment_failure_rate": of("payments_failed", "payments_attempted", by="provider"),
@@ -72,13 +69,10 @@ TRUTHS = {
     "pledged_amount": of("pledges_amount", by="category"),
     "average_pledge": of("pledges_amount", "pledges", by="category"),
     "active_subscriptions": of("subscriptions_active", is_level=True),
-    # What there was at the beginning: what there is at the end, less what came, and what went.
-    "subscription_churn_rate": Truth((Part("subscriptions_ended"),), OPENING_SUBSCRIPTIONS),
-    "mrr_churn_rate": Truth((Part("mrr_lost_amount"),), OPENING_MRR),
-    "net_revenue_retention": Truth(
-        (*OPENING_MRR, Part("mrr_movement_amount", 1, ("movement", "expansion")), Part("mrr_lost_amount", -1)),
-        OPENING_MRR,
-    ),
+    "subscription_churn_rate": Truth(cohort="gone"),
+    "mrr_churn_rate": Truth(cohort="lost"),
+    "net_revenue_retention": Truth(cohort="retained"),
+    "gross_revenue_retention": Truth(cohort="kept"),
     "api_requests": of("api_requests", by="route"),
     "api_error_rate": Truth((Part("api_requests", 1, ("status", "500")),), (Part("api_requests"),)),
     "api_latency_ms": of("api_latency_ms", "api_requests", by="route"),

@@ -110,6 +110,48 @@ def running(settings: Settings, kpi: str, grain: str) -> dict[Cell, Decimal]:
     return found
 
 
+def standing(
+    planned: dict[str, dict[Cell, Decimal]], signs: dict[str, int], tenant: str, grain: str, last: date
+) -> Iterator[tuple[date, dict[str, tuple[Decimal, Decimal]]]]:
+    """Per period from a tenant's first movement to its last day what each subscription is before it, and at its end."""
+    steps = [
+        (day, name, sign * amount)
+        for quantity, sign in signs.items()
+        for (whose, day, dimension, name), amount in planned[quantity].items()
+        if whose == tenant and dimension == "subscription" and day <= last
+    ]
+    first = min((day for day, _, _ in steps), default=last + timedelta(days=1))
+    for start in sorted({start_of(first + timedelta(days=n), grain) for n in range((last - first).days + 1)}):
+        levels: dict[str, tuple[Decimal, Decimal]] = {}
+        for day, name, step in steps:
+            before, after = levels.get(name, (Decimal(0), Decimal(0)))
+            if start_of(day, grain) <= start:
+                levels[name] = before + (step if day < start else 0), after + step
+        yield start, levels
+
+
+def of_cohort(
+    settings: Settings, planned: dict[str, dict[Cell, Decimal]], what: str, grain: str
+) -> tuple[dict[Cell, Decimal], dict[Cell, Decimal]]:
+    """What has become of the subscriptions that were there when a period began, and what they were then."""
+    signs = {"subscriptions_begun": 1, "subscriptions_ended": -1} if what == "gone" else {"mrr_movement_amount": 1}
+    became = {
+        "gone": lambda before, after: before - after,  # of one and none
+        "lost": lambda before, after: max(before - after, 0),
+        "retained": lambda _, after: after,
+        "kept": min,
+    }[what]
+    above: dict[Cell, Decimal] = {}
+    below: dict[Cell, Decimal] = {}
+    for tenant, last in newest_days(settings).items():
+        for start, levels in standing(planned, signs, tenant, grain, last):
+            there = [pair for pair in levels.values() if pair[0] > 0]
+            cell = (tenant, start, "all", "all")
+            above[cell] = sum((became(*pair) for pair in there), Decimal(0))
+            below[cell] = sum((before for before, _ in there), Decimal(0))
+    return above, below
+
+
 def spread_over_suppliers(
     settings: Settings, truth: Truth, grain: str, dimension: str
 ) -> tuple[dict[Cell, Decimal], dict[Cell, Decimal]]:

@@ -314,7 +314,9 @@ TOGETHER = (
         "hours_to_resolution", "of all resolved", _ratio("hours_to_resolution", denominator="ticket_resolved_count")
     ),
     Mutation("hours_to_fill", "of all accepted", _ratio("hours_to_fill", denominator="accepted_inquiry_count")),
-    Mutation("active_subscriptions", "those that began", _expr("active_subscriptions", "started_subscription_count")),
+    Mutation(
+        "active_subscriptions", "those of the beginning", _expr("active_subscriptions", "opening_subscription_count")
+    ),
     Mutation(
         "subscription_churn_rate",
         "of those at the end",
@@ -322,6 +324,9 @@ TOGETHER = (
     ),
     Mutation("mrr_churn_rate", "of the MRR at the end", _ratio("mrr_churn_rate", denominator="mrr_value")),
     Mutation("net_revenue_retention", "with new ones", _ratio("net_revenue_retention", numerator="mrr_value")),
+    Mutation(
+        "gross_revenue_retention", "with growth", _ratio("gross_revenue_retention", numerator="retained_mrr_value")
+    ),
     Mutation("invoice_collection_rate", "upside down", _upside_down("invoice_collection_rate")),
     Mutation("api_requests", "timed ones", _expr("api_requests", "timed_request_count")),
     Mutation("api_error_rate", "of those timed", _ratio("api_error_rate", denominator="timed_request_count")),

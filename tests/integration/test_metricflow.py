@@ -17,6 +17,8 @@ from almanac.settings import ROOT, Settings
 from ingestion.simulator.run import simulate
 from tests.golden.golden import LANDINGS, land
 
+# Of a fact that has rows for each time grain those of one are asked for.
+OF_PERIOD = "{{{{ Dimension('tenant_period_of_subscriptions__period_grain') }}}} = '{grain}'"
 Rows = dict[tuple[Any, ...], float | None]
 
 
@@ -42,11 +44,14 @@ class Referee:
         """MetricFlow's answer per tenant, period and value of the dimension."""
         from metricflow.engine.metricflow_engine import MetricFlowQueryRequest
 
+        is_of_period = any(measure.is_of_period for measure in load_catalogue(ROOT).kpi(kpi).measures)
+        periods = [OF_PERIOD.format(grain=grain)] if is_of_period else []
         if grain == "hour":  # a day's hour of the day
             grain, dimension = "day", HOUR
         period = f"metric_time__{grain}"
         groups = ["tenant", period, *([dimension] if dimension else [])]
-        query = self._engine.explain(MetricFlowQueryRequest.create(metric_names=[kpi], group_by_names=groups))
+        request = MetricFlowQueryRequest.create(metric_names=[kpi], group_by_names=groups, where_constraints=periods)
+        query = self._engine.explain(request)
         value = dimension or "'all'"
         return self._rows(f"select tenant, cast({period} as date), {value}, {kpi} from ({query.sql_statement.sql})")
 

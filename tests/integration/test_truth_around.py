@@ -23,6 +23,7 @@ from tests.kpi_truths import TRUTHS
 from tests.planned_values import (
     Cell,
     newest_days,
+    of_cohort,
     of_visits,
     percentiles,
     recounted,
@@ -107,6 +108,8 @@ def test_the_kpi_equals_the_truth(kpi: str, settings: Settings, planned: dict[st
                 above, below = spread_over_suppliers(settings, truth, grain, dimension)
             if truth.recount:
                 above, below = recounted(truth.recount(settings), grain)
+            if truth.cohort:
+                above, below = of_cohort(settings, planned, truth.cohort, grain)
             if truth.percent:
                 above = percentiles(settings, truth.percent, grain)
             if truth.so_far:
@@ -131,4 +134,6 @@ def test_the_kpi_equals_the_truth(kpi: str, settings: Settings, planned: dict[st
                 cell: pair for cell, pair in wanted.items() if cell not in found and any(pair) and pair != (0, 1)
             }
             assert missing == {}, f"{kpi} by {grain} and {dimension} is not stored"
+            if truth.cohort and grain == "quarter":
+                continue  # nobody leaves in its first days: whole ones are in test_truth_of_quarters.py
             assert any(pair[0] for pair in wanted.values()), f"{kpi} by {grain} and {dimension}: nothing was planned"

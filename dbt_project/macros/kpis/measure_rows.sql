@@ -23,14 +23,14 @@
     {{ return(sql) }}
 {% endmacro %}
 
-{#- The fact's rows, each once for every wanted period of the shape's time grains that it counts in. -#}
+{#- The fact's rows, each once for every wanted period that it counts in; a level's where `is_level` says. -#}
 {% macro in_periods(relation, measure, shape) %}
     {% set sql %}
         select t.*, w.time_grain, w.period_start
         from {{ relation }} as t
         inner join wanted as w on w.tenant = t.tenant and w.local_date = t.{{ measure.time }}
         where w.fact = '{{ measure.fact }}' and w.time_grain in ('{{ shape.grains | join("', '") }}')
-        {% if measure.is_level %} and w.is_last{% endif %}
+        {% if measure.is_level %} and {{ measure.is_level }}{% endif %}
     {% endset %}
     {{ return(sql) }}
 {% endmacro %}

@@ -3,6 +3,7 @@
     {% set by_fact = {} %}
     {% for metric in graph.metrics.values() | selectattr("type", "equalto", "simple") | sort(attribute="name") %}
         {% set params = metric.type_params.metric_aggregation_params %}
+        {% set grain = graph.nodes["model.almanac." ~ params.semantic_model].columns.period_grain %}
         {% do by_fact.setdefault(params.semantic_model, []).append(
             {
                 "name": metric.name,
@@ -13,7 +14,7 @@
                 "filter": measure_filter(metric),
                 "previous": metric.config.meta.previous,
                 "time": params.agg_time_dimension,
-                "is_level": params.non_additive_dimension | default({}, true) | length > 0,
+                "is_level": "w.time_grain = t.period_grain" if grain else "w.is_last" if params.non_additive_dimension,
             }
         ) %}
     {% endfor %}
@@ -34,8 +35,7 @@
     {{ return(graph.metrics.values() | selectattr("type", "equalto", "simple") | map(attribute="name") | sort) }}
 {% endmacro %}
 
-{#- One measure's aggregate; a measure with a filter is null where no row passes, counts too (as MetricFlow). What a
-    `count_distinct` counts stands in a row each by then, nobody in a row too. -#}
+{#- One measure's aggregate, null where no row passes its filter (as MetricFlow). A `count_distinct` has a row for each. -#}
 {% macro aggregate(measure) %}
     {% if measure.firsts %} {{ return(measure.firsts) }}{% endif %}
     {% if measure.agg == "count_distinct" %} {{ return("count(g.counted)") }}{% endif %}

@@ -46,6 +46,7 @@
 -- depends_on: {{ ref('fact_price_alert_updates') }}
 -- depends_on: {{ ref('mv_daily_balances') }}
 -- depends_on: {{ ref('mv_daily_subscriptions') }}
+-- depends_on: {{ ref('mv_subscription_periods') }}
 -- depends_on: {{ ref('mv_daily_customer_value') }}
 -- depends_on: {{ ref('mv_daily_concentration') }}
 -- depends_on: {{ ref('mv_daily_market_concentration') }}
@@ -70,6 +71,7 @@
     {% set asked, by_fact, united = asking(kpis()), measures(), [] %}
     {% for fact, own in by_fact.items() %}
         {% set read = shape_of(own, asked).dimensions + own | map(attribute="expr") | list %}
+        {% set read = read + ["period_grain"] * ("period_grain" in graph.nodes["model.almanac." ~ fact].columns) %}
         {% set read = (read + own | map(attribute="filter") | select | list) | unique %}
         {% set days %}
             select

@@ -10,6 +10,11 @@ select
     e.previous_mrr as previous_mrr_amount,
     e.mrr - e.previous_mrr as mrr_change_amount,
     case when e.movement in ('churn', 'contraction') then e.previous_mrr - e.mrr else 0 end as lost_mrr_amount,
+    -- Of two movements of one moment a beginning comes first.
+    row_number() over (
+        partition by e.tenant, e.subject_id
+        order by e.event_at, case when e.movement = 'new' then 0 else 1 end, e.message_id
+    ) as movement_number,
     e.event_at as moved_at,
     e.event_date as movement_date
 from {{ ref("int_events__business") }} as e

@@ -3,24 +3,14 @@ with
 
     as_of as (select * from {{ ref("int_events__as_of") }}),
 
-    placed as (
-        select
-            m.*,
-            row_number() over (
-                partition by m.tenant, m.subscription_id
-                order by m.moved_at, case when m.movement = 'new' then 0 else 1 end, m.subscription_movement_id
-            ) as place
-        from movements as m
-    ),
-
     -- A subscription of which the beginning was never told was there before: it stands from the tenant's first date on.
     standing as (
         select
-            p.tenant, a.first_date as movement_date, sum(p.previous_mrr_amount) as mrr, count(*) as subscription_count
-        from placed as p
-        inner join as_of as a on a.tenant = p.tenant
-        where p.place = 1 and p.movement <> 'new' and p.previous_mrr_amount > 0
-        group by p.tenant, a.first_date
+            m.tenant, a.first_date as movement_date, sum(m.previous_mrr_amount) as mrr, count(*) as subscription_count
+        from movements as m
+        inner join as_of as a on a.tenant = m.tenant
+        where m.movement_number = 1 and m.movement <> 'new' and m.previous_mrr_amount > 0
+        group by m.tenant, a.first_date
     ),
 
     changed as (
