@@ -121,6 +121,7 @@ def test_the_catalogue_of_this_repository_is_whole() -> None:
     }  # fmt: skip
     assert {name for name, kpi in catalogue.kpis.items() if not kpi.is_additive} == distinct | levels
     assert {name for name, kpi in catalogue.kpis.items() if kpi.is_level} == levels
+    assert {m.fact for m in catalogue.measures.values() if m.is_of_period} == {"mv_subscription_periods"}
     assert {"fact_payments", "fact_revenue", "fact_sessions", "mv_daily_balances"} < set(catalogue.facts)
     assert catalogue.kpi("lost_mrr").settings.dimensions == ["plan_name"]
     assert catalogue.kpi("take_rate").facts == ("fact_revenue",)
