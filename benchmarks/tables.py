@@ -9,8 +9,8 @@ PREFIX = "table "  # of the phases that are single tables
 CORE = {
     "models": (
         "int_events__keys", "fact_events", "int_identity__map", "int_identity__changed_persons", "fact_sessions",
-        "fact_user_days", "int_events__in_sessions", "int_bookings__movements", "dim_listings", "fact_revenue",
-        "fact_bookings", "dim_date",
+        "fact_user_days", "int_events__in_sessions", "int_bookings__movements",
+        "int_bookings__in_sessions", "dim_listings", "fact_revenue", "fact_bookings", "dim_date",
         "dim_tenants", "mv_daily_conversions", "mv_daily_events", "kpi_measures", "kpi_values",
         "kpi_hourly_values",
     ),

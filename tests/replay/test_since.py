@@ -18,7 +18,8 @@ from ingestion.lake import Lake
 from tests.replay.mutations import Patch, in_macro, in_meta, in_model, in_spec
 from tests.replay.project import FailingDbt, copy_project, settings_for
 
-READS = ("fact_searches", "fact_listing_views", "fact_user_days")  # with sessions and all else that these are made of
+# With sessions and all else that these are made of.
+READS = ("fact_searches", "fact_listing_views", "fact_user_days", "fact_bookings")
 FIRST = datetime(2026, 3, 2, tzinfo=UTC)
 
 
@@ -43,14 +44,16 @@ STORY = (
         Told("v-1", 0, "10:00", "search_performed"),
         Told("", 0, "10:00", "listing_viewed"),
     ],
-    # Long after them.
+    # Long after them; mia and the visitor book.
     [
         Told("u-mia", 40, "10:00"),
         Told("u-mia", 40, "10:05", "search_performed"),
+        Told("u-mia", 40, "10:08", "booking_confirmed"),
         Told("u-mia", 40, "10:10"),
         Told("u-mia", 40, "12:00", "listing_viewed"),
         Told("u-tom", 35, "09:00"),
         Told("v-1", 40, "09:00", "search_performed"),
+        Told("v-1", 40, "09:05", "booking_confirmed"),
         Told("", 40, "10:00", "listing_viewed"),
     ],
     # Late: it lengthens mia's session and gives it a channel, begins another one earlier, and brings ada back.
@@ -88,6 +91,12 @@ MISTAKES = {
     "nobody's views are not told of": in_meta(
         "int_events__in_sessions", "changed", lambda origin: origin.get("kind") != "nobody"
     ),
+    "bookings are not told of sessions": in_macro(
+        "bookings_of_changed_persons", ("g.kind = 'person'", "g.kind = 'nothing'")
+    ),
+    "bookings of the changed persons stay as they are": in_meta(
+        "int_bookings__in_sessions", "changed", lambda origin: "query" not in origin
+    ),
     "user days before the change say nothing of the person": in_model(
         "fact_user_days", ("as p on p.tenant", "as p on false and p.tenant")
     ),
@@ -96,6 +105,11 @@ MISTAKES = {
     ),
 }
 
+_PROPERTIES: dict[str, dict[str, str]] = {
+    "search_performed": {"query": "flat"},
+    "listing_viewed": {"listing_id": "L1"},
+    "booking_confirmed": {"listing_id": "L1", "amount": "10.00", "commission": "1.00"},
+}
 ORDINARY = ("those who changed long ago are not looked for", "nobody's views are not told of")
 
 
@@ -162,12 +176,12 @@ def _message(number: int, row: int, told: Told) -> dict[str, Any]:
         "messageId": f"00000000-0000-4000-8000-{number:06}{row:06}",
         "timestamp": _time(told).isoformat(),
         "context": {"campaign": {"medium": told.medium}} if told.medium else {},
-        "properties": {"search_performed": {"query": "flat"}, "listing_viewed": {"listing_id": "L1"}}.get(
-            told.event, {}
-        ),
+        "properties": dict(_PROPERTIES.get(told.event, {})),
     }
     for who in told.who.split():
         sent["userId" if who.startswith("u") else "anonymousId"] = who
     if kind == "track":
         sent["event"] = told.event
+    if told.event == "booking_confirmed":
+        sent["properties"] |= {"booking_id": f"b-{told.who}"}
     return sent

@@ -8,6 +8,7 @@
                 "key": "booking_id",
                 "key_type": "varchar",
                 "changed": [{"producer": "fact_events", "kind": "booking"}],
+                "propagates": [{"kind": "booking", "entity": "booking_id"}],
             }
         },
     )

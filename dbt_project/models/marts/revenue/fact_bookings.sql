@@ -1,7 +1,11 @@
 with
     revenue as (select * from {{ ref("fact_revenue") }}),
 
-    visited as (select * from {{ ref("int_events__in_sessions") }} where session_id is not null),
+    steps as (
+        select tenant, booking_id, funnel_steps
+        from {{ ref("int_bookings__in_sessions") }}
+        where funnel_steps is not null
+    ),
 
     -- A booking that is known only by its cancellation takes its person and listing from there.
     ranked as (
@@ -41,26 +45,8 @@ with
             cast(sum(commission_amount) as decimal(18, 4)) as commission_amount
         from ranked
         group by tenant, booking_id
-    ),
-
-    -- What its visitor had done in the session before, each once and in the order of the first time.
-    steps as (
-        select
-            b.tenant,
-            b.booking_id,
-            case when v.event = 'funnel_step_reached' then v.step else v.event end as step,
-            min(v.event_at) as reached_at
-        from bookings as b
-        inner join visited as v on v.tenant = b.tenant and v.session_id = b.session_id and v.event_at <= b.booked_at
-        group by 1, 2, 3
-    ),
-
-    listed as (
-        select tenant, booking_id, {{ listed_by("step", ["reached_at", "step"]) }} as funnel_steps
-        from steps
-        group by tenant, booking_id
     )
 
-select b.*, l.funnel_steps
+select b.*, s.funnel_steps
 from bookings as b
-left join listed as l on l.tenant = b.tenant and l.booking_id = b.booking_id
+left join steps as s on s.tenant = b.tenant and s.booking_id = b.booking_id

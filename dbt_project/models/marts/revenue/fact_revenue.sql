@@ -1,38 +1,27 @@
 with
-    movements as (select * from {{ ref("int_bookings__movements") }}),
-
-    identities as (select * from {{ ref("int_identity__map") }}),
+    movements as (select * from {{ ref("int_bookings__in_sessions") }}),
 
     listings as (select * from {{ ref("dim_listings") }}),
 
     selling_users as (select distinct tenant, user_id from {{ ref("dim_suppliers") }} where user_id is not null),
 
-    sessions as ({{ session_dates(["tenant", "person_id", "session_id", "channel", "started_at", "ended_at"]) }}),
-
     local_days as ({{ local_days() }}),
-
-    persons as (
-        select m.*, coalesce(m.user_id, i.user_id, m.anonymous_id) as person_id
-        from movements as m
-        left join identities as i on i.tenant = m.tenant and i.anonymous_id = {{ unknown_visitor("m") }}
-    ),
 
     -- A booking may name its supplier. Where nobody says whose a listing is, it stands for its supplier itself.
     described as (
         select
-            p.*,
-            p.movement = 'booked' and p.is_first as is_booking,
+            m.*,
             u.user_id is not null as is_by_supplier,
-            coalesce(p.supplier_id, l.supplier_id, p.listing_id) as supplier,
+            coalesce(m.supplier_id, l.supplier_id, m.listing_id) as supplier,
             coalesce(l.category, 'unknown') as category,
             coalesce(l.city, 'unknown') as city,
             coalesce(l.route, 'none') as route,
             {{ market_of("l.city", "l.category") }} as market,
-            {{ hour_of_day(local_hour("p.moved_at", "d")) }} as hour_of_day
-        from persons as p
-        left join listings as l on l.tenant = p.tenant and l.listing_id = p.listing_id
-        left join selling_users as u on u.tenant = p.tenant and u.user_id = p.person_id
-        left join local_days as d on d.tenant = p.tenant and d.utc_date = cast(p.moved_at as date)
+            {{ hour_of_day(local_hour("m.moved_at", "d")) }} as hour_of_day
+        from movements as m
+        left join listings as l on l.tenant = m.tenant and l.listing_id = m.listing_id
+        left join selling_users as u on u.tenant = m.tenant and u.user_id = m.person_id
+        left join local_days as d on d.tenant = m.tenant and d.utc_date = cast(m.moved_at as date)
     ),
 
     -- A window over all bookings of each would sort them twice.
@@ -67,8 +56,8 @@ select
     p.is_booking and coalesce(p.booking_id <> b.first_booking_id, false) as is_repeat,
     p.is_booking and p.is_by_supplier as is_cross_side,
     p.person_id,
-    s.session_id,
-    coalesce(s.channel, 'direct') as channel,
+    p.session_id,
+    p.channel,
     p.listing_id,
     p.category,
     p.city,
@@ -80,7 +69,7 @@ select
     {{ month_of("b.buyer_since", "p.person_id") }} as buyer_cohort,
     {{ month_of("e.supplier_since", "p.supplier") }} as supplier_cohort,
     p.currency,
-    cast(floor(extract(epoch from (p.moved_at - s.started_at))) as bigint) as seconds_in_session,
+    p.seconds_in_session,
     p.line_count,
     cast(case when p.movement = 'booked' then p.amount else 0 end as decimal(18, 4)) as booked_amount,
     cast(case when p.movement = 'booked' then p.amount else - p.amount end as decimal(18, 4)) as gmv_amount,
@@ -90,9 +79,3 @@ select
 from described as p
 left join buyers as b on b.tenant = p.tenant and b.person_id = p.person_id
 left join sellers as e on e.tenant = p.tenant and e.supplier = p.supplier
-left join
-    sessions as s
-    on s.tenant = p.tenant
-    and s.person_id = p.person_id
-    and s.active_date = p.movement_date
-    and p.moved_at between s.started_at and s.ended_at
