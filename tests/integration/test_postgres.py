@@ -218,11 +218,11 @@ def _in_postgres(dsn: str) -> Warehouse:
 
 
 def _compared(found: Warehouse) -> Warehouse:
-    """Without what is no number; `content` of the periods is an engine's own hash, everything else in them is equal."""
-    periods = found["kpi_periods"]
-    own = [name for name, _ in periods.columns].index("content")
-    periods.columns.pop(own)
-    periods.rows = [row[:own] + row[own + 1 :] for row in periods.rows]
+    """Without what is no number: `content` of periods and days is an engine's own hash, all else in them is equal."""
+    for relation in (found["kpi_periods"], found["mv_daily_booked"]):
+        own = [name for name, _ in relation.columns].index("content")
+        relation.columns.pop(own)
+        relation.rows = [row[:own] + row[own + 1 :] for row in relation.rows]
     return {name: relation for name, relation in found.items() if name != EXCEPTED}
 
 
