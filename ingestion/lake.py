@@ -34,9 +34,8 @@ from ingestion.lake_schema import HISTORY, parquet, schema_of
 from ingestion.lake_store import Store, open_store
 from ingestion.lake_stream import batches_of, schema_in
 from ingestion.lake_verify import Problem, named, verify_entries, verify_lake
-from ingestion.logged_events import LoggedEvents
-from ingestion.tracking_plan.load import load_plan
-from ingestion.tracking_plan.model import Plan
+from ingestion.logged_events import Arrivals
+from ingestion.tracking_plan import Plan, load_plan
 from ingestion.tracking_plan.names import SLUG
 from ingestion.tracking_plan.values import to_utc
 
@@ -73,7 +72,7 @@ class Lake:
         self,
         tenant: str,
         source: str,
-        arrivals: Sequence[Arrival] | LoggedEvents,
+        arrivals: Arrivals,
         *,
         content_hash: str,
         received: Mapping[date, int],

@@ -1,7 +1,7 @@
 """The parts of a landing: per UTC day of arrival at least one, each with the id that makes landing it again a no-op."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
@@ -12,7 +12,7 @@ from ingestion.envelope import Arrival
 from ingestion.lake_commit import NewFile, landing_files
 from ingestion.lake_manifest import Kind
 from ingestion.lake_rows import counters_table
-from ingestion.logged_events import LoggedEvents
+from ingestion.logged_events import Arrivals, LoggedEvents
 from ingestion.tracking_plan.names import ENVELOPE, PLACE
 from ingestion.tracking_plan.values import to_utc
 
@@ -26,7 +26,7 @@ class Part:
     day: date
     file_id: UUID
     is_first: bool
-    arrivals: Sequence[Arrival] | LoggedEvents = ()
+    arrivals: Arrivals = ()
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def split(
     tenant: str,
     source: str,
     content_hash: str,
-    arrivals: Sequence[Arrival] | LoggedEvents,
+    arrivals: Arrivals,
     days: Iterable[date],
     most_rows: int | None = None,
 ) -> list[Part]:
@@ -54,7 +54,7 @@ def split(
     by_day = arrivals.by_day() if isinstance(arrivals, LoggedEvents) else _by_day(arrivals)
     parts = []
     for day in sorted({*by_day, *days}):
-        arrived: Sequence[Arrival] | LoggedEvents = by_day.get(day, ())
+        arrived: Arrivals = by_day.get(day, ())
         step = most_rows or max(len(arrived), 1)
         for number, start in enumerate(range(0, max(len(arrived), 1), step)):
             name = file_id(tenant, source, content_hash, day, number)

@@ -8,9 +8,9 @@ from uuid import UUID
 
 import pyarrow as pa
 
-from ingestion.envelope import Arrival, EventRow, QuarantineRow, to_row
+from ingestion.envelope import EventRow, QuarantineRow, to_row
 from ingestion.lake_schema import COUNTERS, QUARANTINE, events_schema
-from ingestion.logged_events import LoggedEvents
+from ingestion.logged_events import Arrivals, LoggedEvents
 from ingestion.plain_rows import BatchMaker, PlainRowMaker
 from ingestion.privacy.masking import Masker, suspects
 from ingestion.settled_rows import SettledRowMaker
@@ -26,7 +26,7 @@ def part_tables(
     plan: Plan,
     tenant: str,
     source: str,
-    arrivals: Sequence[Arrival] | LoggedEvents,
+    arrivals: Arrivals,
     file_id: UUID,
     history_from: date | None,
     *,

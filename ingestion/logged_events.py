@@ -6,7 +6,7 @@ of a record (`collector/records.py`), what becomes of the events (`lake_rows.py`
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, NamedTuple, overload
+from typing import Any, NamedTuple, TypeAlias, overload
 
 import msgspec
 import numpy as np
@@ -24,6 +24,9 @@ _MICROSECOND = timedelta(microseconds=1)
 _DAY = timedelta(days=1) // _MICROSECOND
 _INSTANT = pa.timestamp("us", "UTC")
 _LAYOUT = 3  # numbers of one event
+
+# What is landed: events that are decoded already, or those of a log.
+Arrivals: TypeAlias = "Sequence[Arrival] | LoggedEvents"
 
 _Numbers = npt.NDArray[np.int64]
 

@@ -1,16 +1,26 @@
 """Messages as clients may send them: plain ones, and plain ones but for a few things that are not."""
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from hypothesis import strategies as st
 
+from ingestion.collector import records
+from ingestion.collector.door import Verdict
+from ingestion.logged_events import LoggedEvents
 from ingestion.tracking_plan import load_plan
 
 PLAN = load_plan()
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 TENANTS = ("rentals", "advisory", "nobody")
+
+
+def unsettled(raws: Sequence[bytes]) -> LoggedEvents:
+    """Messages that came `NOW` in one request, as the log has them if the door settled none."""
+    verdicts = [Verdict(raw) for raw in raws]
+    return LoggedEvents.of([records.decode(records.encode("rentals", "web", NOW, len(raws), verdicts))])
 
 
 def names_of(tenant: str) -> list[str]:

@@ -1,6 +1,7 @@
 """Masking: cards always, addresses and phone numbers by policy, and nothing that merely looks a little like them."""
 
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -12,13 +13,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ingestion.collector.records import Logged
 from ingestion.envelope import Arrival, EventRow, to_row
 from ingestion.lake_rows import part_tables
 from ingestion.privacy.masking import Masker, suspects
 from ingestion.privacy.patterns import SUSPECT, mask
 from ingestion.tracking_plan import Plan, load_plan
 from ingestion.tracking_plan.model import Privacy
+from tests.client_messages import unsettled
 
 PLAN = load_plan()
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -43,7 +44,7 @@ def land(*messages: Any, plan: Plan = PLAN) -> tuple[list[dict[str, Any]], list[
     stored = part_tables(plan, "rentals", "web", [Arrival(NOW, message) for message in messages], FILE, None)
     # As the log keeps them, where plainly right events take the quick way: the same rows.
     raws = [message if isinstance(message, bytes) else json.dumps(message).encode() for message in messages]
-    logged = part_tables(plan, "rentals", "web", [Logged(NOW, raw) for raw in raws], FILE, None)
+    logged = part_tables(plan, "rentals", "web", unsettled(raws), FILE, None)
     assert [sorted(map(str, table.to_pylist())) for table in logged] == [
         sorted(map(str, table.to_pylist())) for table in stored
     ]
@@ -98,7 +99,11 @@ def test_other_names_promise_nothing(key: str) -> None:
     assert mask("4222222222222", ALL, key)[1] == (("card",) if key not in ("number", "note", "") else ())
 
 
-@given(st.integers(1_000_000_000_000, 1_999_999_999_999), st.sampled_from([1, 1_000, 1_000_000]), st.text(max_size=12))
+# A name that says that it holds a phone number is another matter.
+other_names = st.text(max_size=12).filter(lambda name: not re.search("phone|mobile|msisdn|tel|fax", name.lower()))
+
+
+@given(st.integers(1_000_000_000_000, 1_999_999_999_999), st.sampled_from([1, 1_000, 1_000_000]), other_names)
 def test_epoch_times_of_any_unit_are_never_masked(milliseconds: int, factor: int, key: str) -> None:
     properties = {f"x{key}": milliseconds * factor, "at": str(milliseconds * factor)}
     assert Masker(PLAN, "rentals").mask(Arrival(NOW, search(properties=properties)), is_accepted=True) is None

@@ -9,24 +9,24 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ingestion.collector.records import Logged
 from ingestion.lake_rows import part_tables
+from ingestion.logged_events import LoggedEvents
 from ingestion.plain_fit import PlainFit
 from ingestion.plain_typed import TypedEvents
-from tests.client_messages import NOW, PLAN, TENANTS, messages, written
+from tests.client_messages import PLAN, TENANTS, messages, unsettled, written
 
 FILE = UUID(int=7)
 
 
 @st.composite
-def logs(draw: st.DrawFn) -> tuple[str, list[Logged]]:
+def logs(draw: st.DrawFn) -> tuple[str, LoggedEvents]:
     tenant = draw(st.sampled_from(TENANTS))
     events = draw(st.lists(st.tuples(messages(tenant), st.sampled_from([0, 0, 0, 1, 2, 3])), min_size=1, max_size=6))
     junk = draw(
         st.lists(st.sampled_from([b"", b"[]", b"{", b'{"type":"track"}x', b"\xff", b'{"a":"\xff"}']), max_size=1)
     )
     raws = [written(*event) for event in events] + junk
-    return tenant, [Logged(NOW, raw) for raw in raws]
+    return tenant, unsettled(raws)
 
 
 class Counted:
@@ -34,7 +34,7 @@ class Counted:
     all = 0
 
 
-def quick_equals_careful(log: tuple[str, list[Logged]]) -> None:
+def quick_equals_careful(log: tuple[str, LoggedEvents]) -> None:
     tenant, events = log
     accepted, refused = part_tables(PLAN, tenant, "web", events, FILE, None)
     # Decoded before, each takes the careful way.
