@@ -89,6 +89,12 @@ def test_events_are_read_as_they_were_written_and_in_their_order(
     assert len(set(settled.contexts.to_pylist())) == len(settled.contexts)  # each once
 
 
+def test_what_other_rules_settled_in_between_is_left_out() -> None:
+    first, between, last = (Verdict(b'{"n":%d}' % n, is_settled=True) for n in range(3))
+    settled = read([(0, [first], "these"), (0, [between], "those"), (0, [last], "these")]).settled("these")
+    assert (settled.places.tolist(), settled.texts.to_pylist()) == ([0, 2], ['{"n":0}', '{"n":2}'])
+
+
 def test_nothing_is_settled_by_no_rules() -> None:
     assert len(read([(0, [Verdict(b"{}", is_settled=True)], "")]).settled("").places) == 0
 
