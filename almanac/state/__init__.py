@@ -7,7 +7,15 @@ anything that can be computed from events (dbt_project). SQLite in `settings.hom
 from almanac.state.collectors import CollectorSign, collector_signs, forget_collector, give_sign
 from almanac.state.copies import dump_state, load_state
 from almanac.state.database import StateDB, has_state, open_state
-from almanac.state.erasures import Erasure, begin_erasure, erasure_secret, finish_erasure, list_erasures
+from almanac.state.erasures import (
+    Erasure,
+    add_to_erasure,
+    begin_erasure,
+    erasure_secret,
+    erasures_after,
+    finish_erasure,
+    list_erasures,
+)
 from almanac.state.incidents import (
     MOST_ATTEMPTS,
     Incident,
@@ -79,6 +87,7 @@ __all__ = [
     "Undelivered",
     "WriteKey",
     "active_keys",
+    "add_to_erasure",
     "begin_erasure",
     "claim",
     "collector_signs",
@@ -86,6 +95,7 @@ __all__ = [
     "delivered",
     "dump_state",
     "erasure_secret",
+    "erasures_after",
     "find_key",
     "finish_erasure",
     "forget_collector",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from almanac.errors import AlmanacError
 from almanac.state.database import StateDB
@@ -100,6 +100,21 @@ def finish_erasure(
         row.fetched += more_fetched
         row.finished_at = datetime.now(UTC)
         return _erasure(row)
+
+
+def add_to_erasure(state: StateDB, erasure: Erasure, *, events: int, refused: int) -> None:
+    """Write down that so many rows of these people were erased later, when they came out of a log."""
+    with state.write() as session:
+        row = session.get_one(ErasureRow, erasure.id)
+        row.events, row.refused = row.events + events, row.refused + refused
+
+
+def erasures_after(state: StateDB, moment: datetime) -> list[Erasure]:
+    """The erasures that have not ended, or ended at or after a moment (aware), in the order in which they began."""
+    query = select(ErasureRow).order_by(ErasureRow.begun_at, ErasureRow.id)
+    query = query.where(or_(ErasureRow.finished_at.is_(None), ErasureRow.finished_at >= moment))
+    with state.read() as session:
+        return [_erasure(row) for row in session.scalars(query)]
 
 
 def list_erasures(state: StateDB, *, unfinished: bool = False) -> list[Erasure]:

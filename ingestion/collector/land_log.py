@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from almanac.errors import AlmanacError
@@ -11,6 +11,7 @@ from ingestion.collector.log_files import load
 from ingestion.collector.records import Record, decode
 from ingestion.lake import Lake
 from ingestion.logged_events import LoggedEvents
+from ingestion.privacy.erased_since import ErasedSince
 
 PART_ROWS = 50_000  # rows of one file that is landed; it bounds the memory that a landing takes
 
@@ -19,6 +20,7 @@ PART_ROWS = 50_000  # rows of one file that is landed; it bounds the memory that
 class Group:
     """What one source of one tenant sent, and how many events were counted and dropped at the door per UTC day."""
 
+    first: datetime  # when the first of it came
     records: list[Record] = field(default_factory=list)
     received: dict[date, int] = field(default_factory=lambda: defaultdict(int))
     suppressed: dict[date, int] = field(default_factory=lambda: defaultdict(int))
@@ -28,14 +30,15 @@ class Group:
         return LoggedEvents.of(self.records)
 
 
-def land_file(lake: Lake, path: Path) -> tuple[int, int]:
+def land_file(lake: Lake, path: Path, erased: ErasedSince | None = None) -> tuple[int, int]:
     """Land one sealed log file, once, whatever happens in between; returns its accepted and quarantined events.
 
+    With `erased`, who was erased since the events came goes again at once.
     Raises AlmanacError, OSError or ValueError; then nothing is lost and the same can be done again. What cannot be
     landed for one tenant does not keep the others of the file from it.
     """
     content = load(path)
-    groups: dict[tuple[str, str], Group] = grouped(content.records)
+    groups = grouped(content.records)
     accepted = quarantined = 0
     failed: list[str] = []
     for (tenant, source), group in groups.items():
@@ -49,6 +52,8 @@ def land_file(lake: Lake, path: Path) -> tuple[int, int]:
                 suppressed=group.suppressed,
                 most_rows=PART_ROWS,
             )
+            if erased is not None:
+                erased.forget(lake, tenant, landed.file_ids, group.first)
         except (AlmanacError, OSError, ValueError) as error:
             failed.append(f"{tenant}/{source}: {error}")
             continue
@@ -62,10 +67,13 @@ def land_file(lake: Lake, path: Path) -> tuple[int, int]:
 
 def grouped(data: Iterable[bytes]) -> dict[tuple[str, str], Group]:
     """The records of a log file by tenant and source. Raises ValueError for what is no record."""
-    groups: dict[tuple[str, str], Group] = defaultdict(Group)
+    groups: dict[tuple[str, str], Group] = {}
     for item in data:
         record = decode(item)
-        group = groups[record.tenant, record.source]
+        group = groups.get((record.tenant, record.source))
+        if group is None:
+            group = groups[record.tenant, record.source] = Group(record.received_at)
+        group.first = min(group.first, record.received_at)
         group.records.append(record)
         day = record.received_at.astimezone(UTC).date()
         group.received[day] += record.found

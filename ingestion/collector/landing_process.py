@@ -152,9 +152,10 @@ def serve(settings: Settings, log_format: LogFormat, parent: int, requests: Bina
 
     from ingestion.collector.land_log import land_file
     from ingestion.lake import Lake
+    from ingestion.privacy.erased_since import ErasedSince
     from ingestion.tracking_plan import load_plan
 
-    lake = Lake.open(settings)
+    lake, erased = Lake.open(settings), ErasedSince(settings)
     # Read now and not when the first file comes, or it would not be the plan that the door has.
     with contextlib.suppress(AlmanacError, OSError):  # which each landing will say
         lake = Lake.open(settings, load_plan(settings.root))
@@ -164,7 +165,7 @@ def serve(settings: Settings, log_format: LogFormat, parent: int, requests: Bina
             if path is None:
                 lake, outcome = Lake.open(settings, load_plan(settings.root)), Outcome()
             else:
-                outcome = Outcome(*land_file(lake, Path(path)))
+                outcome = Outcome(*land_file(lake, Path(path), erased))
         except (AlmanacError, OSError, ValueError) as error:
             outcome = Outcome(error=str(error) or type(error).__name__)
         answers.write(msgspec.json.encode(outcome) + b"\n")

@@ -207,4 +207,4 @@ def _told(found: Found, waiting: int) -> Iterable[str]:
             "`people` (docs/privacy.md)"
         )
     if waiting:
-        yield f"not erased {waiting:>9,} rows in the collector's log: they land within a minute, erase again then"
+        yield f"waiting    {waiting:>9,} rows in the log of this machine's collector: they go when they have landed"

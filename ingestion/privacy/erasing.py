@@ -12,6 +12,7 @@ import json
 import secrets
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -63,6 +64,10 @@ def _silent() -> None:
     pass
 
 
+def _any(entry: Entry) -> bool:
+    return True
+
+
 def look(
     lake: Lake, tenant: str, people: SuppressedPeople, columns: Columns, each: Callable[[], None] = _silent
 ) -> Found:
@@ -108,6 +113,25 @@ def erase(
     return Erased(events, refused, unnamed + _drop(lake, tenant, "tables", partial(is_of, people), each))
 
 
+def erase_landed(
+    lake: Lake, tenant: str, people: SuppressedPeople, file_ids: Collection[str], until: datetime
+) -> Erased:
+    """Erase these people from the files that hold some landings, as far as their events came by `until` (aware).
+
+    Raises AlmanacError as `erase` does.
+    """
+    landed, moment = set(file_ids), until.astimezone(UTC).replace(tzinfo=None)
+
+    def came_by(about: About) -> Callable[[Mapping[str, Any]], bool]:
+        return lambda row: row["received_at"] <= moment and about(people, row)
+
+    def of_landings(entry: Entry) -> bool:
+        return not landed.isdisjoint(entry.parts)
+
+    refused = _drop(lake, tenant, "quarantine", came_by(_refused_of), _silent, of_landings)
+    return Erased(_drop(lake, tenant, "events", came_by(_events_of), _silent, of_landings), refused)
+
+
 def rows_about(people: SuppressedPeople, kind: Kind, rows: pa.Table) -> int:
     """How many of these events or refused events are about the people."""
     return sum(sum(_which(kind, batch, partial(_ABOUT[kind], people))) for batch in rows.to_batches())
@@ -119,9 +143,14 @@ def of_tenant(lake: Lake, tenant: str) -> list[Entry]:
 
 
 def _drop(
-    lake: Lake, tenant: str, kind: Kind, about: Callable[[Mapping[str, Any]], bool], each: Callable[[], None]
+    lake: Lake,
+    tenant: str,
+    kind: Kind,
+    about: Callable[[Mapping[str, Any]], bool],
+    each: Callable[[], None],
+    among: Callable[[Entry], bool] = _any,
 ) -> int:
-    """Rewrite every file of a kind without the rows that are `about` somebody; how many these were."""
+    """Rewrite the files `among` those of a kind without the rows that are `about` somebody; how many these were."""
 
     def drop(batch: pa.RecordBatch) -> pa.Array:
         return pa.array(_which(kind, batch, about), pa.bool_())
@@ -129,7 +158,7 @@ def _drop(
     count = 0
     seen: set[str] = set()
     # Asked for again after each file that was rewritten: what is compacted or landed meanwhile lies elsewhere.
-    while left := [e for e in lake.entries(kind) if e.tenant == tenant and e.path not in seen]:
+    while left := [e for e in lake.entries(kind) if e.tenant == tenant and e.path not in seen and among(e)]:
         for entry in left:
             seen.add(entry.path)
             each()
@@ -156,8 +185,8 @@ def _which(kind: Kind, batch: pa.RecordBatch, about: Callable[[Mapping[str, Any]
 
 
 _COLUMNS: dict[Kind, list[str]] = {
-    "events": ["type", "user_id", "anonymous_id", "context", "properties"],
-    "quarantine": ["payload"],
+    "events": ["type", "user_id", "anonymous_id", "context", "properties", "received_at"],
+    "quarantine": ["payload", "received_at"],
     "tables": ["source", "table_name", "row_key", "data"],
 }
 

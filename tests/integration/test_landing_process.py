@@ -15,6 +15,7 @@ import pytest
 
 from almanac.errors import AlmanacError
 from almanac.settings import Settings
+from almanac.state import begin_erasure, finish_erasure, list_erasures, open_state
 from ingestion.collector import records
 from ingestion.collector.door import Verdict
 from ingestion.collector.landing_process import LandingProcess
@@ -59,6 +60,26 @@ def test_it_lands_each_file_once_even_if_it_is_killed_in_between(tmp_path: Path)
     finally:
         landing.stop()
     assert len(lake_rows(tmp_path, "events", "message_id")) == 2
+
+
+def test_who_is_erased_while_events_wait_for_it_is_gone_after_it(tmp_path: Path) -> None:
+    folder = tmp_path / "log"
+    folder.mkdir()
+    before, waiting = sealed(folder, str(uuid4()), str(uuid4()))
+    settings = Settings.for_home(tmp_path)
+    landing = LandingProcess(settings)
+    try:
+        landing.start()
+        landing.land(before)
+        state = open_state(settings)  # which comes to be while the process is running
+        finish_erasure(state, begin_erasure(state, "rentals", [("user", "u")], events=0, refused=0, files=0))
+        landing.land(waiting)
+        assert len(lake_rows(tmp_path, "events", "message_id")) == 1, "who landed before it is for the erasure to find"
+        [log] = list_erasures(state)
+        assert log.events == 1
+        state.close()
+    finally:
+        landing.stop()
 
 
 def test_it_goes_by_the_plan_of_its_start_until_it_is_told_of_another(tmp_path: Path) -> None:
@@ -108,6 +129,7 @@ import os, signal
 from pathlib import Path
 from almanac.child_process import ForkedChild
 from almanac.settings import Settings
+from almanac.state import begin_erasure, finish_erasure, list_erasures, open_state
 from ingestion.collector.landing_process import LandingProcess
 with LandingProcess(Settings.for_home(Path({str(tmp_path)!r}))) as landing:
     assert isinstance(landing._child, ForkedChild)
@@ -127,6 +149,7 @@ def test_it_ends_with_the_collector(tmp_path: Path, how: str) -> None:
 import time
 from pathlib import Path
 from almanac.settings import Settings
+from almanac.state import begin_erasure, finish_erasure, list_erasures, open_state
 from ingestion.collector.landing_process import LandingProcess
 landing = LandingProcess(Settings.for_home(Path({str(tmp_path)!r})))
 landing.start({how})

@@ -140,7 +140,7 @@ def test_what_waits_in_the_collectors_log_is_told(settings: Settings) -> None:
         verdicts = [Verdict(json.dumps({**event, "messageId": f"late-{n}"}).encode()) for n, event in enumerate(NEW)]
         log.append([records.encode(tenant, "web", now, len(verdicts), verdicts)])
     log.close()
-    assert "not erased         2 rows in the collector's log" in told(settings, *PERSON, "--dry-run")
+    assert "waiting            2 rows in the log of this machine's collector" in told(settings, *PERSON, "--dry-run")
 
 
 def test_ids_come_from_standard_input_and_are_suppressed_with_it(settings: Settings) -> None:
