@@ -96,4 +96,4 @@ select
     v.seconds_in_session,
     cast(l.funnel_steps as varchar) as funnel_steps
 from visited as v
-left join listed as l on l.tenant = v.tenant and l.booking_id = v.booking_id and v.is_booking
+left join listed as l on l.tenant = v.tenant and l.booking_id = case when v.is_booking then v.booking_id end
