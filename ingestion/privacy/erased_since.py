@@ -8,7 +8,7 @@ erasure is written down before it looks at the lake, and a landing is in the lak
 from datetime import UTC, datetime
 
 from almanac.settings import Settings
-from almanac.state import StateDB, add_to_erasure, erasure_secret, erasures_after, open_state
+from almanac.state import StateDB, add_to_erasure, erasure_secret, erasures_after, has_state, open_state
 from ingestion.lake import Lake
 from ingestion.privacy.erasing import erase_landed
 from ingestion.privacy.suppression import SuppressedPeople
@@ -28,7 +28,7 @@ class ErasedSince:
         """
         settings = self._settings
         if self._state is None:
-            if settings.state_dsn is None and not (settings.home / "state.db").exists():
+            if not has_state(settings):
                 return  # nobody can have been erased yet
             self._state = open_state(settings)
         for erasure in erasures_after(self._state, first):
