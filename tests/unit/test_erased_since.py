@@ -17,7 +17,7 @@ from ingestion.collector.door import Verdict
 from ingestion.collector.land_log import land_file
 from ingestion.collector.log_files import LogFile
 from ingestion.lake import Lake
-from ingestion.privacy import erased_since
+from ingestion.privacy import erase_cli, erased_since
 from ingestion.privacy.cli import COMMANDS
 from ingestion.privacy.erased_since import ErasedSince
 from ingestion.tracking_plan import load_plan
@@ -148,3 +148,37 @@ def test_an_installation_that_erased_nobody_gets_no_state_by_it(settings: Settin
     land(settings, log_of(settings, search("user-1", 1)))
     assert standing(settings) == {"user-1": 1}
     assert not (settings.home / "state.db").exists()
+
+
+def test_what_lands_when_an_erasure_has_looked_at_the_lake_for_the_last_time_goes(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = log_of(settings, search("user-1", 1), search("user-2", 2))
+    real = erase_cli.finish_erasure
+
+    def after_landing(*args: Any, **kwargs: Any) -> Any:
+        land(settings, path)
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(erase_cli, "finish_erasure", after_landing)
+    erase(settings, "user-1")
+    assert standing(settings) == {"user-2": 1}
+    assert (erased(settings), log_says(settings)) == (1, [(1, 0)])
+
+
+def test_who_is_erased_between_a_landing_and_its_look_is_erased_once(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = log_of(settings, search("user-1", 1), search("user-2", 2))
+    open_state(settings).close()
+    real = erased_since.erasures_after
+
+    def after_erasure(*args: Any) -> Any:
+        erase(settings, "user-1")
+        return real(*args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(erased_since, "erasures_after", after_erasure)
+        land(settings, path)
+    assert standing(settings) == {"user-2": 1}
+    assert (erased(settings), log_says(settings)) == (1, [(1, 0)])
