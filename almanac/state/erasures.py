@@ -20,7 +20,8 @@ from almanac.state.suppressions import IdKind, hash_id, name_of, refuse_unfit, s
 
 @dataclass(frozen=True)
 class Erasure:
-    """One erasure (times aware, UTC): the rows that were found when it began and what came while it went on."""
+    """One erasure (times aware, UTC): the rows that it has dropped so far, also out of a log that landed later; `files`
+    are those in which rows were found when it began."""
 
     id: str
     tenant: str
@@ -39,10 +40,7 @@ def begin_erasure(
     tenant: str,
     ids: Collection[tuple[IdKind, str]],
     *,
-    events: int,
-    refused: int,
     files: int,
-    fetched: int = 0,
     note: str = "",
     secret: str | None = None,
 ) -> Erasure:
@@ -67,9 +65,9 @@ def begin_erasure(
                 note=note,
                 begun_at=datetime.now(UTC),
                 finished_at=None,
-                events=events,
-                refused=refused,
-                fetched=fetched,
+                events=0,
+                refused=0,
+                fetched=0,
                 files=files,
             )
             session.add(row)
@@ -85,28 +83,26 @@ def erasure_secret(state: StateDB, erasure: Erasure, given: str | None = None) -
         if row is None or row.secret_id != name_of(key):
             raise AlmanacError(
                 f"the erasure of {erasure.begun_at:%Y-%m-%d %H:%M} UTC was begun with another secret: set "
-                "ALMANAC_SUPPRESSION_SECRET as it was then, or erase the person anew"
+                "ALMANAC_SUPPRESSION_SECRET as it was then and resume it; without it nobody can be recognised, and "
+                "whoever it was has to be erased anew"
             )
         return key
 
 
-def finish_erasure(
-    state: StateDB, erasure: Erasure, *, more_events: int = 0, more_refused: int = 0, more_fetched: int = 0
-) -> Erasure:
-    """Write down that nothing of these people is left; `more_...` are rows that came after the erasure was begun."""
-    with state.write() as session:
-        row = session.get_one(ErasureRow, erasure.id)
-        row.events, row.refused = row.events + more_events, row.refused + more_refused
-        row.fetched += more_fetched
-        row.finished_at = datetime.now(UTC)
-        return _erasure(row)
-
-
-def add_to_erasure(state: StateDB, erasure: Erasure, *, events: int, refused: int) -> None:
-    """Write down that so many rows of these people were erased later, when they came out of a log."""
+def add_to_erasure(state: StateDB, erasure: Erasure, *, events: int = 0, refused: int = 0, fetched: int = 0) -> None:
+    """Write down that so many more rows of these people were dropped."""
     with state.write() as session:
         row = session.get_one(ErasureRow, erasure.id)
         row.events, row.refused = row.events + events, row.refused + refused
+        row.fetched += fetched
+
+
+def finish_erasure(state: StateDB, erasure: Erasure) -> Erasure:
+    """Write down that nothing of these people is left; returns it with all that it dropped."""
+    with state.write() as session:
+        row = session.get_one(ErasureRow, erasure.id)
+        row.finished_at = datetime.now(UTC)
+        return _erasure(row)
 
 
 def erasures_after(state: StateDB, moment: datetime) -> list[Erasure]:

@@ -40,10 +40,11 @@ def land_file(lake: Lake, path: Path, erased: ErasedSince | None = None) -> tupl
     content = load(path)
     groups = grouped(content.records)
     accepted = quarantined = 0
+    landed: dict[str, list[str]] = defaultdict(list)
     failed: list[str] = []
     for (tenant, source), group in groups.items():
         try:
-            landed = lake.land(
+            done = lake.land(
                 tenant,
                 source,
                 group.events(),
@@ -52,13 +53,19 @@ def land_file(lake: Lake, path: Path, erased: ErasedSince | None = None) -> tupl
                 suppressed=group.suppressed,
                 most_rows=PART_ROWS,
             )
-            if erased is not None:
-                erased.forget(lake, tenant, landed.file_ids, group.first)
         except (AlmanacError, OSError, ValueError) as error:
             failed.append(f"{tenant}/{source}: {error}")
             continue
-        accepted += landed.accepted
-        quarantined += landed.quarantined
+        accepted += done.accepted
+        quarantined += done.quarantined
+        landed[tenant] += done.file_ids
+    if erased is not None and landed:
+        try:
+            erased.forget(lake, landed, min(group.first for group in groups.values()))
+        except (AlmanacError, OSError) as error:
+            raise AlmanacError(
+                f"its events are in the lake, but who of them was erased meanwhile is not gone: {error}"
+            ) from error
     if failed:
         more = f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""
         raise AlmanacError(f"{failed[0]}{more}; the other {len(groups) - len(failed)} sources of the file are landed")

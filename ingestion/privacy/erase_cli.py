@@ -11,6 +11,7 @@ from almanac.settings import Settings
 from almanac.state import (
     Erasure,
     StateDB,
+    add_to_erasure,
     begin_erasure,
     erasure_secret,
     finish_erasure,
@@ -20,13 +21,16 @@ from almanac.state import (
 )
 from almanac.tables import text_table
 from ingestion.lake import Lake
+from ingestion.lake_manifest import Kind
 from ingestion.privacy import erasing
 from ingestion.privacy.erasing import Found, known_by
 from ingestion.privacy.named_people import Named, known_tenant, named_ids, person_options
+from ingestion.privacy.rows_about import rows_about
 from ingestion.privacy.suppression import SuppressedPeople
 from ingestion.sources.fetched_privacy import PeopleColumns, people_columns
 
 LOCK = "erasing.lock"  # in the home: one erasure at a time
+_COUNTED: dict[Kind, str] = {"events": "events", "quarantine": "refused", "tables": "fetched"}  # in the log
 _NEXT = "next: `almanac build` takes them out of every number; the next `almanac backup` out of the backup"
 
 
@@ -68,7 +72,8 @@ def person(
     people = known_by(tenant, [text for _, text in named])
     columns = people_columns(settings.root, lake.plan)
     found = _look(lake, tenant, people, columns)
-    for line in _told(found, _waiting(settings, lake, tenant, people)):
+    waiting = _waiting(settings, lake, tenant, people)
+    for line in _told(found, waiting):
         click.echo(line)
     if dry_run:
         click.echo("nothing was changed: without --dry-run this is erased")
@@ -76,7 +81,7 @@ def person(
     if found.files and not yes:
         rows = found.events + found.refused + sum(found.fetched.values())
         click.confirm(f"Erase {rows:,} rows of {tenant}? It cannot be undone", abort=True)
-    _erase(settings, lake, tenant, named, found, columns, note, also_suppress)
+    _erase(settings, lake, tenant, named, found, columns, note, also_suppress, waiting)
     if not also_suppress:
         click.echo("what comes in of them from now on is stored, unless they are suppressed: `almanac suppress add`")
 
@@ -96,7 +101,7 @@ def resume() -> None:
             for begun in waiting:
                 secret = erasure_secret(state, begun, settings.suppression_secret)
                 people = SuppressedPeople(begun.tenant, secret, begun.id_hashes)
-                _finish(state, lake, begun, people, _look(lake, begun.tenant, people, columns), columns)
+                _finish(state, lake, begun, people, columns, _waiting(settings, lake, begun.tenant, people))
     finally:
         state.close()
 
@@ -139,18 +144,17 @@ def _erase(
     columns: PeopleColumns,
     note: str,
     also_suppress: bool,
+    waiting: int,
 ) -> None:
     """Suppress, write down what is going to be done, and do it."""
     secret = settings.suppression_secret
-    fetched = sum(found.fetched.values())
-    counts = {"events": found.events, "refused": found.refused, "fetched": fetched, "files": found.files}
     state = open_state(settings)
     try:
         with exclusive(settings.home / LOCK, "an erasure"):
             for kind, text in named if also_suppress else ():
                 suppress(state, tenant, kind, text, note=note, secret=secret)
-            begun = begin_erasure(state, tenant, named, **counts, note=note, secret=secret)
-            _finish(state, lake, begun, known_by(tenant, [text for _, text in named]), found, columns)
+            begun = begin_erasure(state, tenant, named, files=found.files, note=note, secret=secret)
+            _finish(state, lake, begun, known_by(tenant, [text for _, text in named]), columns, waiting)
     finally:
         state.close()
 
@@ -161,29 +165,27 @@ def _look(lake: Lake, tenant: str, people: SuppressedPeople, columns: PeopleColu
 
 
 def _finish(
-    state: StateDB, lake: Lake, begun: Erasure, people: SuppressedPeople, found: Found, columns: PeopleColumns
+    state: StateDB, lake: Lake, begun: Erasure, people: SuppressedPeople, columns: PeopleColumns, waiting: int
 ) -> None:
     """Erase, and write down that it is done."""
+
+    def dropped(kind: Kind, count: int) -> None:
+        add_to_erasure(state, begun, **{_COUNTED[kind]: count})
+
     try:
         with progress("Erasing", len(erasing.of_tenant(lake, begun.tenant)), "files") as said:
-            gone = erasing.erase(lake, begun.tenant, people, columns, said.advance)
+            erasing.erase(lake, begun.tenant, people, columns, said.advance, dropped)
     except AlmanacError as error:
         raise AlmanacError(f"{error}; what is left is erased by `almanac erase resume`") from error
-    # What was found when it began went, now or before it was interrupted; the rest came meanwhile.
-    done = finish_erasure(
-        state,
-        begun,
-        more_events=max(0, gone.events - found.events),
-        more_refused=max(0, gone.refused - found.refused),
-        more_fetched=max(0, gone.fetched - sum(found.fetched.values())),
-    )
+    done = finish_erasure(state, begun)
     fetched = f" and {done.fetched:,} fetched rows" if done.fetched else ""
-    click.echo(
-        f"erased {done.events:,} events and {done.refused:,} rejected ones{fetched} of {done.tenant}; nothing is left"
-    )
+    what = f"{done.events:,} events and {done.refused:,} rejected ones{fetched} of {done.tenant}"
+    click.echo(f"erased {what}; nothing is left in the lake")
     if done.fetched:
         click.echo("what their source still has can be fetched again: erase it there, too, or suppress the ids")
-    click.echo(_NEXT if done.events + done.refused + done.fetched else "no number changes by that")
+    if waiting:
+        click.echo(f"{waiting:,} rows in the log of this machine's collector go when they have landed")
+    click.echo(_NEXT if done.events + done.refused + done.fetched + waiting else "no number changes by that")
 
 
 def _waiting(settings: Settings, lake: Lake, tenant: str, people: SuppressedPeople) -> int:
@@ -192,7 +194,7 @@ def _waiting(settings: Settings, lake: Lake, tenant: str, people: SuppressedPeop
 
     with LakeTail(lake, settings.log_dir, tenant) as tail:
         now = tail.read()
-    return erasing.rows_about(people, "events", now.events) + erasing.rows_about(people, "quarantine", now.quarantine)
+    return rows_about(people, "events", now.events) + rows_about(people, "quarantine", now.quarantine)
 
 
 def _told(found: Found, waiting: int) -> Iterable[str]:

@@ -1,6 +1,6 @@
 """Erasing a person from the lake: the rows about them, of accepted and of refused events, whatever day they came.
 
-A row is about a person by the same ids by which the door recognises a suppressed one (`suppression.py`), so what would
+A row is about a person by the same ids by which the door recognises a suppressed one (`rows_about.py`), so what would
 be dropped if it came today is what is erased. Each row is counted as erased on the day on which it came: a refused
 event that was replayed arrived twice, and is erased twice.
 
@@ -11,8 +11,7 @@ one alone would leave the name in those before it, and one before it would becom
 import json
 import secrets
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -20,16 +19,13 @@ import pyarrow as pa
 
 from almanac.errors import AlmanacError
 from almanac.state import hash_id
-from ingestion.collector.messages import Unreadable, read
 from ingestion.lake import Lake
 from ingestion.lake_manifest import Entry, Kind
+from ingestion.privacy.rows_about import ABOUT, COLUMNS, About, events_of, refused_of, which
 from ingestion.privacy.suppression import SuppressedPeople
 
-_NAMED_INSIDE = frozenset({"identify", "group", "alias"})  # whose properties may say who they are about
-
-
 Columns = Callable[[str, str], Collection[str]]  # that name people, by source and table
-About = Callable[[SuppressedPeople, Mapping[str, Any]], bool]  # whether a row is about one of the people
+Dropped = Callable[[Kind, int], None]  # hears how many rows of a kind a file lost
 
 
 class Erased(NamedTuple):
@@ -68,6 +64,10 @@ def _any(entry: Entry) -> bool:
     return True
 
 
+def _unheard(kind: Kind, count: int) -> None:
+    pass
+
+
 def look(
     lake: Lake, tenant: str, people: SuppressedPeople, columns: Columns, each: Callable[[], None] = _silent
 ) -> Found:
@@ -80,80 +80,67 @@ def look(
     elsewhere: Counter[str] = Counter()
     files = 0
     is_fetched_of, _ = _fetched(lake, tenant, columns, people)
-    about = _ABOUT | {"tables": is_fetched_of}
+    about = ABOUT | {"tables": is_fetched_of}
 
     def holds_only(row: Mapping[str, Any]) -> bool:
         return _holds(people, row) and not is_fetched_of(people, row)
 
     for entry in of_tenant(lake, tenant):
-        found = _count(lake, entry, partial(about[entry.kind], people))
+        found = count_rows(lake, entry, partial(about[entry.kind], people))
         counts[entry.kind], files = counts[entry.kind] + found, files + bool(found)
         if entry.kind == "tables":
             table = "/".join(entry.path.split("/")[1:3])
             fetched[table] += found
-            elsewhere[table] += _count(lake, entry, holds_only)
+            elsewhere[table] += count_rows(lake, entry, holds_only)
         each()
     return Found(counts["events"], counts["quarantine"], files, +fetched, +elsewhere)
 
 
 def erase(
-    lake: Lake, tenant: str, people: SuppressedPeople, columns: Columns, each: Callable[[], None] = _silent
+    lake: Lake,
+    tenant: str,
+    people: SuppressedPeople,
+    columns: Columns,
+    each: Callable[[], None] = _silent,
+    dropped: Dropped = _unheard,
 ) -> Erased:
-    """Erase these people of a tenant; `each` hears of every file.
+    """Erase these people of a tenant; `each` hears of every file, `dropped` of every one that lost rows.
 
     Nothing says that no more of them comes in: suppress them first. Raises AlmanacError if a file is damaged or cannot
     be written; then the same can be done again.
     """
+
+    def drop(kind: Kind, about: Callable[[Mapping[str, Any]], bool], each: Callable[[], None] = each) -> int:
+        return drop_rows(lake, tenant, kind, about, each=each, dropped=dropped)
+
     # What was refused first: a replay that comes in between leaves an event, and that is looked for afterwards.
-    refused = _drop(lake, tenant, "quarantine", partial(_refused_of, people), each)
-    events = _drop(lake, tenant, "events", partial(_events_of, people), each)
+    refused = drop("quarantine", partial(refused_of, people))
+    events = drop("events", partial(events_of, people))
     is_of, is_named = _fetched(lake, tenant, columns, people)
     # First the versions that name nobody: what is interrupted still finds by the others which rows they belong to.
-    unnamed = _drop(lake, tenant, "tables", lambda row: is_of(people, row) and not is_named(people, row), _silent)
-    return Erased(events, refused, unnamed + _drop(lake, tenant, "tables", partial(is_of, people), each))
-
-
-def erase_landed(
-    lake: Lake, tenant: str, people: SuppressedPeople, file_ids: Collection[str], until: datetime
-) -> Erased:
-    """Erase these people from the files that hold some landings, as far as their events came by `until` (aware).
-
-    Raises AlmanacError as `erase` does.
-    """
-    landed, moment = set(file_ids), until.astimezone(UTC).replace(tzinfo=None)
-
-    def came_by(about: About) -> Callable[[Mapping[str, Any]], bool]:
-        return lambda row: row["received_at"] <= moment and about(people, row)
-
-    def of_landings(entry: Entry) -> bool:
-        return not landed.isdisjoint(entry.parts)
-
-    refused = _drop(lake, tenant, "quarantine", came_by(_refused_of), _silent, of_landings)
-    return Erased(_drop(lake, tenant, "events", came_by(_events_of), _silent, of_landings), refused)
-
-
-def rows_about(people: SuppressedPeople, kind: Kind, rows: pa.Table) -> int:
-    """How many of these events or refused events are about the people."""
-    return sum(sum(_which(kind, batch, partial(_ABOUT[kind], people))) for batch in rows.to_batches())
+    unnamed = drop("tables", lambda row: is_of(people, row) and not is_named(people, row), _silent)
+    return Erased(events, refused, unnamed + drop("tables", partial(is_of, people)))
 
 
 def of_tenant(lake: Lake, tenant: str) -> list[Entry]:
     """The files in which people of a tenant may stand."""
-    return [e for e in lake.entries() if e.tenant == tenant and e.kind in _COLUMNS]
+    return [e for e in lake.entries() if e.tenant == tenant and e.kind in COLUMNS]
 
 
-def _drop(
+def drop_rows(
     lake: Lake,
     tenant: str,
     kind: Kind,
     about: Callable[[Mapping[str, Any]], bool],
-    each: Callable[[], None],
+    *,
     among: Callable[[Entry], bool] = _any,
+    each: Callable[[], None] = _silent,
+    dropped: Dropped = _unheard,
 ) -> int:
     """Rewrite the files `among` those of a kind without the rows that are `about` somebody; how many these were."""
 
     def drop(batch: pa.RecordBatch) -> pa.Array:
-        return pa.array(_which(kind, batch, about), pa.bool_())
+        return pa.array(which(kind, batch, about), pa.bool_())
 
     count = 0
     seen: set[str] = set()
@@ -164,50 +151,22 @@ def _drop(
             each()
             try:
                 # Looked for beside whoever writes; only what holds something is rewritten under the lock.
-                standing = lake.rewrite(entry.path, drop) if _count(lake, entry, about) else entry
+                standing = lake.rewrite(entry.path, drop) if count_rows(lake, entry, about) else entry
             except AlmanacError:
                 if entry in lake.entries(kind):
                     raise
                 break  # another process replaced it: its rows lie elsewhere now
             if standing is not entry:
                 seen.add(standing.path)
+                dropped(kind, entry.rows - standing.rows)
                 count += entry.rows - standing.rows
                 break
     return count
 
 
-def _count(lake: Lake, entry: Entry, about: Callable[[Mapping[str, Any]], bool]) -> int:
-    return sum(sum(_which(entry.kind, batch, about)) for batch in lake.batches(entry))
-
-
-def _which(kind: Kind, batch: pa.RecordBatch, about: Callable[[Mapping[str, Any]], bool]) -> Iterable[bool]:
-    return [about(row) for row in batch.select(_COLUMNS[kind]).to_pylist()]
-
-
-_COLUMNS: dict[Kind, list[str]] = {
-    "events": ["type", "user_id", "anonymous_id", "context", "properties", "received_at"],
-    "quarantine": ["payload", "received_at"],
-    "tables": ["source", "table_name", "row_key", "data"],
-}
-
-
-def _events_of(people: SuppressedPeople, row: Mapping[str, Any]) -> bool:
-    """Whether an accepted event is about one of the people; most are known by their ids, without reading JSON."""
-    if row["user_id"] in people or row["anonymous_id"] in people:
-        return True
-    context = row["context"] if row["context"] and '"traits"' in row["context"] else None
-    properties = row["properties"] if row["type"] in _NAMED_INSIDE else None
-    inside = {"context": context, "properties": properties}
-    return people.owns({"type": row["type"], **{name: json.loads(text) for name, text in inside.items() if text}})
-
-
-def _refused_of(people: SuppressedPeople, row: Mapping[str, Any]) -> bool:
-    raw = row["payload"].encode()
-    try:
-        message = read(raw)
-    except Unreadable:
-        message = raw
-    return people.owns(message if isinstance(message, dict) else raw)
+def count_rows(lake: Lake, entry: Entry, about: Callable[[Mapping[str, Any]], bool]) -> int:
+    """How many rows of a file are `about` somebody."""
+    return sum(sum(which(entry.kind, batch, about)) for batch in lake.batches(entry))
 
 
 def _fetched(lake: Lake, tenant: str, columns: Columns, people: SuppressedPeople) -> tuple[About, About]:
@@ -221,7 +180,7 @@ def _fetched(lake: Lake, tenant: str, columns: Columns, people: SuppressedPeople
     for entry in lake.entries("tables"):
         if entry.tenant == tenant:
             for batch in lake.batches(entry):
-                for row in batch.select(_COLUMNS["tables"]).to_pylist():
+                for row in batch.select(COLUMNS["tables"]).to_pylist():
                     if is_named(people, row):
                         keys[row["source"], row["table_name"]].add(row["row_key"])
 
@@ -235,9 +194,3 @@ def _fetched(lake: Lake, tenant: str, columns: Columns, people: SuppressedPeople
 def _holds(people: SuppressedPeople, row: Mapping[str, Any]) -> bool:
     """Whether a fetched row has one of the ids in any column, whatever that column says."""
     return any(value in people for value in json.loads(row["data"]).values())
-
-
-_ABOUT: dict[Kind, About] = {
-    "events": _events_of,
-    "quarantine": _refused_of,
-}

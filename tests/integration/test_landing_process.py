@@ -72,7 +72,7 @@ def test_who_is_erased_while_events_wait_for_it_is_gone_after_it(tmp_path: Path)
         landing.start()
         landing.land(before)
         state = open_state(settings)  # which comes to be while the process is running
-        finish_erasure(state, begin_erasure(state, "rentals", [("user", "u")], events=0, refused=0, files=0))
+        finish_erasure(state, begin_erasure(state, "rentals", [("user", "u")], files=0))
         landing.land(waiting)
         assert len(lake_rows(tmp_path, "events", "message_id")) == 1, "who landed before it is for the erasure to find"
         [log] = list_erasures(state)
@@ -129,7 +129,6 @@ import os, signal
 from pathlib import Path
 from almanac.child_process import ForkedChild
 from almanac.settings import Settings
-from almanac.state import begin_erasure, finish_erasure, list_erasures, open_state
 from ingestion.collector.landing_process import LandingProcess
 with LandingProcess(Settings.for_home(Path({str(tmp_path)!r}))) as landing:
     assert isinstance(landing._child, ForkedChild)
@@ -149,7 +148,6 @@ def test_it_ends_with_the_collector(tmp_path: Path, how: str) -> None:
 import time
 from pathlib import Path
 from almanac.settings import Settings
-from almanac.state import begin_erasure, finish_erasure, list_erasures, open_state
 from ingestion.collector.landing_process import LandingProcess
 landing = LandingProcess(Settings.for_home(Path({str(tmp_path)!r})))
 landing.start({how})

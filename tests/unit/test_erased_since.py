@@ -12,16 +12,16 @@ from click.testing import CliRunner
 from almanac.errors import AlmanacError
 from almanac.settings import Settings
 from almanac.state import begin_erasure, list_erasures, open_state
-from ingestion.collector import records
+from ingestion.collector import land_log, records
 from ingestion.collector.door import Verdict
 from ingestion.collector.land_log import land_file
 from ingestion.collector.log_files import LogFile
 from ingestion.lake import Lake
 from ingestion.privacy import erase_cli, erased_since
 from ingestion.privacy.cli import COMMANDS
-from ingestion.privacy.erased_since import ErasedSince
+from ingestion.privacy.erased_since import MARGIN, ErasedSince
 from ingestion.tracking_plan import load_plan
-from tests.refused_events import books, difference, rows_of, villa
+from tests.refused_events import books, difference, new_place, rows_of, villa
 
 PLAN = load_plan()
 NAMES = ("user-1", "user-2")
@@ -40,7 +40,7 @@ def search(user: str, n: int) -> dict[str, Any]:
 def log_of(settings: Settings, *events: dict[str, Any], at: datetime | None = None, tenant: str = "rentals") -> Path:
     """A sealed log file of a collector, which is on another machine than whoever erases."""
     folder = settings.home / "other-machine"
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     log = LogFile(folder / f"wal-1-{len(list(folder.iterdir())):06}.log")
     verdicts = [Verdict(json.dumps(event).encode()) for event in events]
     log.append([records.encode(tenant, "web", at or datetime.now(UTC), len(verdicts), verdicts)])
@@ -50,7 +50,8 @@ def log_of(settings: Settings, *events: dict[str, Any], at: datetime | None = No
 
 def erase(settings: Settings, *ids: str) -> None:
     arguments = ("person", "--tenant", "rentals", *(part for id_ in ids for part in ("--user-id", id_)), "--yes")
-    done = CliRunner().invoke(COMMANDS["erase"], arguments, env={"ALMANAC_HOME": str(settings.home)})
+    environment = {"ALMANAC_HOME": str(settings.home), "ALMANAC_ROOT": str(settings.root)}
+    done = CliRunner().invoke(COMMANDS["erase"], arguments, env=environment)
     assert done.exit_code == 0, (done.output, done.exception)
 
 
@@ -100,18 +101,55 @@ def test_what_lay_in_a_log_goes_when_it_lands_and_is_counted_and_logged(settings
 def test_what_comes_after_an_erasure_is_stored(settings: Settings) -> None:
     before = datetime.now(UTC)
     erase(settings, "user-1")
-    land(settings, log_of(settings, search("user-1", 1), at=datetime.now(UTC)))
+    after = datetime.now(UTC) + MARGIN + timedelta(seconds=1)
+    land(settings, log_of(settings, search("user-1", 1), at=after))
     assert standing(settings) == {"user-1": 1}
-    # Of one file, and one source, what came before it goes and what came after it stays.
-    path = log_of(settings, search("user-1", 2), at=before)
+    land(settings, log_of(settings, search("user-1", 2), at=before))
+    assert standing(settings) == {"user-1": 1}
+    # Of one file what came before it goes and what came after it stays.
+    path = log_of(settings, search("user-1", 3), at=before)
     log = LogFile(path.with_name("wal-2-000001.log"))
-    for n, at in ((3, before), (4, datetime.now(UTC) + timedelta(seconds=1))):
-        log.append([records.encode("rentals", "app", at, 1, [Verdict(json.dumps(search("user-1", n)).encode())])])
+    for n, at in ((4, before), (5, after)):
+        log.append([records.encode("rentals", "web", at, 1, [Verdict(json.dumps(search("user-1", n)).encode())])])
     log.close()
-    land(settings, path)
     land(settings, log.path)
     assert standing(settings) == {"user-1": 2}
     assert log_says(settings) == [(2, 0)]
+
+
+def test_each_row_is_counted_for_the_erasure_of_its_person(settings: Settings) -> None:
+    midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    path = log_of(settings, search("user-1", 1), search("user-2", 2), at=midnight - timedelta(seconds=1))
+    log = LogFile(path.with_name("wal-2-000001.log"))
+    for at in (midnight - timedelta(seconds=1), midnight):
+        events = [search(user, n) for n, user in enumerate(("user-1", "user-2", "user-2", "user-3"), start=at.day * 10)]
+        verdicts = [Verdict(json.dumps(event).encode()) for event in events]
+        log.append([records.encode("rentals", "web", at, len(verdicts), verdicts)])
+    log.close()
+    erase(settings, "user-1")
+    erase(settings, "user-2")
+    erase(settings, "user-1")
+    lake = Lake.open(settings, PLAN)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(land_log, "PART_ROWS", 2)
+        land_file(lake, log.path, ErasedSince(settings))
+    assert standing(settings) == {}
+    assert len(rows_of(lake, "events")) == 2
+    assert log_says(settings) == [(2, 0), (4, 0), (0, 0)]
+    assert erased(settings) == 6
+
+
+def test_an_erasure_of_another_secret_stops_neither_landing_nor_other_erasures(
+    settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
+    state = open_state(settings)
+    begin_erasure(state, "rentals", [("user", "user-2")], files=0, secret="another one, with which it was interrupted")
+    state.close()
+    path = log_of(settings, search("user-1", 1), search("user-2", 2))
+    erase(settings, "user-1")
+    land(settings, path)
+    assert standing(settings) == {"user-2": 1}
+    assert "was begun with another secret: set ALMANAC_SUPPRESSION_SECRET as it was then" in caplog.text
 
 
 def test_a_landing_that_died_before_it_looked_looks_when_it_is_done_again(
@@ -125,7 +163,7 @@ def test_a_landing_that_died_before_it_looked_looks_when_it_is_done_again(
 
     with monkeypatch.context() as patch:
         patch.setattr(erased_since, "erasures_after", refuses)
-        with pytest.raises(AlmanacError, match="rentals/web: the database is away"):
+        with pytest.raises(AlmanacError, match=r"in the lake, but .* is not gone: the database is away"):
             land(settings, path)
     assert standing(settings) == {"user-1": 1, "user-2": 1}
     lake = Lake.open(settings, PLAN)
@@ -136,9 +174,23 @@ def test_a_landing_that_died_before_it_looked_looks_when_it_is_done_again(
     assert erased(settings) == 1
 
 
+def test_what_was_replayed_before_anybody_looked_goes_too(tmp_path: Path) -> None:
+    place = new_place(tmp_path)
+    path = log_of(place.settings, villa(1), villa(2))
+    erase(place.settings, "user-1")
+    land_file(place.lake, path)  # and dies
+    place.mend()
+    assert place.run("replay", "--all").exit_code == 0
+    assert {row["user_id"] for row in rows_of(place.lake, "events")} == {"user-1", "user-2"}
+    land_file(place.lake, path, ErasedSince(place.settings))
+    assert {row["user_id"] for row in rows_of(place.lake, "events")} == {"user-2"}
+    assert log_says(place.settings) == [(1, 1)]
+    assert {difference(terms) for terms in books(place.lake).values()} == {0}
+
+
 def test_an_erasure_that_has_not_ended_counts(settings: Settings) -> None:
     state = open_state(settings)
-    begin_erasure(state, "rentals", [("user", "user-1")], events=0, refused=0, files=0)
+    begin_erasure(state, "rentals", [("user", "user-1")], files=0)
     state.close()
     land(settings, log_of(settings, search("user-1", 1), search("user-2", 2)))
     assert standing(settings) == {"user-2": 1}
