@@ -25,6 +25,11 @@ def test_the_repository_passes_its_own_check(name: str, root: Path) -> None:
     assert [str(finding) for finding in CHECKS[name].find(root)] == []
 
 
+def test_every_file_is_text(root: Path) -> None:
+    # What running it makes (a warehouse, a Parquet file) is not part of it.
+    assert [path.relative_to(root) for path in repository_files(root) if b"\0" in path.read_bytes()] == []
+
+
 def test_make_help_lists_every_target(root: Path) -> None:
     text = (root / "Makefile").read_text()
     targets = set(re.findall(r"^([a-z][a-z-]*):(?!=)", text, re.MULTILINE))
