@@ -4,17 +4,24 @@ Every test of a lake in `tests/unit` (`CONTRACTS`) that does not look into the f
 """
 
 import inspect
+import json
 import tracemalloc
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from almanac.state import begin_erasure, finish_erasure, list_erasures, open_state
 from ingestion import lake_checkpoints
+from ingestion.collector import records
+from ingestion.collector.door import Verdict
+from ingestion.collector.land_log import land_file
+from ingestion.collector.log_files import LogFile
 from ingestion.lake import Lake
 from ingestion.lake_manifest import Manifest
 from ingestion.lake_store import Store
 from ingestion.lake_store_s3 import PART_BYTES
+from ingestion.privacy.erased_since import ErasedSince
 from tests import s3
 from tests.lake_place import Place
 from tests.lake_rows import PLAN
@@ -96,3 +103,20 @@ def test_a_large_file_is_sent_in_parts_and_is_one_file(store: Store) -> None:
     with store.open("large") as content:
         assert all(content.read(len(piece)) == piece for _ in range(pieces))
         assert content.read() == b""
+
+
+def test_who_was_erased_while_events_waited_in_a_log_does_not_come_back(place: Place, lake: Lake) -> None:
+    log = LogFile(place.settings.home / "wal-1-000001.log")
+    events = [{"type": "track", "event": "Signed Up", "userId": user, "messageId": user} for user in ("ada", "bob")]
+    verdicts = [Verdict(json.dumps(event).encode()) for event in events]
+    log.append([records.encode("rentals", "web", datetime.now(UTC), len(verdicts), verdicts)])
+    log.close()
+    state = open_state(place.settings)
+    finish_erasure(state, begin_erasure(state, "rentals", [("user", "ada")], files=0))
+    for _ in range(2):
+        land_file(lake, log.path, ErasedSince(place.settings))
+        stands = [row["user_id"] for entry in lake.entries("events") for row in lake.read(entry).to_pylist()]
+        assert stands == ["bob"]
+    assert [one.events for one in list_erasures(state)] == [1]
+    state.close()
+    assert lake.verify() == []
