@@ -9,6 +9,7 @@ from almanac.state.copies import dump_state, load_state
 from almanac.state.database import StateDB, has_state, open_state
 from almanac.state.erasures import (
     Erasure,
+    OtherSecret,
     add_to_erasure,
     begin_erasure,
     erasure_secret,
@@ -77,6 +78,7 @@ __all__ = [
     "KnownCheck",
     "Message",
     "Moment",
+    "OtherSecret",
     "Outcome",
     "Problem",
     "QualityDay",

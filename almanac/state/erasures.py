@@ -18,6 +18,10 @@ from almanac.state.models import ErasureRow
 from almanac.state.suppressions import IdKind, hash_id, name_of, refuse_unfit, secret_in
 
 
+class OtherSecret(AlmanacError):
+    """Ids were hashed with another secret than the one that is known now: nobody can be recognised by them."""
+
+
 @dataclass(frozen=True)
 class Erasure:
     """One erasure (times aware, UTC): the rows that it has dropped so far, also out of a log that landed later; `files`
@@ -76,12 +80,12 @@ def begin_erasure(
 
 
 def erasure_secret(state: StateDB, erasure: Erasure, given: str | None = None) -> bytes:
-    """The secret by which the people of an erasure are recognised. Raises AlmanacError if it is another one now."""
+    """The secret by which the people of an erasure are recognised. Raises OtherSecret if it is another one now."""
     with state.read() as session:
         row = session.get(ErasureRow, erasure.id)
         key = secret_in(session, given, make=False)
         if row is None or row.secret_id != name_of(key):
-            raise AlmanacError(
+            raise OtherSecret(
                 f"the erasure of {erasure.begun_at:%Y-%m-%d %H:%M} UTC was begun with another secret: set "
                 "ALMANAC_SUPPRESSION_SECRET as it was then and resume it; without it nobody can be recognised, and "
                 "whoever it was has to be erased anew"

@@ -12,9 +12,17 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from almanac.errors import AlmanacError
 from almanac.settings import Settings
-from almanac.state import Erasure, StateDB, add_to_erasure, erasure_secret, erasures_after, has_state, open_state
+from almanac.state import (
+    Erasure,
+    OtherSecret,
+    StateDB,
+    add_to_erasure,
+    erasure_secret,
+    erasures_after,
+    has_state,
+    open_state,
+)
 from ingestion.lake import Lake
 from ingestion.lake_manifest import Entry, Kind
 from ingestion.privacy.erasing import count_rows, drop_rows
@@ -57,7 +65,7 @@ class ErasedSince:
         assert self._state is not None
         try:
             return erasure_secret(self._state, erasure, self._settings.suppression_secret)
-        except AlmanacError as error:
+        except OtherSecret as error:
             _log.error("events that landed now may be about people who were erased: %s", error)
             return None
 
