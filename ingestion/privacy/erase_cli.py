@@ -10,8 +10,8 @@ from almanac.progress import progress
 from almanac.settings import Settings
 from almanac.state import (
     Erasure,
+    OtherSecret,
     StateDB,
-    add_to_erasure,
     begin_erasure,
     erasure_secret,
     finish_erasure,
@@ -21,16 +21,14 @@ from almanac.state import (
 )
 from almanac.tables import text_table
 from ingestion.lake import Lake
-from ingestion.lake_manifest import Kind
 from ingestion.privacy import erasing
-from ingestion.privacy.erasing import Found, known_by
+from ingestion.privacy.erasing import Found, counted_for, known_by
 from ingestion.privacy.named_people import Named, known_tenant, named_ids, person_options
 from ingestion.privacy.rows_about import rows_about
 from ingestion.privacy.suppression import SuppressedPeople
 from ingestion.sources.fetched_privacy import PeopleColumns, people_columns
 
 LOCK = "erasing.lock"  # in the home: one erasure at a time
-_COUNTED: dict[Kind, str] = {"events": "events", "quarantine": "refused", "tables": "fetched"}  # in the log
 _NEXT = "next: `almanac build` takes them out of every number; the next `almanac backup` out of the backup"
 
 
@@ -98,10 +96,17 @@ def resume() -> None:
                 click.echo("no erasure was interrupted")
             lake = Lake.open(settings)
             columns = people_columns(settings.root, lake.plan)
+            unknown: list[OtherSecret] = []
             for begun in waiting:
-                secret = erasure_secret(state, begun, settings.suppression_secret)
+                try:
+                    secret = erasure_secret(state, begun, settings.suppression_secret)
+                except OtherSecret as error:  # the others go on
+                    unknown.append(error)
+                    continue
                 people = SuppressedPeople(begun.tenant, secret, begun.id_hashes)
                 _finish(state, lake, begun, people, columns, _waiting(settings, lake, begun.tenant, people))
+            if unknown:
+                raise unknown[0]
     finally:
         state.close()
 
@@ -168,13 +173,9 @@ def _finish(
     state: StateDB, lake: Lake, begun: Erasure, people: SuppressedPeople, columns: PeopleColumns, waiting: int
 ) -> None:
     """Erase, and write down that it is done."""
-
-    def dropped(kind: Kind, count: int) -> None:
-        add_to_erasure(state, begun, **{_COUNTED[kind]: count})
-
     try:
         with progress("Erasing", len(erasing.of_tenant(lake, begun.tenant)), "files") as said:
-            erasing.erase(lake, begun.tenant, people, columns, said.advance, dropped)
+            erasing.erase(lake, begun.tenant, people, columns, said.advance, counted_for(state, begun))
     except AlmanacError as error:
         raise AlmanacError(f"{error}; what is left is erased by `almanac erase resume`") from error
     done = finish_erasure(state, begun)

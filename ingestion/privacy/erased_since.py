@@ -17,15 +17,14 @@ from almanac.state import (
     Erasure,
     OtherSecret,
     StateDB,
-    add_to_erasure,
     erasure_secret,
     erasures_after,
     has_state,
     open_state,
 )
 from ingestion.lake import Lake
-from ingestion.lake_manifest import Entry, Kind
-from ingestion.privacy.erasing import count_rows, drop_rows
+from ingestion.lake_manifest import Entry
+from ingestion.privacy.erasing import count_rows, counted_for, drop_rows
 from ingestion.privacy.rows_about import ABOUT, events_of, refused_of
 from ingestion.privacy.suppression import SuppressedPeople
 
@@ -90,9 +89,7 @@ def _drop(state: StateDB, lake: Lake, erasure: Erasure, people: SuppressedPeople
         came_in_time = row["received_at"] <= moment or str(row["file_id"]) in again
         return came_in_time and events_of(people, row)
 
-    def dropped(kind: Kind, count: int) -> None:
-        add_to_erasure(state, erasure, **{"events" if kind == "events" else "refused": count})
-
+    dropped = counted_for(state, erasure)
     drop_rows(lake, erasure.tenant, "quarantine", is_refused, among=partial(_holds, landed), dropped=dropped)
     again = _replays_of(lake, erasure.tenant, landed)  # from now on there can be no more of them
     drop_rows(lake, erasure.tenant, "events", is_gone, among=partial(_holds, landed | again), dropped=dropped)

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from almanac.errors import AlmanacError
-from almanac.state import hash_id
+from almanac.state import Erasure, StateDB, add_to_erasure, hash_id
 from ingestion.lake import Lake
 from ingestion.lake_manifest import Entry, Kind
 from ingestion.privacy.rows_about import ABOUT, COLUMNS, About, events_of, refused_of, which
@@ -26,6 +26,7 @@ from ingestion.privacy.suppression import SuppressedPeople
 
 Columns = Callable[[str, str], Collection[str]]  # that name people, by source and table
 Dropped = Callable[[Kind, int], None]  # hears how many rows of a kind a file lost
+_COUNTED: dict[Kind, str] = {"events": "events", "quarantine": "refused", "tables": "fetched"}  # in the log
 
 
 class Erased(NamedTuple):
@@ -94,6 +95,15 @@ def look(
             elsewhere[table] += count_rows(lake, entry, holds_only)
         each()
     return Found(counts["events"], counts["quarantine"], files, +fetched, +elsewhere)
+
+
+def counted_for(state: StateDB, erasure: Erasure) -> Dropped:
+    """What adds the rows that a file loses to the log of an erasure."""
+
+    def dropped(kind: Kind, count: int) -> None:
+        add_to_erasure(state, erasure, **{_COUNTED[kind]: count})
+
+    return dropped
 
 
 def erase(

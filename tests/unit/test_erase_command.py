@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from almanac import doctor
 from almanac.errors import AlmanacError
 from almanac.settings import Settings
-from almanac.state import list_erasures, list_suppressed, open_state
+from almanac.state import begin_erasure, list_erasures, list_suppressed, open_state
 from ingestion.collector import records
 from ingestion.collector.door import Verdict
 from ingestion.collector.log_files import LogFile
@@ -117,6 +117,18 @@ def test_what_was_interrupted_goes_on_without_naming_anybody_and_is_counted_once
     assert of_person(settings) == 0
     assert "no erasure was interrupted" in told(settings, "resume")
     assert [line.subject for line in doctor.state(settings)] == ["state"]
+
+
+def test_an_erasure_of_another_secret_keeps_no_other_one_from_being_resumed(settings: Settings) -> None:
+    state = open_state(settings)
+    begin_erasure(state, "rentals", [("user", "user-2")], files=0, secret="another one, with which it was interrupted")
+    begin_erasure(state, "rentals", [("user", "user-1")], files=3)
+    resumed = run(settings, "resume")
+    assert "erased 3 events and 1 rejected ones" in resumed.output
+    assert "was begun with another secret" in str(resumed.exception)
+    assert of_person(settings) == 0
+    assert [one.finished_at is None for one in list_erasures(state)] == [True, False]
+    state.close()
 
 
 def test_what_comes_while_it_erases_goes_too(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
