@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,12 +17,13 @@ from ingestion.lake import Lake
 from ingestion.lake_replays import Place as Refused
 from ingestion.privacy import erasing
 from ingestion.privacy.erasing import Erased, known_by
+from ingestion.privacy.rows_about import rows_about
 from ingestion.quarantine.again import Again
 from ingestion.quarantine.choice import Choice
 from ingestion.quarantine.replay import replay
 from ingestion.sources.fetched_privacy import USUAL_PEOPLE
 from ingestion.tracking_plan import Plan, load_plan
-from tests.refused_events import DAY, Place, books, difference, land, new_place, rows_of, villa
+from tests.refused_events import DAY, Place, books, difference, land, new_place, noon, rows_of, villa
 
 WAITING = Choice(replayed=False)
 
@@ -123,6 +125,19 @@ def test_a_row_is_about_a_person_by_the_ids_that_the_door_knows(
     assert (landed.accepted, landed.quarantined) == (2, 2)
     assert erase(lake, "advisory", ids) == Erased(0, 0), "somebody else's"
     assert erase(lake, "rentals", ids) == Erased(events=1, refused=1)
+
+
+def test_an_address_in_a_context_names_somebody_where_it_is_kept() -> None:
+    """Under `privacy: {email: keep}`; masked it names nobody."""
+    contexts = [
+        '{"traits":{"email":"ada@mail.example"}}',
+        '{"traits":{"email":"[email]"}}',
+        '{"page":{"path":"/"}}',
+        None,
+    ]
+    given = {"type": "track", "user_id": "u", "anonymous_id": None, "properties": '{"email":"ada@mail.example"}'}
+    rows = [{**given, "context": context, "received_at": noon(), "file_id": None} for context in contexts]
+    assert rows_about(known_by("rentals", ["ada@mail.example"]), "events", pa.Table.from_pylist(rows)) == 1
 
 
 def test_what_is_erased_while_it_is_being_replayed_does_not_come_back(world: World, tmp_path: Path) -> None:
