@@ -157,7 +157,7 @@ def _prepare(settings: Settings, lake: Lake, full_refresh: bool, again: Callable
 def _forget_measures(engine: Engine, log: LoadLog) -> None:
     """Other definitions: what is kept of measures is of other columns, and made anew. Holds until a build succeeds."""
     with engine.transaction():
-        for model in ("kpi_periods", "kpi_measures", "kpi_values"):
+        for model in ("kpi_periods", "kpi_daily_measures", "kpi_measures", "kpi_values"):
             engine.execute(f"drop table if exists kpis.{model}")
         log.remember("definitions", None)
 

@@ -7,7 +7,7 @@ import duckdb
 
 LAYERS = ("marts", "kpis")
 # Inputs and history of KPI values, and by what they are made anew: nothing that a reader of numbers sees.
-PRIVATE = ("kpi_measures", "kpi_periods", "kpi_history", "mv_daily_booked")
+PRIVATE = ("kpi_daily_measures", "kpi_measures", "kpi_periods", "kpi_history", "mv_daily_booked")
 
 AT_ONCE = 5_000_000  # rows: fifty million at one time took all memory and fifty gigabytes of disk
 

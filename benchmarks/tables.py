@@ -11,8 +11,8 @@ CORE = {
         "int_events__keys", "fact_events", "int_identity__map", "int_identity__changed_persons", "fact_sessions",
         "fact_user_days", "int_events__in_sessions", "int_bookings__movements",
         "int_bookings__in_sessions", "dim_listings", "fact_revenue", "fact_bookings", "dim_date",
-        "dim_tenants", "mv_daily_conversions", "mv_daily_events", "kpi_measures", "kpi_values",
-        "kpi_hourly_values",
+        "dim_tenants", "mv_daily_conversions", "mv_daily_events", "kpi_daily_measures", "kpi_measures",
+        "kpi_values", "kpi_hourly_values",
     ),
     "hand": (
         "losers", "fact_events", "identities", "half_hours", "fact_sessions", "fact_user_days", "fact_searches",

@@ -13,7 +13,12 @@
 {% endmacro %}
 
 {#- An hour as the value of a dimension, `00` to `23`. -#}
-{% macro hour_of_day(hour) %} cast(lpad(cast({{ hour }} as varchar), 2, '0') as varchar) {% endmacro %}
+{% macro hour_of_day(hour) %}
+    {#- Cut out of the day's hours: to fill a number up with zeros takes twice as long, in millions of rows. -#}
+    {% set hours = [] %}
+    {% for number in range(24) %} {% do hours.append("%02d" % number) %} {% endfor %}
+    cast(substr('{{ hours | join }}', cast({{ hour }} as integer) * 2 + 1, 2) as varchar)
+{% endmacro %}
 
 {% macro local_time(timestamp_column, local_day) %}
     {{ timestamp_column }} + coalesce(

@@ -39,34 +39,16 @@
     {{ return([relation ~ ".tenant", relation ~ ".time_grain", relation ~ ".period_start"] | join(", ")) }}
 {% endmacro %}
 
-{#- What the groups are named by beside their period: a dimension and its value. -#}
-{% macro dimension_columns(shape) %}
-    {% set named, values = [], [] %}
-    {% for name in shape.dimensions %}
-        {% do named.append("when grouping(f." ~ name ~ ") = 0 then '" ~ name ~ "'") %}
-        {% do values.append("f." ~ name ~ ", ") %}
-    {% endfor %}
-    {% set dimension = "case " ~ (named | join(" ") or "when false then ''") ~ " else 'all' end as dimension" %}
-    {{ return(dimension ~ ", coalesce(" ~ values | join ~ "'all') as dimension_value") }}
-{% endmacro %}
-
-{% macro grouping_sets(columns, shape) %}
-    {% set sets = ["(" ~ columns | join(", ") ~ ")"] %}
-    {% for dimension in shape.dimensions %}
-        {% do sets.append("(" ~ (columns + ["f." ~ dimension]) | join(", ") ~ ")") %}
-    {% endfor %}
-    {{ return("grouping sets (" ~ sets | join(", ") ~ ")") }}
-{% endmacro %}
-
 {#- A column for every measure computed here (or added `of_days`); the others are null where a union asks for them. -#}
-{% macro measure_columns(computed, of_days=none) %}
+{% macro measure_columns(computed, of_days=none, names=none) %}
     {% set own, columns = {}, [] %}
     {% for one in computed %}
         {% set part = one.name ~ ("[w.grain_number]" if one.firsts else "") %}
         {% do own.update({one.name: "sum(" ~ of_days ~ "." ~ part ~ ")" if of_days else aggregate(one)}) %}
     {% endfor %}
-    {% for name in (own if union_by_name() else measure_names()) %}
-        {% do columns.append(", " ~ own.get(name, "cast(null as decimal(28, 4))") ~ " as " ~ name) %}
+    {% for name in (own if union_by_name() else names or measure_names()) %}
+        {% set type = "bigint[]" if names and names[name] else "decimal(28, 4)" %}
+        {% do columns.append(", " ~ own.get(name, "cast(null as " ~ type ~ ")") ~ " as " ~ name) %}
     {% endfor %}
     {{ return(columns | join) }}
 {% endmacro %}

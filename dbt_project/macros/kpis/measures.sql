@@ -66,3 +66,15 @@
     {% endfor %}
     {{ return("case " ~ (first | join(" ")) ~ " end" if first else none) }}
 {% endmacro %}
+
+{#- What adds up of a fact's measures by day: pairs of measures and the shape in which they are grouped. -#}
+{% macro by_days(own, asked) %}
+    {% set additive = own | rejectattr("is_level") | selectattr("agg", "in", ["sum", "count"]) | list %}
+    {% set found = [(additive, shape_of(own, asked))] if additive else [] %}
+    {% for measure in own | selectattr("agg", "equalto", "count_distinct") %}
+        {% set shape = shape_of([measure], asked) %}
+        {% set firsts = firsts_of(measure, shape) %}
+        {% do found.extend([([dict(measure, firsts=firsts)], shape)] if firsts else []) %}
+    {% endfor %}
+    {{ return(found) }}
+{% endmacro %}

@@ -16,47 +16,31 @@
     {% set key = ["tenant", "time_grain", "period_start", "dimension", "dimension_value"] | join(", ") %}
     {% for fact, own in by_fact.items() %}
         {#- The facts are parents of `kpi_periods`, where each is named: here they would all be named once more. #}
-        {% set relation, day = graph.nodes["model.almanac." ~ fact].relation_name, "f." ~ own[0].time %}
-        {% set shape, blocks = shape_of(own, asked), [] %}
+        {% set relation, blocks = graph.nodes["model.almanac." ~ fact].relation_name, [] %}
         {% set levels = own | selectattr("is_level") | list %}
-        {% set additive = own | rejectattr("is_level") | selectattr("agg", "in", ["sum", "count"]) | list %}
-        {% set by_days = [(additive, shape)] if additive else [] %}
-        {% for measure in own if measure.agg in ["count_distinct", "percentile"] %}
+        {% set of_days = by_days(own, asked) | map("first") | sum(start=[]) %}
+        {% for measure in own if measure.name not in of_days | map(attribute="name") %}
             {% set shape = shape_of([measure], asked) %}
-            {% set firsts = firsts_of(measure, shape) %}
-            {% if firsts %} {% do by_days.append(([dict(measure, firsts=firsts)], shape)) %}
-            {% elif measure.agg == "percentile" %} {% do blocks.append(grouped(relation, [measure], shape)) %}
-            {% else %} {% do blocks.append(distinct(relation, measure, shape)) %}
+            {% if measure.agg == "percentile" %} {% do blocks.append(grouped(relation, [measure], shape)) %}
+            {% elif measure.agg == "count_distinct" %} {% do blocks.append(distinct(relation, measure, shape)) %}
             {% endif %}
         {% endfor %}
         {% do blocks.extend([grouped(relation, levels, shape_of(levels, asked))] if levels else []) %}
-        {% for summed, shape in by_days %}
-            {#- What adds up is computed by day alone, not yet rounded, and a week, month and quarter are made from the
-            days: as grouping sets over the fact they cost several times more. #}
-            {% set periods %}
-                select
-                    {{ period_columns("w") }}, d.dimension, d.dimension_value{{ measure_columns(summed, of_days="d") }}
-                from (
-                    select f.tenant, {{ day }} as local_date, {{ dimension_columns(shape) }}{{ measure_columns(summed) }}
-                    from {{ relation }} as f
-                    where {{ day }} is not null
-                    {% if is_incremental() %}
-                        and (f.tenant, {{ day }})
-                        in (select w.tenant, w.local_date from wanted as w where w.fact = '{{ fact }}')
-                    {% endif %}
-                    group by {{ grouping_sets(["f.tenant", day], shape) }}
-                ) as d
-                inner join wanted as w on w.tenant = d.tenant and w.local_date = d.local_date
-                where w.fact = '{{ fact }}'
-                group by {{ period_columns("w") }}, d.dimension, d.dimension_value
-            {% endset %}
-            {% do blocks.append(periods) %}
-        {% endfor %}
+        {% set sums %}
+            select {{ period_columns("w") }}, d.dimension, d.dimension_value{{ measure_columns(of_days, of_days="d") }}
+            from days as d
+            inner join wanted as w on w.tenant = d.tenant and w.local_date = d.local_date
+            where w.fact = '{{ fact }}' and d.fact = '{{ fact }}'
+            group by {{ period_columns("w") }}, d.dimension, d.dimension_value
+        {% endset %}
+        {% do blocks.extend([sums] if of_days else []) %}
         {% for block in blocks %}
             {% do united.append("select '" ~ fact ~ "' as fact, b.* from (" ~ block ~ ") as b") %}
         {% endfor %}
     {% endfor %}
     with
+        days as (select * from {{ ref("kpi_daily_measures") }}),
+
         -- The days of every period that is made: all of them, or those of the periods in which a fact has changed.
         wanted as materialized(
             select
@@ -80,5 +64,5 @@
         {{ key }}
         {% for name in measure_names() %}, cast({{ name }} as decimal(28, 4)) as {{ name }}{% endfor %}
     from united as u
-{% else %} select 1 as parsing from {{ ref("kpi_periods") }}
+{% else %} select 1 as parsing from {{ ref("kpi_periods") }} cross join {{ ref("kpi_daily_measures") }}
 {% endif %}
