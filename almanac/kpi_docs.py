@@ -23,7 +23,12 @@ BACK = f"[All KPIs]({INDEX})"  # what every other page holds, and no page that s
 
 _AGGREGATES = {"sum": "sum of", "count": "count of", "count_distinct": "distinct values of"}
 _BETTER = {"up_is_good": "higher is better", "down_is_good": "lower is better"}
-_VALUES = ("kpi_periods", "kpi_daily_measures", "kpi_measures", "kpi_values")  # what every KPI passes on its way from the facts
+_VALUES = (
+    "kpi_periods",
+    "kpi_daily_measures",
+    "kpi_measures",
+    "kpi_values",
+)  # what every KPI passes on its way from the facts
 _QUERY = (
     """.venv/bin/almanac query "select tenant, period_start, numerator, denominator, value from kpi_values""",
     """                         where kpi = 'gmv' and time_grain = 'week' and dimension = 'all' order by 1, 2\"""",

@@ -5,7 +5,9 @@
 {% macro route_of(origin, destination) %}
     cast(
         case
-            when {{ origin }} is null or {{ destination }} is null then 'none' else {{ origin }} || '-' || {{ destination }}
+            when {{ origin }} is null or {{ destination }} is null
+            then 'none'
+            else {{ origin }} || '-' || {{ destination }}
         end as varchar
     )
 {% endmacro %}

@@ -28,7 +28,7 @@
         {% do blocks.extend([grouped(relation, levels, shape_of(levels, asked))] if levels else []) %}
         {% set sums %}
             select {{ period_columns("w") }}, d.dimension, d.dimension_value{{ measure_columns(of_days, of_days="d") }}
-            from days as d
+            from {{ ref("kpi_daily_measures") }} as d
             inner join wanted as w on w.tenant = d.tenant and w.local_date = d.local_date
             where w.fact = '{{ fact }}' and d.fact = '{{ fact }}'
             group by {{ period_columns("w") }}, d.dimension, d.dimension_value
@@ -39,8 +39,6 @@
         {% endfor %}
     {% endfor %}
     with
-        days as (select * from {{ ref("kpi_daily_measures") }}),
-
         -- The days of every period that is made: all of them, or those of the periods in which a fact has changed.
         wanted as materialized(
             select

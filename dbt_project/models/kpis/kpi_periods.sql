@@ -70,7 +70,11 @@
 {% if execute and graph.metrics %}
     {% set asked, by_fact, united = asking(kpis()), measures(), [] %}
     {% for fact, own in by_fact.items() %}
-        {% set read = shape_of(own, asked).dimensions + own | map(attribute="expr") | list %}
+        {% set read = shape_of(own, asked).dimensions %}
+        {#- What is counted is there or not: which one it is would only cost the reading. #}
+        {% for measure in own %}
+            {% do read.append("(" ~ measure.expr ~ ") is null" if measure.agg == "count" else measure.expr) %}
+        {% endfor %}
         {% set read = read + ["period_grain"] * ("period_grain" in graph.nodes["model.almanac." ~ fact].columns) %}
         {% set read = (read + own | map(attribute="filter") | select | list) | unique %}
         {% set days %}

@@ -1,5 +1,3 @@
-{{ config(materialized=view_or_table()) }}
-
 with
     movements as (select * from {{ ref("int_bookings__movements") }}),
 
