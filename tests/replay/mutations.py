@@ -202,6 +202,11 @@ MUTATIONS = (
         in_model("kpi_periods", ("{{ content_of(read) }}", "{{ content_of(['1']) }}")),
     ),
     Mutation(
+        "no day's measures are made anew",
+        0,
+        in_spec("kpi_daily_measures", ("changed", 0, "kind"), "start"),
+    ),
+    Mutation(
         "a period that completed keeps saying that it is not",
         0,
         in_meta("kpi_values", "changed", lambda origin: "query" not in origin),
