@@ -74,6 +74,7 @@
         {#- What is counted is there or not: which one it is would only cost the reading. #}
         {% for measure in own %}
             {% do read.append("(" ~ measure.expr ~ ") is null" if measure.agg == "count" else measure.expr) %}
+            {% do read.extend((measure.previous or {}).values()) %}
         {% endfor %}
         {% set read = read + ["period_grain"] * ("period_grain" in graph.nodes["model.almanac." ~ fact].columns) %}
         {% set read = (read + own | map(attribute="filter") | select | list) | unique %}
