@@ -39,9 +39,9 @@ def kpi_range(
 ) -> None:
     """Sum up KPI NAME, or every KPI, over a range of days, and compare it with the days before.
 
-    The total is shown where the KPI adds up, else its largest period that fits, as in the portal. Dates of the range on
-    which the KPI has no value are named, and those on which no event happened at all, which is what a day looks like
-    that never arrived.
+    The total is shown where the KPI adds up, its last day where it is a level, else its largest period that fits, as in
+    the portal. Dates of the range on which the KPI has no value are named, and those on which no event happened at all,
+    which is what a day looks like that never arrived.
     """
     from serving.problems import Problem
 

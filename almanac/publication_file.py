@@ -188,6 +188,7 @@ def _catalogue_row(kpi: Kpi) -> dict[str, Any]:
         "numerator_label": kpi.numerator_label,
         "denominator_label": kpi.denominator_label,
         "is_additive": kpi.is_additive,
+        "is_level": kpi.is_level,
         "time_grains": json.dumps(s.time_grains),
         "dimensions": json.dumps(s.dimensions),
         "target": s.target,

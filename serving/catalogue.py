@@ -68,6 +68,7 @@ class Kpi:
     runbook: str
     checks: tuple[Check, ...]
     threshold: Threshold | None = None
+    is_level: bool = False  # how much there is at the end of a period, not what happened in it
     is_hourly: bool = False  # whether it has values in `kpi_hourly_values`, too
 
     @property
@@ -142,6 +143,7 @@ def _kpi(row: dict[str, Any], checks: list[Check]) -> Kpi:
         denominator_label="" if row["denominator_label"] in (None, "1") else str(row["denominator_label"]),
         up_is_good=row["direction"] == "up_is_good",
         is_additive=bool(row["is_additive"]),
+        is_level=bool(row.get("is_level")),
         time_grains=tuple(g for g in GRAINS if g in grains),
         is_hourly="hour" in grains,
         dimensions=_names(row["dimensions"]),

@@ -1,4 +1,4 @@
-"""One number of a KPI over a range: the total where the KPI adds up, else its largest period that fits."""
+"""One number of a KPI over a range: its total where it adds up, its last day if a level, else its largest period."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -44,7 +44,9 @@ def compare(values: Values, kpi: Kpi, tenant: Tenant, span: Span, previous: Span
     now = figure(values, kpi, tenant, span)
     if previous is None:
         return Comparison(now, None, None)
-    if now.time_grain:
+    if kpi.is_level:
+        old = figure(values, kpi, tenant, previous)
+    elif now.time_grain:
         start = before(now.span.first, now.time_grain)
         old = _of_period(values.at(kpi.kpi, now.time_grain, start), now.time_grain, period_span(start, now.time_grain))
     else:
@@ -69,9 +71,11 @@ def compare_latest(found: Sequence[Value], kpi: Kpi, tenant: Tenant, grain: Time
 
 
 def figure(values: Values, kpi: Kpi, tenant: Tenant, span: Span) -> Figure:
-    """The number of a KPI over a range: its total if it is additive, else that of the largest period that fits."""
+    """The number of a KPI over a range: a total where it adds up, the last day of a level, else the largest period."""
     if kpi.is_additive and "day" in kpi.time_grains:
         return total(values, kpi, tenant, span)
+    if kpi.is_level and "day" in kpi.time_grains:
+        return last_day(values, kpi, span)
     return largest_period(values, kpi, span)
 
 
@@ -82,6 +86,13 @@ def total(values: Values, kpi: Kpi, tenant: Tenant, span: Span) -> Figure:
     complete = tenant.extent.last_complete is not None and span.last <= tenant.extent.last_complete
     complete = complete and all(row.is_complete for row in rows)  # a KPI that looks ahead is later than others
     return Figure(span, None, parts, parts.value, bool(rows), complete)
+
+
+def last_day(values: Values, kpi: Kpi, span: Span) -> Figure:
+    """The last complete day of a range that has a value; if none is complete, the last one that has a row."""
+    rows = values.of(kpi.kpi, "day", span)
+    row = next((row for row in reversed(rows) if row.is_complete), rows[-1] if rows else None)
+    return _of_period(row, "day", period_span(row.period_start, "day")) if row else _nothing(span)
 
 
 def largest_period(values: Values, kpi: Kpi, span: Span) -> Figure:
@@ -96,6 +107,10 @@ def largest_period(values: Values, kpi: Kpi, span: Span) -> Figure:
                 row = values.at(kpi.kpi, grain, start)
                 if row is not None and (row.is_complete or not only_complete):
                     return _of_period(row, grain, period_span(start, grain))
+    return _nothing(span)
+
+
+def _nothing(span: Span) -> Figure:
     return Figure(span, None, Parts(None, None), None, has_rows=False, is_complete=False)
 
 

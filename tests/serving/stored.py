@@ -71,8 +71,9 @@ class Stored:
         """The number of a tile over a range of days."""
         if self.kpis[kpi]["is_additive"]:
             return self._total(tenant, kpi, first, last)
+        grains = ("day",) if self.kpis[kpi]["is_level"] else ("quarter", "month", "week", "day")
         for condition in ("is_complete", "true"):
-            for grain in ("quarter", "month", "week", "day"):
+            for grain in grains:
                 rows = self.records(
                     "select period_start, value from kpi_values where tenant = ? and kpi = ?"
                     f" and time_grain = '{grain}' and dimension = 'all' and {condition} and period_start >= ?"
@@ -87,9 +88,9 @@ class Stored:
     def before(self, tenant: str, kpi: str, first: date, last: date) -> Number | None:
         """The number that a tile is compared with."""
         now = self.figure(tenant, kpi, first, last)
-        if now.period == "total":
+        if now.period == "total" or self.kpis[kpi]["is_level"]:
             length = last - first + timedelta(days=1)
-            return self._total(tenant, kpi, first - length, last - length).value
+            return self.figure(tenant, kpi, first - length, last - length).value
         rows = self.records(
             f"select value from kpi_values where tenant = ? and kpi = ? and time_grain = ? and dimension = 'all'"
             f" and period_start + {PERIOD_ENDS[now.period]} = ?",
@@ -101,7 +102,7 @@ class Stored:
         """The text of a tile's badge."""
         now = self.figure(tenant, kpi, first, last)
         base = first - (last - first + timedelta(days=1)) if now.period == "total" else self._start_before(now)
-        if base < self.days(tenant)[0]:
+        if base < self.days(tenant)[0] and not self.kpis[kpi]["is_level"]:
             return "n/a"
         before = self.before(tenant, kpi, first, last)
         up_is_good = self.kpis[kpi]["direction"] == "up_is_good"

@@ -11,7 +11,7 @@ from serving.axes import MOST_TICKS, time_axis, time_value, value_axis
 from serving.catalogue import Kpi, Tenant
 from serving.charts import has_direct_labels, starts_at_zero
 from serving.figures import compare, figure
-from serving.formatting import Style
+from serving.formatting import Change, Style
 from serving.ranges import Extent, Span, TimeGrain, periods, preset, shown_grain, start_of
 from serving.series import Plot, Series
 from serving.sparkline import sparkline
@@ -109,6 +109,27 @@ def test_what_does_not_add_up_shows_its_largest_complete_period_and_says_which()
     )
     assert compared.change is not None
     assert compared.change.text.replace("\u00a0", " ") == "+5.0 %"
+
+
+def test_a_level_is_that_of_the_last_complete_day_that_has_one() -> None:
+    months = [value(date(2026, 10, 1), 31), value(date(2026, 11, 1), 90, complete=False)]
+    days = [value(date(2026, 11, d), d, complete=d < 20) for d in (1, 2, 9, 18, 20)]
+    values, level = (
+        Values({("k", "month", "all"): months, ("k", "day", "all"): days}),
+        kpi(is_additive=False, is_level=True),
+    )
+    span, previous = Span(date(2026, 10, 1), date(2026, 11, 21)), Span(date(2026, 8, 11), date(2026, 9, 30))
+    assert (figure(values, level, TENANT, span).value, figure(values, level, TENANT, span).time_grain) == (18.0, "day")
+    not_over = figure(values, level, TENANT, Span(date(2026, 11, 19), date(2026, 11, 21)))
+    assert (not_over.value, not_over.is_complete) == (20.0, False)
+    assert not figure(values, level, TENANT, previous).has_rows
+    weeks = compare(
+        values, level, TENANT, Span(date(2026, 11, 14), date(2026, 11, 20)), Span(date(2026, 11, 7), date(2026, 11, 13))
+    )
+    assert (weeks.before and weeks.before.value, weeks.change and weeks.change.text) == (9.0, "+100.0\u00a0%")
+    assert compare(values, level, TENANT, span, previous).change == Change(
+        "n/a", "neutral", "no value in the compared period"
+    )
 
 
 def test_no_rows_are_no_data_and_not_zero() -> None:
