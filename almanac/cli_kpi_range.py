@@ -1,4 +1,4 @@
-"""`almanac kpis range`: KPIs over a range of days, compared with the days before, and the dates that lack a value."""
+"""`almanac kpis range`: KPIs over a range of days, compared with the one before, and the dates that lack a value."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -37,11 +37,12 @@ def kpi_range(
     grain: str | None,
     as_json: bool,
 ) -> None:
-    """Sum up KPI NAME, or every KPI, over a range of days, and compare it with the days before.
+    """Sum up KPI NAME, or every KPI, over a range of days, and compare it with the range before.
 
     The total is shown where the KPI adds up, its last day where it is a level, else its largest period that fits, as in
-    the portal. Dates of the range on which the KPI has no value are named, and those on which no event happened at all,
-    which is what a day looks like that never arrived.
+    the portal. Whole months are compared with as many months, the first days of a month with the same days of the month
+    before, all others with as many days. Dates of the range on which the KPI has no value are named, and those on which
+    no event happened at all, which is what a day looks like that never arrived.
     """
     from serving.problems import Problem
 

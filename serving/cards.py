@@ -137,8 +137,7 @@ def _trend(kpi: Kpi, source: CardSource) -> Sparkline | None:
 
 def _chart(card: TimeSeries, kpis: list[Kpi], frame: dict[str, Any], source: CardSource) -> CardView:
     chosen = source.selection
-    compared = chosen.previous is not None
-    plot = plot_of(source.reading, card, kpis, source.values, chosen.tenant, chosen.span, compared=compared)
+    plot = plot_of(source.reading, card, kpis, source.values, chosen.tenant, chosen.span, chosen.previous)
     frame |= {"title": _grained(frame["title"], card.time_grain, plot.time_grain)}
     if not plot.has_data:
         return CardView(**frame, empty=_empty(_subject(kpis), chosen))
@@ -186,10 +185,8 @@ def _legend(plot: Plot, kind: str) -> tuple[tuple[int, str], ...]:
 
 def _previous_days(plot: Plot) -> str:
     """The days of the compared periods, in words; they are whole periods too, not the compared range."""
-    if not plot.previous_starts:
-        return ""
-    first, last = plot.previous_starts[0], plot.previous_starts[-1]
-    return formatting.span(first, period_span(last, plot.time_grain).last)
+    known = [start for start in plot.previous_starts if start]
+    return formatting.span(known[0], period_span(known[-1], plot.time_grain).last) if known else ""
 
 
 def _subject(kpis: list[Kpi]) -> str:

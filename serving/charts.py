@@ -208,10 +208,10 @@ def _hover(plot: Plot) -> list[Spec]:
             [series.title, formatting.exact(value.value if value else None, series.style)]
             for series, value in zip(plot.series, values, strict=True)
         ]
-        if plot.previous:
+        if plot.previous and (earlier := plot.previous_starts[n]):
             old = plot.previous[n]
             text = formatting.exact(old.value if old else None, plot.style)
-            said.append([formatting.period(plot.previous_starts[n], plot.time_grain), text])
+            said.append([formatting.period(earlier, plot.time_grain), text])
         rows.append({"t": time_value(start), "when": _when(start, plot, values), "said": said})
     return rows
 

@@ -18,6 +18,7 @@ PRESETS = {
     "last_month": "Last month",
     "all": "All",
 }
+_ROLLING = frozenset({"7d", "28d", "90d", "all"})  # count days, also where they happen to be a month
 
 
 @dataclass(frozen=True)
@@ -33,9 +34,26 @@ class Span:
         return (self.last - self.first).days + 1
 
     @property
-    def previous(self) -> "Span":
+    def days_before(self) -> "Span":
         """The range of the same length that ends the day before."""
         return Span(self.first - timedelta(days=self.days), self.first - timedelta(days=1))
+
+    @property
+    def previous(self) -> "Span":
+        """The range before, by the calendar.
+
+        Before whole months as many months, before the first days of a month the same days of the month before (all of
+        it where that is shorter); before any other range as many days.
+        """
+        months = 12 * (self.last.year - self.first.year) + self.last.month - self.first.month + 1
+        are_whole = (self.last + timedelta(days=1)).day == 1
+        if self.first.day != 1 or not (are_whole or months == 1):
+            return self.days_before
+        first = self.first
+        for _ in range(months):
+            first = before(first, "month")
+        last = self.first - timedelta(days=1)
+        return Span(first, last if are_whole else min(last, first + timedelta(days=self.days - 1)))
 
     def holds(self, other: "Span") -> bool:
         """Whether `other` lies wholly inside."""
@@ -67,6 +85,11 @@ def preset(name: str, extent: Extent) -> Span:
     if name == "all":
         return Span(extent.first, max(extent.last, extent.first))
     return Span(end - timedelta(days=int(name.removesuffix("d")) - 1), end)
+
+
+def compared(span: Span, name: str) -> Span:
+    """The range that one of that name (of `PRESETS`, or `custom`) is compared with."""
+    return span.days_before if name in _ROLLING else span.previous
 
 
 def start_of(day: date, grain: TimeGrain) -> date:

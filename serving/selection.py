@@ -9,7 +9,7 @@ from fastapi import Depends, Query
 
 from serving.catalogue import Tenant, arrival_extents, known_tenants
 from serving.problems import Problem
-from serving.ranges import MOST_DAYS, PRESETS, Extent, Span, preset
+from serving.ranges import MOST_DAYS, PRESETS, Extent, Span, compared, preset
 from serving.reading import Reading
 
 CUSTOM = "custom"
@@ -113,7 +113,7 @@ def select(asked: Parameters, known: dict[str, Tenant], tenant: str | None = Non
     """The selection of a request, with a dashboard's default tenant and range. Raises Problem (400, 404)."""
     chosen = choose_tenant(asked.tenant, known, tenant)
     span, name = choose_span(asked, chosen.extent, range)
-    return Selection(chosen, span, name, None if asked.compare_to == "none" else span.previous)
+    return Selection(chosen, span, name, None if asked.compare_to == "none" else compared(span, name))
 
 
 def _day(name: str, text: str | None) -> date | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from dashboards.specs import TimeSeries
 from serving import formatting
@@ -40,7 +40,7 @@ class Plot:
     starts: tuple[date, ...]
     series: tuple[Series, ...]
     is_split: bool  # by a dimension
-    previous_starts: tuple[date, ...] = ()
+    previous_starts: tuple[date | None, ...] = ()  # one per period; None where the compared month is shorter
     previous: tuple[Value | None, ...] = ()
     note: str = ""  # what is not drawn
 
@@ -67,8 +67,7 @@ def plot_of(
     values: Values,
     tenant: Tenant,
     span: Span,
-    *,
-    compared: bool,
+    previous: Span | None,
 ) -> Plot:
     """The points of a card over a range. Raises CardError if the card asks for what its KPIs cannot give."""
     _refuse_impossible(card, kpis)
@@ -80,10 +79,11 @@ def plot_of(
         Series(k.title, k.style(tenant.currency), n, _aligned(values.of(k.kpi, grain, span), starts))
         for n, k in enumerate(kpis, start=1)
     )
-    if not compared or len(series) != 1 or not starts:
+    if previous is None or len(series) != 1 or not starts:
         return Plot(grain, starts, series, is_split=False)
-    earlier = _periods_before(starts, grain)
-    found = values.of(kpis[0].kpi, grain, Span(earlier[0], earlier[-1]))
+    earlier = _days_of(previous, len(starts)) if grain == "day" else _periods_before(starts, grain)
+    known = [start for start in earlier if start]
+    found = values.of(kpis[0].kpi, grain, Span(known[0], known[-1]))
     if len(found) < 2:  # nothing that a line could show
         return Plot(grain, starts, series, is_split=False)
     return Plot(grain, starts, series, False, earlier, _aligned(found, earlier))
@@ -136,9 +136,14 @@ def _by_dimension(
     return Plot(grain, starts, series, is_split=True, note=found.note)
 
 
-def _aligned(rows: Sequence[Value], starts: Sequence[date]) -> tuple[Value | None, ...]:
+def _aligned(rows: Sequence[Value], starts: Sequence[date | None]) -> tuple[Value | None, ...]:
     found = {row.period_start: row for row in rows}
-    return tuple(found.get(start) for start in starts)
+    return tuple(found.get(start) if start else None for start in starts)
+
+
+def _days_of(previous: Span, count: int) -> tuple[date | None, ...]:
+    """The compared days, the first under the first: `count` of them, with None for those that a short month lacks."""
+    return tuple(previous.first + timedelta(days=n) if n < previous.days else None for n in range(count))
 
 
 def _periods_before(starts: tuple[date, ...], grain: TimeGrain) -> tuple[date, ...]:

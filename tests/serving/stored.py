@@ -89,8 +89,7 @@ class Stored:
         """The number that a tile is compared with."""
         now = self.figure(tenant, kpi, first, last)
         if now.period == "total" or self.kpis[kpi]["is_level"]:
-            length = last - first + timedelta(days=1)
-            return self.figure(tenant, kpi, first - length, last - length).value
+            return self.figure(tenant, kpi, *self._range_before(first, last)).value
         rows = self.records(
             f"select value from kpi_values where tenant = ? and kpi = ? and time_grain = ? and dimension = 'all'"
             f" and period_start + {PERIOD_ENDS[now.period]} = ?",
@@ -101,7 +100,7 @@ class Stored:
     def change(self, tenant: str, kpi: str, first: date, last: date) -> str:
         """The text of a tile's badge."""
         now = self.figure(tenant, kpi, first, last)
-        base = first - (last - first + timedelta(days=1)) if now.period == "total" else self._start_before(now)
+        base = self._range_before(first, last)[0] if now.period == "total" else self._start_before(now)
         if base < self.days(tenant)[0] and not self.kpis[kpi]["is_level"]:
             return "n/a"
         before = self.before(tenant, kpi, first, last)
@@ -119,6 +118,22 @@ class Stored:
             [tenant, kpi, dimension, first, last],
         )
         return {(r["period_start"], r["dimension_value"]): r["value"] for r in rows}
+
+    def _range_before(self, first: date, last: date) -> tuple[date, date]:
+        """As many days before; before whole months as many months, before days from the 1st on those a month before."""
+        found = self.records(
+            "select extract(day from a) = 1 and extract(day from b + interval 1 day) = 1 as are_whole,"
+            " extract(day from a) = 1 and date_trunc('month', a) = date_trunc('month', b) as is_begun,"
+            " cast(a - to_months(cast(datediff('month', a, b) + 1 as integer)) as date) as months_before,"
+            " cast(b - interval 1 month as date) as same_day from (select cast(? as date) as a, cast(? as date) as b)",
+            [first, last],
+        )[0]
+        if found["are_whole"]:
+            return found["months_before"], first - timedelta(days=1)
+        if found["is_begun"]:
+            return found["months_before"], found["same_day"]
+        length = last - first + timedelta(days=1)
+        return first - length, last - length
 
     def _start_before(self, now: Expected) -> date:
         sql = f"select cast(cast(? as date) - {PERIOD_ENDS[now.period]} as date) as start"

@@ -12,7 +12,7 @@ from serving.catalogue import Kpi, Tenant
 from serving.charts import has_direct_labels, starts_at_zero
 from serving.figures import compare, figure
 from serving.formatting import Change, Style
-from serving.ranges import Extent, Span, TimeGrain, periods, preset, shown_grain, start_of
+from serving.ranges import Extent, Span, TimeGrain, compared, periods, preset, shown_grain, start_of
 from serving.series import Plot, Series
 from serving.sparkline import sparkline
 from serving.theme import chart_theme, colours
@@ -48,7 +48,29 @@ def test_named_ranges_end_on_the_last_complete_day() -> None:
         "last_month": Span(date(2026, 10, 1), date(2026, 10, 31)),
         "all": Span(date(2026, 8, 3), date(2026, 11, 21)),
     }
-    assert Span(date(2026, 3, 1), date(2026, 3, 31)).previous == Span(date(2026, 1, 29), date(2026, 2, 28))
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "last", "before"),
+    [
+        ("last_month", "2026-10-01", "2026-10-31", "2026-09-01 2026-09-30"),
+        ("last_month", "2026-03-01", "2026-03-31", "2026-02-01 2026-02-28"),
+        ("custom", "2026-01-01", "2026-03-31", "2025-10-01 2025-12-31"),
+        ("month", "2026-11-01", "2026-11-29", "2026-10-01 2026-10-29"),
+        ("month", "2026-11-01", "2026-11-30", "2026-10-01 2026-10-31"),
+        ("month", "2026-03-01", "2026-03-30", "2026-02-01 2026-02-28"),
+        ("month", "2028-03-01", "2028-03-01", "2028-02-01 2028-02-01"),
+        ("custom", "2026-11-02", "2026-11-30", "2026-10-04 2026-11-01"),
+        ("custom", "2026-10-01", "2026-11-29", "2026-08-02 2026-09-30"),
+        ("28d", "2026-02-01", "2026-02-28", "2026-01-04 2026-01-31"),
+        ("7d", "2026-11-01", "2026-11-07", "2026-10-25 2026-10-31"),
+    ],
+)
+def test_months_are_compared_with_months_and_other_days_with_as_many(
+    name: str, first: str, last: str, before: str
+) -> None:
+    span = compared(Span(date.fromisoformat(first), date.fromisoformat(last)), name)
+    assert f"{span.first} {span.last}" == before
 
 
 def test_only_periods_that_lie_wholly_inside_a_range_belong_to_it() -> None:

@@ -1,0 +1,95 @@
+"""What a range is compared with, as pages and API say it."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+from fastapi.testclient import TestClient
+
+from almanac.settings import Settings
+from serving.app import create_app
+from tests.serving.published import publish
+
+TILES = ("gmv", "active_users")
+CHARTS = (("line", "day"), ("bar", "day"), ("bar", "week"))
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+    """A dashboard of two tiles, one of which does not add up, and of charts of one KPI."""
+    root = tmp_path_factory.mktemp("root")
+    folder = root / "dashboards" / "specs"
+    folder.mkdir(parents=True)
+    cards: list[dict[str, Any]] = [
+        {
+            "id": kpi,
+            "type": "tile",
+            "kpi": kpi,
+            "position": {"row": 0, "column": 12 * n},
+            "size": {"width": 12, "height": 3},
+        }
+        for n, kpi in enumerate(TILES)
+    ]
+    cards += [
+        {
+            "id": f"{chart}_{grain}", "type": "time_series", "title": f"Sessions per {grain}", "kpis": ["sessions"],
+            "chart": chart, "time_grain": grain, "position": {"row": 3 + 7 * n, "column": 0},
+            "size": {"width": 24, "height": 7},
+        }
+        for n, (chart, grain) in enumerate(CHARTS)
+    ]  # fmt: skip
+    spec = {"title": "One", "description": "x", "section": "revenue", "cards": cards}
+    (folder / "one.yml").write_text(yaml.safe_dump(spec), encoding="utf-8")
+    settings = Settings.for_home(root / "home", root=root)
+    publish(settings)
+    with TestClient(create_app(settings)) as made:
+        yield made
+
+
+def page(client: TestClient, **parameters: str) -> str:
+    found = client.get("/dashboards/one", params={"tenant": "rentals"} | parameters)
+    assert found.status_code == 200
+    return str(found.text).replace("\u00a0", " ")
+
+
+def card(page: str, name: str) -> str:
+    return page.partition(f'data-card="{name}"')[2].partition("</article>")[0]
+
+
+def drawn(page: str, name: str) -> dict[str, list[dict[str, Any]]]:
+    """What a chart is given to draw."""
+    found = re.search(r'<script type="application/json">(.*?)</script>', card(page, name))
+    assert found
+    return dict(json.loads(found[1])["datasets"])
+
+
+@pytest.mark.parametrize(
+    ("name", "header", "before"),
+    [
+        ("last_month", "1–31 Oct 2026, compared with 1–30 Sep 2026", ("2026-09-01", "2026-09-30")),
+        ("month", "1–20 Nov 2026, compared with 1–20 Oct 2026", ("2026-10-01", "2026-10-20")),
+        ("28d", "24 Oct – 20 Nov 2026, compared with 26 Sep – 23 Oct 2026", ("2026-09-26", "2026-10-23")),
+    ],
+)
+def test_a_named_range_is_compared_with_the_one_before_by_the_calendar(
+    client: TestClient, name: str, header: str, before: tuple[str, str]
+) -> None:
+    assert f"Rentals: {header}<" in page(client, range=name)
+    found = client.get("/api/analytics/kpis/gmv", params={"tenant": "rentals", "range": name}).json()
+    assert (found["compared"]["from"], found["compared"]["to"]) == before
+    assert found["change"]["formatted"] != "n/a"
+
+
+def test_a_chart_lays_the_first_day_of_a_month_over_the_first_of_the_month_before(client: TestClient) -> None:
+    shown = page(client, range="last_month")
+    assert '<li class="line-before">1–30 Sep 2026</li>' in card(shown, "line_day")
+    data = drawn(shown, "line_day")
+    api = client.get("/api/analytics/kpis/sessions?tenant=rentals&from=2026-09-01&to=2026-09-30").json()
+    september = [point["value"] for point in api["series"][0]["points"]]
+    assert [row["y"] for row in data["previous"]] == [*september, None]
+    said = [[name.replace("\u00a0", " ") for name, _ in row["said"]] for row in data["hover"]]
+    assert said[0] == ["Sessions", "1 Sep 2026"]
+    assert said[30] == ["Sessions"], "September has no 31st day"
