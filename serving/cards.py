@@ -48,12 +48,16 @@ class CardView:
 
 @dataclass(frozen=True)
 class TileView:
-    """One number with its change and trend; `exact` is the whole number for the tooltip."""
+    """One number with its change and trend.
+
+    `exact` is the whole number for the tooltip, `apart` names what is compared where it is not what the page announces.
+    """
 
     value: str
     exact: str
     comparison: Comparison
     before: str
+    apart: str
     line: Sparkline | None
     why: Explanation
 
@@ -113,12 +117,13 @@ def _tile(card: Tile, kpi: Kpi, frame: dict[str, Any], source: CardSource) -> Ca
     chosen = source.selection
     frame |= {"title": card.title or kpi.title, "description": card.description or kpi.description}
     comparison = compare(source.values, kpi, chosen.tenant, chosen.span, chosen.previous)
-    style = kpi.style(chosen.tenant.currency)
+    old, style = comparison.before, kpi.style(chosen.tenant.currency)
     view = TileView(
         value=formatting.compact(comparison.now.value, style),
         exact=formatting.exact(comparison.now.value, style),
         comparison=comparison,
-        before=formatting.exact(comparison.before.value, style) if comparison.before else "",
+        before=formatting.exact(old.value, style) if old else "",
+        apart=old.label if old and old.span != chosen.previous else "",
         line=_trend(kpi, source),
         why=explain(kpi, source.kpis.values(), chosen.tenant, comparison, source.publication),
     )

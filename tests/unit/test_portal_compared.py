@@ -93,3 +93,22 @@ def test_a_chart_lays_the_first_day_of_a_month_over_the_first_of_the_month_befor
     said = [[name.replace("\u00a0", " ") for name, _ in row["said"]] for row in data["hover"]]
     assert said[0] == ["Sessions", "1 Sep 2026"]
     assert said[30] == ["Sessions"], "September has no 31st day"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "said"),
+    [
+        (
+            {"range": "28d"},
+            "<b data-period>week of 9 Nov 2026</b> compared with <b data-compared>week of 2 Nov 2026</b>,",
+        ),
+        ({"range": "last_month"}, "<b data-period>Oct 2026</b>,"),  # as the header says
+        ({"range": "28d", "compareTo": "none"}, "<b data-period>week of 9 Nov 2026</b>,"),
+    ],
+)
+def test_a_tile_names_what_it_is_compared_with_where_the_header_names_something_else(
+    client: TestClient, parameters: dict[str, str], said: str
+) -> None:
+    shown = page(client, **parameters)
+    assert said in card(shown, "active_users")
+    assert "data-compared" not in card(shown, "gmv")
