@@ -23,7 +23,7 @@ WRITTEN = {
         "numerator_label": "What is counted over the line, in words.",
         "denominator_label": "What is counted under the line, in words; empty for an amount or a count.",
         "is_additive": "Whether numerator and denominator of shorter periods add up to those of a longer one.",
-        "is_level": "Whether it is a level: how much there is at the end of a period, not what happened in it.",
+        "is_level": "Whether a longer period has the value of its last day: how much there is, not what happened.",
         "time_grains": "JSON list of the time grains in which it has values; `hour` is in `kpi_hourly_values`.",
         "dimensions": "JSON list of the dimensions by which it has values.",
         "target": "What it should reach; null if none is set.",

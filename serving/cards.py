@@ -1,7 +1,7 @@
 """The cards of a dashboard, ready for its template."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from dashboards.specs import AnyCard, Dashboard, Ranking, Table, Tile, TimeSeries, kpis_of
 from serving import formatting
@@ -71,6 +71,7 @@ class ChartView:
     previous: str
     sentence: str
     note: str
+    mark: Literal["bar", "line"] = "bar"
 
 
 @dataclass(frozen=True)
@@ -153,6 +154,7 @@ def _chart(card: TimeSeries, kpis: list[Kpi], frame: dict[str, Any], source: Car
         previous=_previous_days(plot),
         sentence=sentence(plot),
         note=" ".join(filter(None, (plot.note, "" if starts_at_zero(plot, card.chart) else OFF_ZERO))),
+        mark="bar" if card.chart == "bar" else "line",
     )
     return CardView(**frame, unit=plot.style.unit_label, chart=view, table=plot_table(plot))
 

@@ -66,7 +66,8 @@ def _line_spec(plot: Plot, kind: str, height: int) -> Spec:
 
 
 def _bar_spec(plot: Plot) -> Spec:
-    axis, domain = value_axis(*_stack_bounds(plot), plot.style, from_zero=True)
+    ends = [*_stack_bounds(plot), *_previous_numbers(plot)]
+    axis, domain = value_axis(min(ends), max(ends), plot.style, from_zero=True)
     places = [time_value(start) for start in plot.starts]
     x = {
         "field": "t",
@@ -90,13 +91,22 @@ def _bar_spec(plot: Plot) -> Spec:
             "encoding": {"x": x, "y": y, "opacity": opacity} | _colour(plot),
             "data": {"name": "bars"},
         },
+        *_marks_before(plot, x, y),
         {
             "mark": {"type": "bar", "opacity": 0, "width": {"band": 1 / (1 - BAR_GAP)}, "tooltip": True},
             "encoding": {"x": x, "y": {"datum": domain[1], "type": "quantitative"}, "tooltip": TOOLTIP},
             "data": {"name": "hover"},
         },
     ]
-    return _spec({"bars": bars, "hover": _hover(plot)}, layers)
+    return _spec({"bars": bars, "hover": _hover(plot)} | _previous_data(plot, places), layers)
+
+
+def _marks_before(plot: Plot, x: Spec, y: Spec) -> list[Spec]:
+    """A mark across each bar where the compared one ended: a line over bars of its own colour could not be seen."""
+    if not plot.previous:
+        return []
+    mark = {"type": "tick", "orient": "horizontal", "style": "before", "thickness": 2, "width": {"band": 1}}
+    return [{"mark": mark, "encoding": {"x": x, "y": y | {"stack": None}}, "data": {"name": "previous"}}]
 
 
 def _spec(datasets: dict[str, Any], layers: list[Spec]) -> Spec:
@@ -139,10 +149,15 @@ def _line_data(plot: Plot) -> dict[str, list[Spec]]:
             for n, (row, ok) in enumerate(zip(rows, complete, strict=True))
         ]
         data["single"] += [row for n, row in enumerate(rows) if _is_alone(rows, n)]
-    if plot.previous:
-        pairs = zip(plot.starts, plot.previous, strict=True)
-        data["previous"] = [{"t": time_value(start), "y": value.value if value else None} for start, value in pairs]
-    return data
+    return data | _previous_data(plot, [time_value(start) for start in plot.starts])
+
+
+def _previous_data(plot: Plot, places: list[float]) -> dict[str, list[Spec]]:
+    """The compared values, each at the place of the period that it is compared with; nothing without a comparison."""
+    if not plot.previous:
+        return {}
+    pairs = zip(places, plot.previous, strict=True)
+    return {"previous": [{"t": place, "y": value.value if value else None} for place, value in pairs]}
 
 
 def _is_alone(rows: list[Spec], n: int) -> bool:

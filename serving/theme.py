@@ -59,5 +59,9 @@ def _config(colour: dict[str, str]) -> dict[str, Any]:
             "title": None,
         },
         "axisX": {"grid": False, "domain": True, "domainColor": colour["border"]},
-        "style": {"quiet": {"stroke": colour["muted"]}, "surface": {"stroke": colour["surface"]}},
+        "style": {
+            "quiet": {"stroke": colour["muted"]},
+            "surface": {"stroke": colour["surface"]},
+            "before": {"color": colour["text"]},
+        },
     }

@@ -112,3 +112,20 @@ def test_a_tile_names_what_it_is_compared_with_where_the_header_names_something_
     shown = page(client, **parameters)
     assert said in card(shown, "active_users")
     assert "data-compared" not in card(shown, "gmv")
+
+
+@pytest.mark.parametrize(("grain", "bars"), [("day", 20), ("week", 2)])
+def test_bars_draw_the_comparison_that_their_legend_names(client: TestClient, grain: str, bars: int) -> None:
+    shown = page(client, range="month")
+    data = drawn(shown, f"bar_{grain}")
+    api = client.get(f"/api/analytics/kpis/sessions?tenant=rentals&range=all&period={grain}").json()
+    values = {point["period_start"]: point["value"] for point in api["series"][0]["points"]}
+    firsts = {"day": [f"2026-10-{n:02}" for n in range(1, 21)], "week": ["2026-10-19", "2026-10-26"]}[grain]
+    assert [row["y"] for row in data["previous"]] == [values[first] for first in firsts]
+    assert [row["t"] for row in data["previous"]] == [row["t"] for row in data["bars"]]
+    assert len(data["bars"]) == bars
+    legend = {"day": "1–20 Oct 2026", "week": "19 Oct – 1 Nov 2026"}[grain]
+    assert f'<li class="bar-before">{legend}</li>' in card(shown, f"bar_{grain}")
+    alone = page(client, range="month", compareTo="none")
+    assert "-before" not in card(alone, f"bar_{grain}")
+    assert "previous" not in drawn(alone, f"bar_{grain}")

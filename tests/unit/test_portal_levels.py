@@ -66,7 +66,7 @@ def test_a_tile_shows_it_and_says_why(client: TestClient, stored: dict[str, floa
     assert f'data-value title="{stored[LAST]:.0f}"' in tile
     assert "<b data-period>20 Nov 2026</b>" in tile
     panel = page.partition('id="why-sessions"')[2].partition("</aside>")[0]
-    assert "It is a level, so that of the last day is shown." in panel
+    assert "It is read at the end of a day, so that of the last day is shown." in panel
     assert "largest complete period" not in panel
 
 
