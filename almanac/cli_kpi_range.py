@@ -92,7 +92,8 @@ def _summaries(
 def _detail(one: "Summary", chosen: "Selection") -> Iterator[str]:
     """One KPI: the figure, the one before, each period, the missing dates."""
     from almanac.tables import text_table
-    from serving.formatting import exact
+    from serving.formatting import exact, span
+    from serving.ranges import shorter
 
     style = one.kpi.style(chosen.tenant.currency)
     now, old = one.compared.now, one.compared.before
@@ -111,6 +112,8 @@ def _detail(one: "Summary", chosen: "Selection") -> Iterator[str]:
             for step in one.steps
         ]
         yield "\n" + text_table(("period", "value", "change", ""), rows, right=("value", "change")) + "\n"
+        if days := shorter(chosen.span, one.steps[0].time_grain):
+            yield f"Only what lies wholly in the range is listed: {span(days.first, days.last)}."
     if one.missing:
         yield _missing(one.missing, chosen.tenant.extent)
         yield from _eventless(one.missing)

@@ -105,7 +105,8 @@ def _marks_before(plot: Plot, x: Spec, y: Spec) -> list[Spec]:
     """A mark across each bar where the compared one ended: a line over bars of its own colour could not be seen."""
     if not plot.previous:
         return []
-    mark = {"type": "tick", "orient": "horizontal", "style": "before", "thickness": 2, "width": {"band": 1}}
+    mark = {"type": "tick", "orient": "horizontal", "style": "before", "thickness": 2, "opacity": 1}
+    mark["width"] = {"band": 1}
     return [{"mark": mark, "encoding": {"x": x, "y": y | {"stack": None}}, "data": {"name": "previous"}}]
 
 

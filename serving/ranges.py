@@ -130,6 +130,15 @@ def periods(span: Span, grain: TimeGrain) -> list[date]:
     return starts
 
 
+def shorter(span: Span, grain: TimeGrain) -> Span | None:
+    """The days of the periods inside a range, if they are not all of its days; None if they are, or there are none."""
+    starts = periods(span, grain)
+    if not starts:
+        return None
+    inside = Span(starts[0], period_span(starts[-1], grain).last)
+    return None if inside == span else inside
+
+
 def shown_grain(wanted: TimeGrain, span: Span, offered: tuple[TimeGrain, ...]) -> TimeGrain:
     """The time grain to draw: the wanted one, a coarser one if there were too many points, a finer one if none fits."""
     grain = wanted

@@ -9,7 +9,7 @@ from serving import formatting
 from serving.adding import add_up
 from serving.catalogue import Kpi, Tenant
 from serving.formatting import Number, Style, Tone
-from serving.ranges import Span, TimeGrain, periods, shown_grain
+from serving.ranges import Span, TimeGrain, periods, shorter, shown_grain
 from serving.rankings import words
 from serving.series import CardError, Plot, offered_grains
 from serving.sparkline import Sparkline
@@ -75,7 +75,7 @@ def kpi_table(
     styles = [_column_style(kpi, tenant, [line.values[n] for line in lines]) for n, kpi in enumerate(kpis)]
     columns += [Column(k.kpi, k.title, s.unit_label) for k, s in zip(kpis, styles, strict=True)]
     rows = tuple((*line.head, *(_cell(v, s) for v, s in zip(line.values, styles, strict=True))) for line in lines)
-    return TableView(tuple(columns), rows, _totals(card, kpis, lines, styles)), grain
+    return TableView(tuple(columns), rows, _totals(card, kpis, lines, styles, shorter(span, grain))), grain
 
 
 def plot_table(plot: Plot) -> TableView:
@@ -110,10 +110,13 @@ def _lines(dimension: str, kpis: Sequence[Kpi], values: Values, grain: TimeGrain
             yield _Line(tuple(head), found)
 
 
-def _totals(card: Table, kpis: Sequence[Kpi], lines: Sequence[_Line], styles: Sequence[Style]) -> tuple[Cell, ...]:
+def _totals(
+    card: Table, kpis: Sequence[Kpi], lines: Sequence[_Line], styles: Sequence[Style], days: Span | None
+) -> tuple[Cell, ...]:
+    """The sums of the rows; with their days where they are not those of the range, whose totals are on the tiles."""
     if len(lines) < 2 or not any(k.is_additive for k in kpis):
         return ()
-    cells = [Cell("Total", is_number=False)]
+    cells = [Cell("Total", is_number=False, note=formatting.span(days.first, days.last) if days else "")]
     if card.dimension:
         cells.append(Cell("", is_number=False))
     for n, (kpi, style) in enumerate(zip(kpis, styles, strict=True)):

@@ -73,7 +73,7 @@ def values_of_kpi(
         str | None, Query(alias="groupBy", max_length=63, description="A dimension of the KPI.")
     ] = None,
 ) -> KpiAnswer:
-    """One KPI over a range: the figure that its tile shows, the compared one, and the series of its periods."""
+    """One KPI over a range: the figure that its tile shows, the compared one, and the series of the periods in it."""
     found = _kpi(reading, kpi)
     if period not in found.time_grains:
         raise Problem(400, "undeclared_time_grain", f"{kpi} declares {', '.join(found.time_grains)}, not {period}.")

@@ -92,6 +92,9 @@ def test_each_period_has_its_change_from_the_one_before(home: Path) -> None:
     assert [percents(one["change"]) for one in own["periods"]] == pytest.approx(changes, abs=0.06)
     table = ask(home, "sessions", "--tenant", "advisory", *DAYS, "--by", "week").output
     assert f"week of 2 Nov 2026  {weeks[1][0]:5.0f}" in table
+    assert "wholly in the range" not in table
+    longer = ask(home, "sessions", "--tenant", "advisory", "--from", "2026-11-01", "--to", "2026-11-20", "--by", "week")
+    assert "Only what lies wholly in the range is listed: 2–15 Nov 2026." in longer.output
 
 
 def test_a_date_without_a_value_is_named_and_so_is_one_without_any_event(home: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a range is compared with, as pages and API say it."""
+"""What a range is compared with, and what is summed up where it is not all of it, as pages and API say it."""
 
 import json
 import re
@@ -19,7 +19,7 @@ CHARTS = (("line", "day"), ("bar", "day"), ("bar", "week"))
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    """A dashboard of two tiles, one of which does not add up, and of charts of one KPI."""
+    """A dashboard of two tiles, one of which does not add up, of charts of one KPI, and of tables."""
     root = tmp_path_factory.mktemp("root")
     folder = root / "dashboards" / "specs"
     folder.mkdir(parents=True)
@@ -40,6 +40,13 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
             "size": {"width": 24, "height": 7},
         }
         for n, (chart, grain) in enumerate(CHARTS)
+    ]  # fmt: skip
+    cards += [
+        {
+            "id": f"per_{grain}", "type": "table", "title": f"Per {grain}", "kpis": ["gmv", "active_users"],
+            "time_grain": grain, "position": {"row": 24 + 9 * n, "column": 0}, "size": {"width": 24, "height": 9},
+        }
+        for n, grain in enumerate(("day", "week"))
     ]  # fmt: skip
     spec = {"title": "One", "description": "x", "section": "revenue", "cards": cards}
     (folder / "one.yml").write_text(yaml.safe_dump(spec), encoding="utf-8")
@@ -129,3 +136,27 @@ def test_bars_draw_the_comparison_that_their_legend_names(client: TestClient, gr
     alone = page(client, range="month", compareTo="none")
     assert "-before" not in card(alone, f"bar_{grain}")
     assert "previous" not in drawn(alone, f"bar_{grain}")
+
+
+def total(page: str, name: str) -> tuple[str, str]:
+    """A table's head of the last row without its marks, and the first sum."""
+    row = card(page, name).partition("<tfoot>")[2].partition("</tfoot>")[0]
+    head, first = re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row)[:2]
+    return head, first
+
+
+@pytest.mark.parametrize(
+    ("range_", "grain", "head", "days"),
+    [
+        ({"range": "month"}, "week", 'Total<span class="note">2–15 Nov 2026</span>', "from=2026-11-02&to=2026-11-15"),
+        ({"range": "month"}, "day", "Total", "range=month"),
+        ({"from": "2026-11-02", "to": "2026-11-15"}, "week", "Total", "from=2026-11-02&to=2026-11-15"),
+    ],
+)
+def test_a_tables_total_names_its_days_where_they_are_not_those_of_the_tiles(
+    client: TestClient, range_: dict[str, str], grain: str, head: str, days: str
+) -> None:
+    said, summed = total(page(client, **range_), f"per_{grain}")
+    assert said == head
+    whole = client.get(f"/api/analytics/kpis/gmv?tenant=rentals&{days}").json()["figure"]["formatted"]
+    assert f"€{summed}" == whole
