@@ -10,7 +10,7 @@ from serving.charts import chart_spec, has_direct_labels, starts_at_zero
 from serving.explanations import Explanation, explain
 from serving.figures import Comparison, compare
 from serving.ranges import TimeGrain, period_span, periods, shown_grain
-from serving.rankings import RankingView, ranking_view
+from serving.rankings import UNTOLD, RankingView, ranking_view
 from serving.reading import Reading
 from serving.selection import Selection
 from serving.series import CardError, Plot, plot_of, sentence
@@ -20,7 +20,6 @@ from serving.values import Values
 
 ROW_HEIGHT, ROW_GAP = 36, 12  # px of the grid (--row and --gap of the style sheet)
 TREND_DAYS = 62  # more points than that are noise in the line of a tile
-UNKNOWN, NOTHING = "unknown", "none"  # what a dimension says where it says nothing
 OFF_ZERO = "The y axis does not start at zero."
 CHART_FRAME = 130  # px of a chart's card that are not its drawing area
 
@@ -37,7 +36,6 @@ class CardView:
     height: int
     column: int
     empty: str = ""
-    is_untold: bool = False  # other days would be as empty
     failed: str = ""
     unit: str = ""
     tile: "TileView | None" = None
@@ -164,10 +162,10 @@ def _ranking(card: Ranking, kpi: Kpi, frame: dict[str, Any], source: CardSource)
     view = ranking_view(card, kpi, source.values, chosen.tenant, chosen.span)
     unit = kpi.style(chosen.tenant.currency).unit_label
     empty = "" if view.lines else _empty(kpi.title, chosen)
-    is_untold = [line.name for line in view.lines] in ([UNKNOWN], [NOTHING])
-    if is_untold:
-        empty = f"Nobody tells the {view.subject.lower()} of {_lowered(kpi.title)}."
-    return CardView(**frame, unit=unit, ranking=view, empty=empty, is_untold=is_untold)
+    if view.lines and UNTOLD.issuperset(line.name for line in view.lines):
+        days = formatting.between(chosen.span.first, chosen.span.last)
+        empty = f"Nobody told the {view.subject.lower()} of {_lowered(kpi.title)} {days}."
+    return CardView(**frame, unit=unit, ranking=view, empty=empty)
 
 
 def _table(card: Table, kpis: list[Kpi], frame: dict[str, Any], source: CardSource) -> CardView:

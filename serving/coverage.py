@@ -1,4 +1,4 @@
-"""Which KPIs a tenant has values of, and what of a dashboard that leaves.
+"""Which KPIs a tenant has values of, and by which dimensions, and what of a dashboard that leaves.
 
 Dashboards are for every business, and no business has everything: what a tenant never had is left out and said once,
 instead of a page of empty cards.
@@ -12,15 +12,16 @@ from typing import cast
 
 from dashboards.specs import COLUMNS, Card, Dashboard, Position, Ranking, Size, Tile, kpis_of
 from serving.catalogue import Kpi, Tenant, kpis, tenants
+from serving.rankings import UNTOLD, words
 from serving.reading import Reading
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """A dashboard as one tenant sees it: `missing` are the KPIs without any value of this tenant, in its order."""
+    """A dashboard as one tenant sees it: `missing` names in its order what this tenant never had a value of."""
 
     dashboard: Dashboard
-    missing: tuple[Kpi, ...]
+    missing: tuple[str, ...]
 
     @property
     def is_empty(self) -> bool:
@@ -40,8 +41,8 @@ def covered(reading: Reading, tenant: str) -> frozenset[str]:
 
 
 def has_values(spec: Dashboard, reading: Reading, tenant: str) -> bool:
-    """Whether the tenant has a value of any KPI of a dashboard."""
-    return any(name in covered(reading, tenant) for card in spec.cards for name in kpis_of(card))
+    """Whether the tenant has a value of any KPI of a dashboard that one of its cards could show."""
+    return bool(_shown(spec, reading, tenant))
 
 
 def fitted(spec: Dashboard, reading: Reading, tenant: str) -> Fitted:
@@ -51,24 +52,48 @@ def fitted(spec: Dashboard, reading: Reading, tenant: str) -> Fitted:
     """
     known, there = kpis(reading), covered(reading, tenant)
     gone = {name for card in spec.cards for name in kpis_of(card) if name in known and name not in there}
-    if not gone:
+    untold = [card for card in spec.ordered_cards if card.type == "ranking" and _is_untold(card, reading, tenant)]
+    if not gone and not untold:
         return Fitted(spec, ())
-    cards = [left for card in spec.ordered_cards if (left := _without(card, gone, known))]
-    named = dict.fromkeys(name for card in spec.ordered_cards for name in kpis_of(card) if name in gone)
+    cards = [left for card in spec.ordered_cards if card not in untold and (left := _without(card, gone, known))]
+    named = [known[name].title for card in spec.ordered_cards for name in kpis_of(card) if name in gone]
+    named += [f"{known[card.kpi].title} by {words(card.dimension).lower()}" for card in untold if card.kpi in there]
     if len(cards) < len(spec.cards):
         most = max(Counter(card.position.row for card in spec.cards).values())
         cards = list(_rows_filled(cards, most))
     # Not validated again: a dashboard without cards is no dashboard, and that is what is_empty says.
     shown = spec.model_copy(update={"cards": tuple(cards)})
-    return Fitted(shown, tuple(known[name] for name in named))
+    return Fitted(shown, tuple(dict.fromkeys(named)))
 
 
 def tenants_with(spec: Dashboard, reading: Reading) -> list[Tenant]:
     """The tenants that have a value of any KPI of a dashboard: those with most of them first, then by title."""
-    wanted = {name for card in spec.cards for name in kpis_of(card)}
-    counts = {tenant.tenant: len(wanted & covered(reading, tenant.tenant)) for tenant in tenants(reading).values()}
+    counts = {tenant.tenant: len(_shown(spec, reading, tenant.tenant)) for tenant in tenants(reading).values()}
     found = [tenant for tenant in tenants(reading).values() if counts[tenant.tenant]]
     return sorted(found, key=lambda tenant: -counts[tenant.tenant])
+
+
+def _shown(spec: Dashboard, reading: Reading, tenant: str) -> frozenset[str]:
+    cards = [card for card in spec.cards if card.type != "ranking" or not _is_untold(card, reading, tenant)]
+    return covered(reading, tenant).intersection(name for card in cards for name in kpis_of(card))
+
+
+def _is_untold(card: Ranking, reading: Reading, tenant: str) -> bool:
+    """Whether no event of the tenant ever told the dimension of a ranking: all it could list is `unknown`."""
+    kpi = kpis(reading).get(card.kpi)
+    return bool(kpi and card.dimension in kpi.dimensions and (card.kpi, card.dimension) not in _told(reading, tenant))
+
+
+def _told(reading: Reading, tenant: str) -> frozenset[tuple[str, str]]:
+    """The (KPI, dimension) of which a tenant has a value on any day that says something of the dimension."""
+    if "told" not in reading.memo:
+        rows = reading.rows(
+            "select tenant, list(distinct (kpi, dimension)) from kpi_values where time_grain = 'day'"
+            " and dimension != 'all' and not list_contains(?, dimension_value) and value is not null group by tenant",
+            [sorted(UNTOLD)],
+        )
+        reading.memo["told"] = {name: frozenset(tuple(pair) for pair in found) for name, found in rows}
+    return cast(dict[str, frozenset[tuple[str, str]]], reading.memo["told"]).get(tenant, frozenset())
 
 
 def _without(card: Card, gone: set[str], known: dict[str, Kpi]) -> Card | None:

@@ -11,6 +11,7 @@ from serving.ranges import Span
 from serving.series import CardError
 from serving.values import ALL, Value, Values
 
+UNTOLD = frozenset({"unknown", "none"})  # what a dimension says where it says nothing
 _SHARE = formatting.Style("ratio", decimals=1)
 
 

@@ -81,7 +81,7 @@ def show(request: Request, name: str, asked: Asked, reading: ReadingNow) -> HTML
         "filters": filters(request.url.path, chosen, tenants(reading).values(), compares=True),
         "subtitle": _subtitle(chosen),
         "cards": card_views(own.dashboard, source),
-        "missing": [kpi.title for kpi in own.missing],
+        "missing": own.missing,
         "elsewhere": [
             (address(request.url.path, chosen.query | {"tenant": t.tenant}), t.title)
             for t in tenants_with(spec, reading)

@@ -31,19 +31,33 @@ MIXED = [
 ]
 
 
+CHANNELS = [card("channels", "ranking", 0, 0, 24, title="Channels", kpi="sessions", dimension="channel")]
+BOTH = [card("sessions", "tile", 0, 0, 24, kpi="sessions"), CHANNELS[0] | {"position": {"row": 3, "column": 0}}]
+
+
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    """Three dashboards, and a version in which one of two tenants has never had a search, and nobody a loan."""
+    """A few dashboards; one of two tenants has never had a search or told a channel, and nobody had a loan."""
     root = tmp_path_factory.mktemp("root")
     folder = root / "dashboards" / "specs"
     folder.mkdir(parents=True)
-    made = (("mixed", "revenue", MIXED), ("searching", "leadership", SEARCHING), ("lending", "revenue", LENDING))
+    made = (
+        ("mixed", "revenue", MIXED),
+        ("searching", "leadership", SEARCHING),
+        ("lending", "revenue", LENDING),
+        ("channels", "growth", CHANNELS),
+        ("visits", "growth", BOTH),
+    )
     for name, section, cards in made:
         spec = {"title": name.capitalize(), "description": "x", "section": section, "cards": cards}
         (folder / f"{name}.yml").write_text(yaml.safe_dump(spec), encoding="utf-8")
     settings = Settings.for_home(root / "home", root=root)
     with duckdb.connect(str(publish(settings).path)) as con:
         con.execute("delete from kpi_values where tenant = 'advisory' and kpi = 'searches'")
+        con.execute(
+            "update kpi_values set dimension_value = if(time_grain = 'day', 'unknown', 'none')"
+            " where tenant = 'advisory' and dimension = 'channel'"
+        )
     with TestClient(create_app(settings)) as made:
         yield made
 
@@ -105,3 +119,27 @@ def test_a_dashboard_begins_with_a_tenant_that_has_its_numbers(client: TestClien
 def test_an_empty_range_is_not_a_missing_kpi(client: TestClient) -> None:
     page = client.get("/dashboards/mixed?tenant=rentals&range=custom&from=2025-01-01&to=2025-01-07").text
     assert len(places(page)) == len(MIXED)
+
+
+def test_a_ranking_by_what_nobody_tells_is_not_offered(client: TestClient) -> None:
+    offered = {
+        tenant: client.get(f"/dashboards?tenant={tenant}")
+        .text.partition("<main")[2]
+        .partition("Of other tenants only")[0]
+        for tenant in ("rentals", "advisory")
+    }
+    assert 'href="/dashboards/channels?' in offered["rentals"]
+    assert 'href="/dashboards/channels?' not in offered["advisory"]
+    assert 'href="/dashboards/visits?' in offered["advisory"]
+    page = client.get("/dashboards/channels?tenant=advisory").text
+    assert "<h2>Advisory has none of these numbers</h2>" in page
+    assert "It never had a value of Sessions by channel." in page
+    assert "tenant=rentals" in page.partition("Numbers of: ")[2].partition("</p>")[0]
+
+
+def test_what_is_left_stands_without_it_and_says_so_once(client: TestClient) -> None:
+    page = client.get("/dashboards/visits?tenant=advisory").text
+    assert list(places(page)) == ["sessions"]
+    assert page.count("Advisory never had a value of Sessions by channel.") == 1
+    assert list(places(client.get("/dashboards/visits?tenant=rentals").text)) == ["sessions", "channels"]
+    assert 'value="rentals" selected' in client.get("/dashboards/channels").text, "who tells it is shown first"
