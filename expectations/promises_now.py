@@ -24,11 +24,7 @@ def freshness(settings: Settings, now: datetime) -> Freshness:
     promises = load_promises(settings.root)
     if not has_state(settings):
         return Freshness([standing(promise, [], None, now) for promise in promises], {})
-    state = open_state(settings)
-    try:
-        shown = shown_since(state)
-    finally:
-        state.close()
+    shown = _shown(settings)
     waiting: dict[str, datetime] = {}
     if shown:
         by_tenant: dict[str, list[Entry]] = {}
@@ -38,6 +34,13 @@ def freshness(settings: Settings, now: datetime) -> Freshness:
         waiting = {tenant: since for tenant, since in found.items() if since}
     oldest = min(waiting.values(), default=None)
     return Freshness([standing(promise, shown, oldest, now) for promise in promises], waiting)
+
+
+def first_shown(settings: Settings, arrival: datetime) -> datetime | None:
+    """When the first version that held an arrival (aware) was published; None if none is known that did."""
+    if not has_state(settings):
+        return None
+    return min((one.shown_at for one in _shown(settings) if one.arrived_until >= arrival), default=None)
 
 
 def standings(settings: Settings, now: datetime) -> list[Standing]:
@@ -52,6 +55,14 @@ def waiting_since(entries: Iterable[Entry], newest: Shown) -> datetime | None:
     """
     spans = ((_time(e.received_min), _time(e.received_max)) for e in entries if e.received_min and e.received_max)
     return min((max(first, newest.arrived_until) for first, last in spans if last > newest.arrived_until), default=None)
+
+
+def _shown(settings: Settings) -> list[Shown]:
+    state = open_state(settings)
+    try:
+        return shown_since(state)
+    finally:
+        state.close()
 
 
 def _time(text: str) -> datetime:

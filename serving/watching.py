@@ -2,12 +2,14 @@
 
 import threading
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from almanac.daemon import look
 from almanac.errors import AlmanacError
 from almanac.settings import Settings
-from expectations.promises_now import Freshness, freshness
+from expectations.promises_now import Freshness, first_shown, freshness
+from serving.catalogue import Publication
+from serving.formatting import utc
 
 LOOK_AGAIN_SECONDS = 30.0
 
@@ -50,6 +52,7 @@ class FreshnessWatch:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._seen: Freshness | None = None
+        self._first = ("", datetime.min.replace(tzinfo=UTC))  # a version, and when its newest arrival was shown first
         self._due = 0.0
         self._lock = threading.Lock()
 
@@ -60,3 +63,16 @@ class FreshnessWatch:
                 self._seen = freshness(self._settings, datetime.now(UTC))
                 self._due = time.monotonic() + LOOK_AGAIN_SECONDS
             return self._seen
+
+    def on_the_way(self, published: Publication) -> timedelta:
+        """From the newest arrival of a version to the first publication that held it.
+
+        Another one without new data makes nothing older. Where the first cannot be seen, the version's own time counts.
+        """
+        newest, own = utc(published.data_as_of), utc(published.published_at)
+        if self._first[0] != published.id:
+            try:
+                self._first = (published.id, first_shown(self._settings, newest) or own)
+            except AlmanacError:
+                return own - newest
+        return self._first[1] - newest

@@ -121,7 +121,7 @@ def show(request: Request, asked: Asked, reading: ReadingNow) -> HTMLResponse:
         "delays": [(name, _delay(source.arrivals, term)) for name, term in DELAYS],
         "as_of": formatting.moment(as_of, zone),
         "published_at": formatting.moment(published.published_at, zone),
-        "to_published": formatting.duration((published.published_at - as_of).total_seconds()),
+        "to_published": formatting.duration(the_portal(request).freshness.on_the_way(published).total_seconds()),
         "charts": charts,
         "tables": {name: tables.shortened(make(source)) for name, make in TABLES.items()},
         "nothing_arrived": f"Nothing arrived {formatting.between(chosen.span.first, chosen.span.last)}.",

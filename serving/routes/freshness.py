@@ -134,7 +134,7 @@ def _steps(source: FreshnessSource, published: Publication) -> list[tuple[str, s
     """The way of an event: name, how long or how many, and in words what that is."""
     accepted = sum(a.accepted for a in source.arrivals)
     within = sum(a.within_minute for a in source.arrivals)
-    to_readers = formatting.duration((published.published_at - published.data_as_of).total_seconds())
+    to_readers = formatting.duration(source.portal.freshness.on_the_way(published).total_seconds())
     steps = [("lake", formatting.share(within, accepted), "of the events of these days were in the lake in a minute")]
     steps.append(("published", to_readers, "from the newest arrival to published numbers"))
     since = source.seen.waiting.get(source.selection.tenant.tenant)

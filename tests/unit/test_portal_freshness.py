@@ -16,7 +16,7 @@ from almanac.versions import current
 from expectations.promises import load_promises
 from ingestion.lake import Lake
 from serving.app import create_app
-from tests.serving.published import publish
+from tests.serving.published import DATA_AS_OF, publish
 from tests.small_lake import FIRST_DAY, land_day
 
 PAGE, API = "/freshness", "/api/analytics/freshness"
@@ -81,6 +81,25 @@ def test_what_waits_too_long_is_said_to_its_tenant_and_breaks_the_promise(
     assert "Not as fresh as promised:" in page
     assert "what the oldest arrival has waited" in page
     assert "docs/runbooks/late-data.md" in page
+
+
+def test_a_publication_without_new_data_makes_nothing_older(settings: Settings, client: TestClient) -> None:
+    older, newest = DATA_AS_OF.replace(tzinfo=UTC) - timedelta(hours=1), DATA_AS_OF.replace(tzinfo=UTC)
+    version = current(settings)
+    assert version
+    with duckdb.connect(str(version.path)) as con:  # the same data, published again two hours later
+        con.execute("update publication set published_at = published_at + interval 2 hour")
+    for until, minutes in ((older, 0), (newest, 4), (newest, 123)):
+        shown(settings, until, at=newest + timedelta(minutes=minutes))
+    for path in (PAGE, "/events"):
+        page = client.get(f"{path}?tenant=rentals").text.replace("\u00a0", " ")
+        assert "<b>4 min</b><span>from the newest arrival to published numbers" in page, path
+
+
+def test_without_a_memory_of_publications_the_versions_own_time_counts(client: TestClient) -> None:
+    for path in (PAGE, "/events"):
+        page = client.get(f"{path}?tenant=rentals").text.replace("\u00a0", " ")
+        assert "<b>3 min</b><span>from the newest arrival to published numbers" in page, path
 
 
 def test_each_kpi_says_how_far_it_reaches(settings: Settings, client: TestClient) -> None:
