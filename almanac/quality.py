@@ -129,9 +129,9 @@ def tenant_of(one: QualityDay | CheckFailure) -> str | None:
     return one.subject.partition("/")[0] if one.kind == SOURCE else None
 
 
-def runbook_of(one: QualityDay | CheckFailure) -> str:
-    """The file of docs/runbooks that says what to do when a check of this subject fails."""
-    return "late-data.md" if one.kind == SOURCE else "pipeline-failure.md"
+def runbook_of(one: CheckFailure) -> str:
+    """The file of docs/runbooks that says what to do about a failure: one that blocks has stopped a publication."""
+    return "late-data.md" if one.kind == SOURCE and not one.is_error else "pipeline-failure.md"
 
 
 def as_row(day: QualityDay) -> dict[str, Any]:

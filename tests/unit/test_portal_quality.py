@@ -76,8 +76,8 @@ def test_failures_say_from_when_until_when_and_what_to_do(client: TestClient) ->
     refused, warned = found[REFUSED], found[WARNING]
     assert (refused["failed_at"][:16], refused["passed_at"][:16]) == (f"{REFUSED_DAY}T09:20", f"{REFUSED_DAY}T15:20")
     assert (warned["failed_at"][:10], warned["passed_at"], warned["severity"]) == (f"{WARNED_SINCE}", None, "warn")
-    assert refused["runbook"] == "docs/runbooks/late-data.md"
-    assert client.get("/runbooks/late-data.md").text.startswith("# Numbers are late, or a source is silent")
+    assert refused["runbook"] == "docs/runbooks/pipeline-failure.md", "it has stopped a publication"
+    assert client.get("/runbooks/pipeline-failure.md").text.startswith("# Numbers are not published")
     assert client.get("/runbooks/..%2fdecisions.md").status_code == 404
     first, second = rows(client, "failures")
     assert (first["check"], second["check"]) == (WARNING, REFUSED)
@@ -87,7 +87,7 @@ def test_failures_say_from_when_until_when_and_what_to_do(client: TestClient) ->
 def test_the_page_says_whether_numbers_can_be_believed_and_runs_nothing_of_others(client: TestClient) -> None:
     text = client.get(f"{PAGE}?tenant=rentals").text
     assert "! 1 check warns now" in text
-    assert 'href="/runbooks/late-data.md"' in text
+    assert 'href="/runbooks/pipeline-failure.md"' in text
     assert 'href="/quality/expectations/"' in text
     assert 'aria-current="page">Data quality</a>' in text
     assert HOSTILE not in text

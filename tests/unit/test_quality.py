@@ -1,5 +1,6 @@
 """Data quality: what is written down of judgements, the score that is made of it, the review of a quarter."""
 
+import re
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -10,8 +11,8 @@ from almanac import quality
 from almanac.checks import NOT_RUN, CheckResult, Severity
 from almanac.cli import cli
 from almanac.quality import ERROR_WEIGHT, WARNING_WEIGHT, Remembered, remembered, score
-from almanac.settings import Settings
-from almanac.state import QualityDay, dump_state, load_state, open_state
+from almanac.settings import ROOT, Settings
+from almanac.state import CheckFailure, QualityDay, dump_state, load_state, open_state
 from expectations.review import Period, duration, last_quarter, quarter_of, review, write_review
 
 DAY = date(2026, 8, 3)
@@ -22,6 +23,29 @@ SOURCE = "rentals/web"
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return Settings.for_home(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_error", "runbook"),
+    [
+        ("source", True, "pipeline-failure.md"),
+        ("source", False, "late-data.md"),
+        ("model", True, "pipeline-failure.md"),
+        ("model", False, "pipeline-failure.md"),
+    ],
+)
+def test_a_failure_that_blocks_leads_to_what_to_do_about_a_refused_publication(
+    kind: str, is_error: bool, runbook: str
+) -> None:
+    failure = CheckFailure(kind, SOURCE, "repeated_share_is_usual", is_error, "", MORNING, MORNING, None)
+    assert quality.runbook_of(failure) == runbook
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "docs" / "runbooks").glob("*.md")), ids=lambda file: file.stem)
+def test_the_sections_of_a_runbook_are_counted(file: Path) -> None:
+    numbers = [int(n) for n in re.findall(r"^## (\d+)\.", file.read_text(encoding="utf-8"), re.MULTILINE)]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert numbers
 
 
 def check(name: str, passed: bool = True, severity: Severity = "error", message: str = "") -> CheckResult:
