@@ -49,6 +49,21 @@ def test_the_dashboards_of_the_repository_are_right(root: Path) -> None:
     assert check_dashboards(root, shapes, {name: kpi.settings.scale for name, kpi in kpis.items()}) == []
 
 
+def test_a_chart_of_what_is_measured_in_a_unit_of_its_own_names_it(root: Path) -> None:
+    from almanac.kpis import load_catalogue
+
+    kpis = load_catalogue(root).kpis
+    charts = [card for board in load_dashboards(root).values() for card in board.cards if card.type == "time_series"]
+    measured = [
+        (card.title, unit[1])
+        for card in charts
+        for name in card.kpis
+        if (unit := re.search(r"\((ms|seconds)\)$", kpis[name].settings.title))
+    ]
+    assert measured
+    assert [title for title, unit in measured if not re.search(rf"\b{unit}\b", title or "")] == []
+
+
 def test_the_overview_shows_every_way_to_look_at_the_main_kpis(root: Path) -> None:
     overview = load_dashboards(root)["overview"]
     tiles = [card.kpi for card in overview.cards if isinstance(card, Tile)]
