@@ -2,18 +2,18 @@
 
 `{"eventType": "action", "eventName": "fund_project", "userId": ..., "properties": {...}, "context": {...}}`,
 `{"event_type": "search", "session_id": ..., "event_data": {...}, "page_url": ..., "device_type": ..., "country": ...}`
-and `{"type": "search", "data": {...}}` become messages in Segment's shape. A field without a place there becomes a
-property, so that nothing is lost.
+and `{"type": "search", "data": {...}}` become messages in Segment's shape. What has no place there becomes a property,
+so that nothing is lost.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 from ingestion.collector.dialects.bodies import filled, first
 
 # Field of the message -> what it is called in the short shapes.
 _FIELDS: dict[str, tuple[str, ...]] = {
-    "messageId": ("messageId", "message_id", "eventId", "event_id", "id"),
+    # No other name: `id` or `event_id` may be what the event is about, and would make strangers' events copies of one.
+    "messageId": ("messageId", "message_id"),
     "userId": ("userId", "user_id"),
     "anonymousId": ("anonymousId", "anonymous_id", "deviceId", "device_id"),
     "sessionId": ("sessionId", "session_id"),
@@ -22,10 +22,11 @@ _FIELDS: dict[str, tuple[str, ...]] = {
     # What the door takes away must stand where it looks for it.
     "writeKey": ("writeKey",),
     "ip": ("ip",),
+    "integrations": ("integrations",),
 }
 _NAMES = ("eventName", "event_name", "event")
 _KINDS = ("eventType", "event_type")
-_DATA = ("properties", "eventData", "event_data", "data")
+_DATA = ("eventData", "event_data", "data")
 # Path in the context -> what it is called in the short shapes.
 _CONTEXT: dict[tuple[str, str], tuple[str, ...]] = {
     ("page", "url"): ("pageUrl", "page_url"),
@@ -37,11 +38,6 @@ _CONTEXT: dict[tuple[str, str], tuple[str, ...]] = {
 }
 # Context in which a word stands where Segment has an object.
 _WORDS = {"device": "type", "browser": "name", "os": "name", "location": "country"}
-_PLACED = frozenset(
-    name
-    for names in (*_FIELDS.values(), _NAMES, _KINDS, _DATA, *_CONTEXT.values(), ("context", "type", "integrations"))
-    for name in names
-)
 _SIGNS = frozenset({"eventName", "event_name", "eventType", "event_type"})
 _PAGE_VIEWS = frozenset({"page_view", "pageview", "pageView"})
 
@@ -55,46 +51,66 @@ def is_short(message: dict[str, Any]) -> bool:
 
 def lengthened(message: dict[str, Any]) -> dict[str, Any]:
     """The message in Segment's shape."""
-    kind = first(message, *_KINDS, "type")
-    name = first(message, *_NAMES)
-    fields = {field: first(message, *names) for field, names in _FIELDS.items()}
+    rest = dict(message)
+    kind = _take(rest, *_KINDS, "type")
+    name = _take(rest, *_NAMES)
+    fields = {field: _take(rest, *names) for field, names in _FIELDS.items()}
     if fields["userId"] is None and fields["anonymousId"] is None:
         # A visitor without any id is at least the same one for as long as the session lasts.
         fields["anonymousId"] = fields["sessionId"]
-    properties = _properties(message)
-    long = filled(**fields, context=_context(message))
-    if kind in _PAGE_VIEWS:
-        return long | {"type": "page"} | filled(name=name, properties=properties)
-    if name is not None and kind is not None and isinstance(properties, dict):
-        properties.setdefault("event_type", kind)
-    return long | {"type": "track"} | filled(event=name if name is not None else kind, properties=properties)
-
-
-def _properties(message: dict[str, Any]) -> Any:
-    """The properties and whatever has no other place; as they came where they are no object."""
-    given = first(message, *_DATA)
+    long = filled(**fields, context=_context(rest))
+    is_page = isinstance(kind, str) and kind in _PAGE_VIEWS
+    long["type"] = "page" if is_page else "track"
+    if rest.get("type") == long["type"]:
+        del rest["type"]
+    given = _take(rest, "properties")
     if given is not None and not isinstance(given, dict):
-        return given
-    return {**{name: value for name, value in message.items() if name not in _PLACED}, **(given or {})}
+        # Refused, as in Segment's shape; what came with it stands beside it.
+        properties, long = given, {**rest, **long}
+    else:
+        properties = _properties(given or {}, rest)
+        if name is not None and kind is not None and not is_page and properties.setdefault("event_type", kind) != kind:
+            properties.setdefault("eventType", kind)
+    if is_page:
+        return long | filled(name=name, properties=properties)
+    return long | filled(event=name if name is not None else kind, properties=properties)
 
 
-def _context(message: dict[str, Any]) -> Any:
-    given = message.get("context")
+def _take(rest: dict[str, Any], *names: str) -> Any:
+    """The first of several fields that has a value, taken out; another that says something else stays."""
+    found = first(rest, *names)
+    for name in names:
+        if name in rest and rest[name] in (None, "", found):
+            del rest[name]
+    return found
+
+
+def _properties(given: dict[str, Any], rest: dict[str, Any]) -> dict[str, Any]:
+    """Everything that is left in one object; of a name with several values the first one counts."""
+    fit = [name for name in _DATA if rest.get(name) in (None, "") or isinstance(rest[name], dict)]
+    objects = [_take(rest, name) or {} for name in fit]
+    properties: dict[str, Any] = {}
+    for values in (given, *objects, rest):
+        for name, value in values.items():
+            if properties.get(name) is None:
+                properties[name] = value
+    return properties
+
+
+def _context(rest: dict[str, Any]) -> Any:
+    """The context, taken out, with those of the flat fields that it has room for."""
+    given = _take(rest, "context")
     if given is not None and not isinstance(given, dict):
         return given
     context: dict[str, Any] = dict(given or {})
     for name, part in _WORDS.items():
         if isinstance(context.get(name), str):
             context[name] = {part: context[name]}
-    for (name, part), value in _flat(message):
-        inner = context.setdefault(name, {})
-        if isinstance(inner, dict):
-            context[name] = {part: value, **inner}
+    for (name, part), names in _CONTEXT.items():
+        value = first(rest, *names)
+        inner = context.get(name, {})
+        if value is None:
+            _take(rest, *names)
+        elif isinstance(inner, dict) and inner.get(part) in (None, value):
+            context[name] = {**inner, part: _take(rest, *names)}
     return context
-
-
-def _flat(message: dict[str, Any]) -> Iterator[tuple[tuple[str, str], Any]]:
-    for path, names in _CONTEXT.items():
-        value = first(message, *names)
-        if value is not None:
-            yield path, value

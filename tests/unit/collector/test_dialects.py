@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestion.collector.dialects import Document, Found, Request, match
+from ingestion.collector.dialects import Document, Found, match
 from ingestion.collector.limits import MAX_EVENTS
 from ingestion.collector.problems import Problem
+from tests.dialect_requests import events, only, read
 
 UUID = "01a216f8-d086-7d0a-842b-59159bda1734"
 AT = "2026-11-26T08:28:54.790Z"
@@ -22,30 +23,6 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=10,
 )
-
-
-def read(
-    path: str, body: Any = None, headers: dict[str, str] | None = None, *, method: str = "POST", query: str = ""
-) -> Found | Document:
-    found = match(path)
-    assert found is not None, path
-    raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
-    named = {name.lower().encode(): value.encode() for name, value in (headers or {}).items()}
-    return found.routes[method].reader(Request(method, path, raw, named, found.parameters, query.encode()))
-
-
-def events(path: str, body: Any, headers: dict[str, str] | None = None, **more: str) -> Found:
-    found = read(path, body, headers, **more)
-    assert isinstance(found, Found)
-    for item in found.items:
-        assert item.value is None or item.fault or json.loads(item.raw) == item.value
-    return found
-
-
-def only(path: str, body: Any, headers: dict[str, str] | None = None) -> dict[str, Any]:
-    (item,) = events(path, body, headers).items
-    assert item.fault is None
-    return item.value
 
 
 def document(path: str, body: Any = None, headers: dict[str, str] | None = None, **more: str) -> tuple[Any, str | None]:
@@ -311,81 +288,6 @@ def test_extensions_can_name_user_and_visitor() -> None:
     message = only("/cloudevents", CLOUD | {"userid": "u2", "anonymousid": "a2", "traceid": "t"})
     assert (message["userId"], message["anonymousId"]) == ("u2", "a2")
     assert message["context"]["cloudevent"]["traceid"] == "t"
-
-
-# --- short shapes ----------------------------------------------------------------------------------------------------
-
-
-def test_a_named_event_with_a_kind() -> None:
-    short = {
-        "eventType": "action",
-        "eventName": "fund_project",
-        "userId": "u1",
-        "sessionId": "s1",
-        "properties": {"amount": 5},
-        "context": {"device": "mobile", "browser": "Firefox", "location": "Kenya", "locale": "en"},
-        "timestamp": AT,
-        "writeKey": "alm_k",
-    }
-    assert events("/api/analytics/track", short).write_key == "alm_k"
-    assert only("/api/analytics/track", short) == {
-        "type": "track",
-        "event": "fund_project",
-        "userId": "u1",
-        "sessionId": "s1",
-        "timestamp": AT,
-        "writeKey": "alm_k",
-        "properties": {"amount": 5, "event_type": "action"},
-        "context": {
-            "device": {"type": "mobile"},
-            "browser": {"name": "Firefox"},
-            "location": {"country": "Kenya"},
-            "locale": "en",
-        },
-    }
-
-
-def test_a_flat_row_of_events() -> None:
-    short = {
-        "event_type": "search",
-        "session_id": "s1",
-        "page_url": "https://x.example/",
-        "event_data": {"origin": "BER"},
-        "device_type": "desktop",
-        "browser": "Chrome",
-        "country": "Germany",
-        "city": "Berlin",
-        "timestamp": AT,
-        "cabin": "economy",
-    }
-    assert only("/api/analytics/track", short) == {
-        "type": "track",
-        "event": "search",
-        "anonymousId": "s1",
-        "sessionId": "s1",
-        "timestamp": AT,
-        "properties": {"origin": "BER", "cabin": "economy"},
-        "context": {
-            "page": {"url": "https://x.example/"},
-            "device": {"type": "desktop"},
-            "browser": {"name": "Chrome"},
-            "location": {"country": "Germany", "city": "Berlin"},
-        },
-    }
-
-
-def test_type_and_data() -> None:
-    message = only("/api/analytics/track", {"type": "search", "data": {"q": 1}, "userId": "u"})
-    assert message == {"type": "track", "event": "search", "userId": "u", "properties": {"q": 1}}
-    page = only("/api/analytics/track", {"eventType": "page_view", "eventName": "Home", "userId": "u"})
-    assert (page["type"], page["name"]) == ("page", "Home")
-
-
-def test_segments_shape_keeps_its_bytes_and_may_stand_beside_short_ones() -> None:
-    body = b'{"batch": [{"event" : "x","userId":"u"}, {"eventName": "y", "user_id": 7}]}'
-    first, second = events("/api/analytics/track", body).items
-    assert first.raw == b'{"event" : "x","userId":"u"}'
-    assert second.value == {"type": "track", "event": "y", "userId": 7}
 
 
 # --- all of them -----------------------------------------------------------------------------------------------------
