@@ -9,6 +9,7 @@ from ingestion.scrub import assert_plain, plain
 from ingestion.tracking_plan.contracts import Reason
 
 LONGEST_ID = 256  # characters of an id of a user or visitor
+INVALID_CHARACTER = "invalid_character"
 
 _IDS = ("userId", "anonymousId", "previousId", "groupId", "messageId")
 _UUID_LENGTH = 36
@@ -53,12 +54,12 @@ def nobody(message: dict[str, Any]) -> Reason:
 def invalid_characters(message: dict[str, Any], in_name: bool) -> list[Reason]:
     """Why a message with a character that no store can hold is refused: two ids or names mended alike would be one."""
     reasons = [
-        Reason(field, "invalid_character", f"{field} holds a character that cannot be stored (NUL or half a pair)")
+        Reason(field, INVALID_CHARACTER, f"{field} holds a character that cannot be stored (NUL or half a pair)")
         for field in _IDS
         if isinstance(message.get(field), str) and plain(message[field]) != message[field]
     ]
     if in_name:
-        reasons.append(Reason("", "invalid_character", "the name of a property holds the character NUL"))
+        reasons.append(Reason("", INVALID_CHARACTER, "the name of a property holds the character NUL"))
     return reasons
 
 

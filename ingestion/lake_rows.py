@@ -8,11 +8,12 @@ from uuid import UUID
 
 import pyarrow as pa
 
-from ingestion.envelope import EventRow, QuarantineRow, to_row
+from ingestion.envelope import EventRow, QuarantineRow, json_bytes, to_row
 from ingestion.lake_schema import COUNTERS, QUARANTINE, events_schema
 from ingestion.logged_events import Arrivals, LoggedEvents
 from ingestion.plain_rows import BatchMaker, PlainRowMaker
-from ingestion.privacy.masking import Masker, suspects
+from ingestion.privacy.masking import Masker, only_integers, suspects
+from ingestion.scrub import scrub
 from ingestion.settled_rows import SettledRowMaker
 from ingestion.tracking_plan.model import Plan
 from ingestion.tracking_plan.names import ENVELOPE
@@ -60,8 +61,12 @@ def part_tables(
         }
         # What is stored is what is searched, whichever way it came; only what has to be masked is judged again.
         for place in suspects(rows):
-            masked = masker.mask(odd[place], is_accepted=isinstance(rows[place], EventRow))
-            if masked is not None:
+            row = rows[place]
+            masked = masker.mask(odd[place], is_accepted=isinstance(row, EventRow))
+            if masked is not None and isinstance(row, QuarantineRow) and only_integers(odd[place], masked):
+                # The client was told about a number. Nothing that is masked can stand in the words about it.
+                rows[place] = row._replace(payload=json_bytes(scrub(masked.message)[0]).decode())
+            elif masked is not None:
                 rows[place] = to_row(plan, tenant, source, masked, history_from, origin=f"{file_id}/{place}")
         events = {place: row for place, row in rows.items() if isinstance(row, EventRow)}
         others = {place: row for place, row in rows.items() if isinstance(row, QuarantineRow)}

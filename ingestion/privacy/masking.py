@@ -48,6 +48,11 @@ def suspects(rows: Mapping[int, EventRow | QuarantineRow]) -> Iterator[int]:
     yield from (places[at] for at in pc.indices_nonzero(found).to_pylist())
 
 
+def only_integers(arrival: Arrival, masked: Arrival) -> bool:
+    """Whether nothing was found in a refused arrival but integers beyond 64 bits, which became text."""
+    return all(warning.startswith("big_integer:") for warning in masked.warnings[len(arrival.warnings) :])
+
+
 def suspicious(texts: Sequence[str | bytes | None] | pa.Array) -> pa.Array:
     """For each stored text, whether something in it may have to be masked."""
     found = texts if isinstance(texts, pa.Array) else pa.array(texts, pa.string())

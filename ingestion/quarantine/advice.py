@@ -23,6 +23,7 @@ _DO = {
     "event_too_large": "have the client send less in one event, such as a reference instead of a document",
     "too_deep": "have the client send flatter properties",
     "too_many_properties": "have the client send a list of values instead of a property for each",
+    "invalid_character": "have the client send it without that character; kept is U+FFFD in its place",
     "invalid_json_number": "have the client send null instead of NaN or Infinity",
 }
 _OTHERWISE = "mend the client that sends it"

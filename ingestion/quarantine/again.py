@@ -13,12 +13,15 @@ from ingestion.collector.dialects.cloudevents import INVALID
 from ingestion.collector.door import OUT_OF_SCOPE, Door
 from ingestion.collector.messages import Unreadable, read
 from ingestion.envelope import Arrival, QuarantineRow, oversize, to_row
-from ingestion.identity import message_id
+from ingestion.identity import INVALID_CHARACTER, message_id
 from ingestion.privacy.suppression import Suppression, load_suppression
 from ingestion.quarantine.rows import Refused
 from ingestion.sources.mapping import load_mapping, mapping_names
 from ingestion.tracking_plan import Plan, Reason
 
+# What was refused for what is not in the kept payload any more: a CloudEvent that is none is not in the shape that is
+# judged here, and bytes and characters that no store can hold were replaced, so the payload may look right.
+_NOT_KEPT = frozenset({INVALID, INVALID_CHARACTER, "invalid_encoding", "invalid_json"})
 _SUPPRESSED = Reason("", "suppressed", "the event's person is suppressed: nothing of them is stored again")
 
 
@@ -64,8 +67,7 @@ class Again:
         if people is not None and people.owns(item.value if item.value is not None else item.raw):
             own = (_SUPPRESSED,)
         else:
-            # What no plan can mend; a CloudEvent that is none is not in the shape that is judged here.
-            kept = {INVALID} if self.any_scope else {INVALID, OUT_OF_SCOPE}
+            kept = _NOT_KEPT if self.any_scope else _NOT_KEPT | {OUT_OF_SCOPE}
             own = tuple(reason for reason in row.reasons if reason.code in kept)
         if item.fault is not None and not own:
             own = (Reason("", item.fault.code, f"the event cannot be read: {item.fault}"),)

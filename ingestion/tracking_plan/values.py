@@ -22,7 +22,8 @@ _CENT_OF_A_CENT = Decimal((0, (1,), -MONEY_SCALE))
 # more than 18 digits, which are 14 before the point once four stand behind it.
 _MONEY = Context(prec=MONEY_DIGITS, traps=[Inexact, InvalidOperation])
 _DECIMAL_TEXT = re.compile(r"[+-]?[0-9]{1,20}(?:\.[0-9]{1,20})?")
-_INTEGER_TEXT = re.compile(r"[+-]?[0-9]{1,19}")
+_INTEGER_TEXT = re.compile(r"[+-]?[0-9]+")
+_LONGEST_INTEGER = 20  # characters of the text of an integer that may be within 64 bits
 _EXACT_MONEY = 1e10
 _NO_MONEY = "invalid_money"
 _BIGINT_MIN, _BIGINT_MAX = -(2**63), 2**63 - 1
@@ -73,9 +74,10 @@ def parse_integer(value: Any) -> int:
     """A whole number within 64 bits: an integer, a float without fraction, or its decimal text."""
     if type(value) is int:
         number = value
-    elif (type(value) is str and _INTEGER_TEXT.fullmatch(value)) or (
-        type(value) is float and value.is_integer() and abs(value) <= _EXACT_FLOAT
-    ):
+    elif type(value) is str and _INTEGER_TEXT.fullmatch(value):
+        # Refused events are kept with their large integers as text: the words must be those for the number.
+        number = int(value) if len(value) <= _LONGEST_INTEGER else _BIGINT_MAX + 1
+    elif type(value) is float and value.is_integer() and abs(value) <= _EXACT_FLOAT:
         number = int(value)
     else:
         kind = _kind(value)
@@ -114,6 +116,8 @@ def parse_money(value: Any) -> Decimal:
         number = Decimal(value)
     elif kind is Decimal and value.is_finite():
         number = value
+    elif kind is str and _INTEGER_TEXT.fullmatch(value):
+        number = Decimal("Infinity")  # 21 digits and more, and no need to read them
     else:
         odd = " that is not a decimal number (write 1234.56)" if kind is str else ""
         raise Unfit(f"expected money, got {_kind(value)}{odd}", _NO_MONEY)

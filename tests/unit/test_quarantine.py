@@ -3,6 +3,7 @@
 import json
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -10,12 +11,15 @@ from hypothesis import strategies as st
 
 from almanac.errors import AlmanacError
 from almanac.settings import Settings
+from ingestion.collector.dialects import Found
+from ingestion.collector.dialects.bodies import item_of
+from ingestion.collector.door import Door
 from ingestion.envelope import Arrival
 from ingestion.lake import Lake
 from ingestion.quarantine.choice import Choice
 from ingestion.quarantine.rows import newest
 from ingestion.tracking_plan import load_plan
-from tests.refused_events import DAY, Place, land, new_place, noon, villa
+from tests.refused_events import DAY, Place, land, new_place, noon, rows_of, villa
 
 PLAN = load_plan()
 NEXT = DAY + timedelta(days=1)
@@ -140,3 +144,27 @@ def test_the_newest_are_the_newest_however_files_overlap(
         lake.land("rentals", "web", arrivals, content_hash=f"c{index}", received={date(2026, 3, 1): len(arrivals)})
     shown = [row.received_at.second for row in newest(lake, Choice(), limit)]
     assert shown == sorted((n for file in files for n in file), reverse=True)[:limit]
+
+
+@pytest.mark.parametrize(("name", "value"), [("nights", 10**30), ("total", 10**45), ("nights", "1" * 30)])
+def test_a_number_that_is_too_large_is_refused_in_the_words_that_its_client_heard(
+    place: Place, name: str, value: Any
+) -> None:
+    message = booking(1, **{"total": 1, name: value})
+    (verdict,) = Door(place.lake.plan).judge(Found([item_of(message)], is_batch=True), "rentals", "web", noon())
+    (heard,) = verdict.reasons
+    land(place.lake, [message])
+    (row,) = rows_of(place.lake, "quarantine")
+    assert json.loads(row["reasons"]) == [{"field": heard.field, "code": heard.code, "message": heard.message}]
+    assert json.loads(row["payload"])["properties"][name] == str(value)
+    # Judged again, the number is text.
+    shown = place.told("show", f"{row['file_id']}:{row['ingest_row']}")
+    assert shown[-1] == f"by the plan as it is now it is still rejected: {heard.message}"
+
+
+def test_a_large_number_is_no_text_in_the_words_about_it(place: Place) -> None:
+    """Also where no text is expected, and where something else was found beside it, which is masked there."""
+    land(place.lake, [villa(1, event=10**30), villa(2, event="to a@b.example", properties={"villa": 10**30})])
+    numbered, named = sorted(rows_of(place.lake, "quarantine"), key=lambda row: row["ingest_row"])
+    assert (numbered["code"], json.loads(numbered["payload"])["event"]) == ("invalid_event_name", str(10**30))
+    assert (named["code"], "a@b.example" in named["reasons"] + named["payload"]) == ("unknown_event", False)

@@ -287,3 +287,30 @@ def test_what_a_key_might_not_send_comes_in_only_if_somebody_says_so(place: Plac
         place.told("replay", "--code", "insufficient_scope")[0]
         == "2 events landed in 1 landing; 0 events still rejected"
     )
+
+
+def test_what_was_refused_for_a_character_that_is_not_kept_never_comes_back(place: Place) -> None:
+    """The kept payload has U+FFFD instead: it would be taken, as an event of somebody else."""
+    place.mend()
+    raw = b'{"type": "track", "event": "Villa Viewed", "userId": "a%sb", "properties": {"villa": "v"}}'
+    own = [Reason("", code, "the event cannot be read") for code in ("invalid_encoding", "invalid_json")]
+    arrivals = [
+        Arrival(noon(), villa(1, userId="nul\0l")),
+        Arrival(noon(), villa(2, properties={"villa": "v", "a\0": 1})),
+        *(Arrival(noon(), raw % byte, (why,)) for byte, why in zip((b"\xff", b"\0"), own, strict=True)),
+    ]
+    place.lake.land("rentals", "web", arrivals, content_hash="unkept", received={DAY: 4})
+    row = {"type": "track", "event": "booking_confirmed", "properties": {"booking_id": "b", "amount": 1}}
+    land(place.lake, [row | {"messageId": "m\0"}], tenant="online_retail", source="online_retail")
+    head, _, *table = place.told("replay", "--all")
+    assert head == "0 events landed; 5 events still rejected"
+    assert sorted(line.split()[0] for line in table) == [
+        *["invalid_character"] * 3,
+        "invalid_encoding",
+        "invalid_json",
+    ]
+    assert counts(place) == {"received": 5, "accepted": 0, "quarantined": 5}
+    for refused in rows_of(place.lake, "quarantine"):
+        assert "\ufffd" in refused["payload"]
+        shown = place.told("show", f"{refused['file_id']}:{refused['ingest_row']}")
+        assert shown[-1].startswith("by the plan as it is now it is still rejected: ")
