@@ -5,6 +5,7 @@ stands in the context under `cloudevent`.
 """
 
 import base64
+import binascii
 import hashlib
 import re
 from typing import Any
@@ -22,7 +23,7 @@ from ingestion.collector.dialects.bodies import (
 )
 from ingestion.collector.dialects.interface import Found, Item, Request, Route
 from ingestion.collector.limits import MAX_MESSAGE_ID
-from ingestion.collector.messages import Unreadable, kind_of, read, write
+from ingestion.collector.messages import Unreadable, kind_of, read, read_odd, refuse_body, write
 from ingestion.collector.problems import Problem
 
 _BATCH = b"application/cloudevents-batch+json"
@@ -36,7 +37,7 @@ INVALID = "invalid_cloudevent"
 
 def read_events(request: Request) -> Found:
     """The events of a request in any of the three modes. Raises Problem where none can be told apart."""
-    media = request.content_type.partition(b";")[0].strip().lower()
+    media = _media(request.content_type)
     if b"ce-specversion" in request.headers and media not in (_STRUCTURED, _BATCH):
         event = _binary(request, media)
         return Found(items_of([event], _item, request.body, request.content_type))
@@ -64,8 +65,47 @@ def _item(event: Any) -> Item:
         shown = repr(event["specversion"][:20])
         fault = Unreadable(INVALID, f"specversion {shown} is not supported; send 1.0")
     else:
-        return item_of(_message(event))
+        try:
+            data = _data_in_base64(event)
+        except Unreadable as error:
+            return Item(write(event), event, error)
+        return item_of(_message(event | data))
     return Item(write(event), event, fault)
+
+
+def _data_in_base64(event: dict[str, Any]) -> dict[str, Any]:
+    """What stands in `data_base64`, read as binary mode reads a body. Raises Unreadable."""
+    given = event.get("data_base64")
+    if event.get("data") is not None or given is None or given == "":
+        return {}
+    try:
+        body = base64.b64decode(given, validate=True)
+    except (TypeError, ValueError, binascii.Error):
+        raise Unreadable(INVALID, "data_base64 is not Base64") from None
+    media = (text(event.get("datacontenttype")) or "").encode("utf-8", "replace")
+    try:
+        return {"data_base64": None, **_data(body, _media(media))}
+    except Unreadable as error:
+        raise Unreadable(
+            INVALID, f"data_base64 holds no JSON, as datacontenttype says or leaves open: {error}"
+        ) from None
+
+
+def _data(body: bytes, media: bytes) -> dict[str, Any]:
+    """Bytes as `data`, or as `data_base64` where nobody can read them. Raises Unreadable for JSON that is none."""
+    if media in (b"", b"application/json") or media.endswith(b"+json"):
+        return {"data": read_odd(body)}
+    if media.startswith(b"text/"):
+        return {"data": body.decode("utf-8", "replace")}
+    # Some libraries send JSON without its content type being one of JSON.
+    try:
+        return {"data": read(body)}
+    except Unreadable:
+        return {"data_base64": base64.b64encode(body).decode()}
+
+
+def _media(content_type: bytes) -> bytes:
+    return content_type.partition(b";")[0].strip().lower()
 
 
 def _message(event: dict[str, Any]) -> dict[str, Any]:
@@ -107,17 +147,10 @@ def _binary(request: Request, media: bytes) -> dict[str, Any]:
         event["datacontenttype"] = request.content_type.decode("latin-1")
     if not request.body:
         return event
-    if media in (b"", b"application/json") or media.endswith(b"+json"):
-        event["data"] = json_value(request.body, request.content_type)
-    elif media.startswith(b"text/"):
-        event["data"] = request.body.decode("utf-8", "replace")
-    else:
-        # Some libraries send JSON without its content type being one of JSON.
-        try:
-            event["data"] = read(request.body)
-        except Unreadable:
-            event["data_base64"] = base64.b64encode(request.body).decode()
-    return event
+    try:
+        return event | _data(request.body, media)
+    except Unreadable as error:
+        raise refuse_body(error, request.body, request.content_type) from None
 
 
 ROUTES = {("POST", "/cloudevents"): Route(read_events)}

@@ -284,6 +284,54 @@ def test_a_broken_cloudevent_is_kept_with_its_reason_and_its_neighbours_are_unha
     assert fit.value == MESSAGE
 
 
+@pytest.mark.parametrize(
+    ("content_type", "body", "properties"),
+    [
+        ("application/json", b'{"a": 1}', {"a": 1}),
+        (None, b'{"a": 1}', {"a": 1}),
+        ("application/vnd.shop+json; charset=utf-8", b'{"a": 1}', {"a": 1}),
+        ("application/octet-stream", b'{"a": 1}', {"a": 1}),
+        ("application/json", b"[1]", {"data": [1]}),
+        ("text/plain", b"hello", {"data": "hello"}),
+        ("image/png", b"\xff\x00", {"data_base64": "/wA="}),
+    ],
+)
+def test_data_in_base64_is_read_as_the_body_of_a_binary_cloudevent(
+    content_type: str | None, body: bytes, properties: dict[str, Any]
+) -> None:
+    event = {name: value for name, value in CLOUD.items() if name != "data"}
+    event["data_base64"] = base64.b64encode(body).decode()
+    named = {"content-type": content_type} if content_type else {}
+    event |= {"datacontenttype": content_type} if content_type else {}
+    binary = {name: value for name, value in BINARY.items() if name != "content-type"} | named
+    batch = {"content-type": "application/cloudevents-batch+json"}
+    structured = {"content-type": "application/cloudevents+json"}
+    messages = [
+        only("/cloudevents", event, structured),
+        only("/cloudevents", [event], batch),
+        only("/cloudevents", body, binary),
+    ]
+    assert [message["properties"] for message in messages] == [properties] * 3
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"data_base64": "e30"}, "data_base64 is not Base64"),
+        ({"data_base64": 7}, "data_base64 is not Base64"),
+        ({"data_base64": "ä"}, "data_base64 is not Base64"),
+        ({"data_base64": "/wA="}, "data_base64 holds no JSON"),
+        ({"data_base64": "/wA=", "datacontenttype": "application/json"}, "data_base64 holds no JSON"),
+    ],
+)
+def test_data_in_base64_that_cannot_be_read_is_named(change: dict[str, Any], says: str) -> None:
+    event = CLOUD | {"data": None} | change
+    broken, fit = events("/cloudevents", [event, CLOUD]).items
+    assert broken.fault is not None
+    assert (broken.fault.code, json.loads(broken.raw), fit.value) == ("invalid_cloudevent", event, MESSAGE)
+    assert says in str(broken.fault)
+
+
 def test_extensions_can_name_user_and_visitor() -> None:
     message = only("/cloudevents", CLOUD | {"userid": "u2", "anonymousid": "a2", "traceid": "t"})
     assert (message["userId"], message["anonymousId"]) == ("u2", "a2")
