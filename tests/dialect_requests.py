@@ -30,4 +30,5 @@ def only(path: str, body: Any, headers: dict[str, str] | None = None) -> dict[st
     """The message of a request that holds one event."""
     (item,) = events(path, body, headers).items
     assert item.fault is None
-    return item.value
+    value: dict[str, Any] = item.value
+    return value

@@ -17,7 +17,7 @@ from ingestion.sources.fetching import fetch_all
 from ingestion.sources.file_source import FileResult, FileSource, Ingested
 from ingestion.sources.inbox import Watch, open_inbox
 from ingestion.sources.mapping import mapping_names
-from ingestion.sources.outbox import take_outbox
+from ingestion.sources.outbox import Taken, take_outbox
 from ingestion.sources.readers import find_files
 from ingestion.tracking_plan import load_plan
 
@@ -92,7 +92,7 @@ def _take(settings: Settings, name: str, place: str, every: float | None) -> Non
     inbox = open_inbox(settings, place)
 
     def landed(file: str, result: FileResult) -> None:
-        what = f"{result.received:,} rows received ({result.quarantined:,} quarantined)" if result.is_new else "known"
+        what = f"{_many(result.received, 'row')} received {_parts(result)}" if result.is_new else "known"
         click.echo(f"{file}: {what}")
 
     with FileSource.open(settings, name) as source:
@@ -120,8 +120,7 @@ def _fetch(settings: Settings, name: str) -> None:
     lake = Lake.open(settings, plan)
     if source.kind == "outbox":
         taken = take_outbox(settings, source, lake)
-        counts = f"({taken.accepted:,} accepted, {taken.quarantined:,} quarantined)"
-        click.echo(f"{name}: {_many(taken.received, 'event')} received {counts}")
+        click.echo(f"{name}: {_many(taken.received, 'event')} received {_parts(taken)}")
         return
     for found in fetch_all(settings, source, lake):
         more = f", {found.masked:,} masked" if found.masked else ""
@@ -132,14 +131,20 @@ def _fetch(settings: Settings, name: str) -> None:
 def summary(source: str, ingested: Ingested) -> str:
     """One line about a call: files and rows."""
     new = [result for result in ingested.results if result.is_new]
-    received, accepted, quarantined = (
-        sum(getattr(result, name) for result in new) for name in ("received", "accepted", "quarantined")
-    )
-    line = f"{source}: {_many(len(new), 'file')} landed, {_many(received, 'row')} received"
-    line += f" ({accepted:,} accepted, {quarantined:,} quarantined)"
+    received = sum(result.received for result in new)
+    line = f"{source}: {_many(len(new), 'file')} landed, {_many(received, 'row')} received {_parts(*new)}"
     if known := len(ingested.results) - len(new):
         line += f"; {_many(known, 'file')} had landed before"
     return line + (f"; {_many(len(ingested.failures), 'file')} failed" if ingested.failures else "")
+
+
+def _parts(*results: FileResult | Taken) -> str:
+    """What became of the rows that were received; together they are all of them."""
+    accepted, quarantined, suppressed = (
+        sum(getattr(result, name) for result in results) for name in ("accepted", "quarantined", "suppressed")
+    )
+    more = f", {suppressed:,} suppressed" if suppressed else ""
+    return f"({accepted:,} accepted, {quarantined:,} quarantined{more})"
 
 
 def _many(count: int, what: str) -> str:

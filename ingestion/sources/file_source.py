@@ -53,6 +53,7 @@ class FileResult:
     accepted: int
     quarantined: int
     is_new: bool
+    suppressed: int = 0  # rows of suppressed people, of which nothing was stored
 
 
 @dataclass(frozen=True)
@@ -143,7 +144,7 @@ class FileSource:
             return [arrival.message for arrival in arrivals if isinstance(arrival.message, dict)][:count]
 
     def _ingest(self, path: Path, received_at: datetime) -> FileResult:
-        received = accepted = quarantined = 0
+        received = accepted = quarantined = suppressed = 0
         is_new = False
         with delivered(path, self._mapping.text_encoding) as file:
             if self._has_landed(file.content_hash):
@@ -155,13 +156,17 @@ class FileSource:
                 content_hash = file.content_hash if total <= PART_ROWS else f"{file.content_hash}/{place}"
                 if self._has_landed(content_hash):
                     continue
-                result = self._land(content_hash, self._arrivals(file, values, received_at), received_at, count)
+                arrivals = self._arrivals(file, values, received_at)
+                result, dropped = self._land(content_hash, arrivals, received_at, count)
                 if result.is_new:
-                    is_new, received = True, received + count
+                    is_new, received, suppressed = True, received + count, suppressed + dropped
                     accepted, quarantined = accepted + result.accepted, quarantined + result.quarantined
-        return FileResult(path, received, accepted, quarantined, is_new)
+        return FileResult(path, received, accepted, quarantined, is_new, suppressed)
 
-    def _land(self, content_hash: str, arrivals: list[Arrival], received_at: datetime, count: int) -> LandResult:
+    def _land(
+        self, content_hash: str, arrivals: list[Arrival], received_at: datetime, count: int
+    ) -> tuple[LandResult, int]:
+        """The landing of a part, and how many of its rows are of suppressed people."""
         day = received_at.date()
         kept, suppressed = self._suppression.split(self._mapping.tenant, arrivals)
         result = self._lake.land(
@@ -175,7 +180,7 @@ class FileSource:
         )
         self._landed[0].add(day)
         self._landed[1].update(result.file_ids)
-        return result
+        return result, sum(suppressed.values())
 
     def _landings(self) -> tuple[set[date], set[str]]:
         """The days on which this source has landed anything, and its landings."""

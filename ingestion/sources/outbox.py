@@ -37,6 +37,7 @@ class Taken:
     received: int
     accepted: int
     quarantined: int
+    suppressed: int = 0  # rows of suppressed people, of which nothing was stored
 
 
 def take_outbox(settings: Settings, source: FetchedSource, lake: Lake, now: datetime | None = None) -> Taken:
@@ -47,7 +48,7 @@ def take_outbox(settings: Settings, source: FetchedSource, lake: Lake, now: date
             f"source {source.source}: set {settings.source_variable(source.source, 'URL')} to its address"
         )
     received_at = (now or datetime.now(UTC)).astimezone(UTC)
-    received = accepted = quarantined = 0
+    received = accepted = quarantined = dropped = 0
     table = Table(source.tenant, source.source, MARKS)
     since = earlier(reached(lake, table), outbox.overlap)
     known = landed_digests(lake, table, since) if since is not None else set()
@@ -67,12 +68,12 @@ def take_outbox(settings: Settings, source: FetchedSource, lake: Lake, now: date
             # Only now: a run that dies in between lands the events again, and their message ids are the same.
             land_rows(lake, table, [mark for _, mark in rows], received_at)
             known.update(mark.digest for _, mark in rows)
-            received += len(rows)
+            received, dropped = received + len(rows), dropped + sum(suppressed.values())
             accepted, quarantined = accepted + landed.accepted, quarantined + landed.quarantined
     except sqlalchemy.exc.SQLAlchemyError as error:
         why = str(error.__cause__ or error).splitlines()[0]
         raise AlmanacError(f"source {source.source}: the outbox {outbox.table} cannot be read: {why}") from error
-    return Taken(received, accepted, quarantined)
+    return Taken(received, accepted, quarantined, dropped)
 
 
 def _batches(url: str, outbox: Outbox, since: str | None) -> Iterator[Sequence[Any]]:

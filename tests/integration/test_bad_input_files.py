@@ -154,11 +154,13 @@ def test_32_a_row_about_a_suppressed_person_is_counted_and_nothing_else(place: P
     state = open_state(Settings.for_home(place.home))
     suppress(state, "rentals", "user", "u-gone")
     state.close()
-    place.ingest(("day.jsonl", jsonl(GOOD, {**GOOD, "user": "u-gone"}, {**GOOD, "user": "u-gone", "event": "x"})))
+    rows = jsonl(GOOD, {**GOOD, "user": "u-gone"}, {**GOOD, "user": "u-gone", "event": "x"}, {**GOOD, "event": "x"})
+    said = place.ingest(("day.jsonl", rows)).output
+    assert "4 rows received (1 accepted, 1 quarantined, 2 suppressed)" in said
     assert [row["user_id"] for row in place.rows("events")] == ["u1"]
-    assert place.rows("quarantine") == []
+    assert ["u-gone" in row["payload"] for row in place.rows("quarantine")] == [False]
     (counter,) = place.rows("counters")
-    assert (counter["received"], counter["suppressed"]) == (3, 2)
+    assert (counter["received"], counter["suppressed"]) == (4, 2)
 
 
 HEAD = "event,at,user,visitor,id,amount,currency,nights,description\n"

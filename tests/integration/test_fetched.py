@@ -384,8 +384,12 @@ def test_the_command_brings_a_source_up_to_date(
         "ALMANAC_SOURCE_SHOP_URL": place.settings.source_url("shop") or "",
     }.items():
         monkeypatch.setenv(name, value)
+    add(2)
+    state = open_state(place.settings)
+    suppress(state, "rentals", "user", "u2")
+    state.close()
     said = [CliRunner().invoke(COMMANDS["ingest"], ["--source", "shop"]).output for _ in range(2)]
     assert said == [
-        "shop: 1 event received (1 accepted, 0 quarantined)\n",
+        "shop: 2 events received (1 accepted, 0 quarantined, 1 suppressed)\n",
         "shop: 0 events received (0 accepted, 0 quarantined)\n",
     ]

@@ -136,7 +136,7 @@ def test_the_command_watches_until_it_is_told_to_end(settings: Settings, tmp_pat
         process.kill()
     reader.join(10)
     assert said[0].startswith(f"watching {folder} for orders")
-    assert said[1:] == [f"{folder / name}: 1 rows received (0 quarantined)\n" for name in ("1.csv", "2.csv")]
+    assert said[1:] == [f"{folder / name}: 1 row received (1 accepted, 0 quarantined)\n" for name in ("1.csv", "2.csv")]
 
 
 @pytest.fixture(scope="module")
