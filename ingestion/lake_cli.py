@@ -26,7 +26,9 @@ def lake() -> None:
 def verify(quick: bool) -> None:
     """Compare every file with the manifest: its size, every byte, and that no file lies there that nobody knows.
 
-    Prints one line per problem and ends with 1 if there is any; a build stops at the same problems.
+    Prints one line per problem and ends with 1 if there is any. A build that has something to build looks as well: at
+    the existence and size of every file, at every byte of those that it reads, and for files that nobody knows; it
+    stops at a problem. One that finds nothing new does not look: what is published stays right without the lake.
     """
     own = Lake.open(Settings.from_env())
     entries = own.entries()

@@ -84,6 +84,18 @@ def test_compacting_the_files_of_a_foreign_table_changes_no_row_and_is_no_work(t
     assert not build(settings).built
 
 
+def test_a_build_looks_at_the_lake_when_there_is_something_to_build(tmp_path: Path) -> None:
+    settings = Settings.for_home(tmp_path)
+    land_day(settings, FIRST_DAY)
+    assert build(settings).built
+    [file] = [entry.path for entry in Lake.open(settings).entries("events")]
+    (settings.lake / file).unlink()
+    assert not build(settings).built, "nothing is new, so nobody looks"
+    land_day(settings, FIRST_DAY + timedelta(days=1))
+    with pytest.raises(AlmanacError, match="the lake is damaged"):
+        build(settings)
+
+
 def test_what_keeps_a_build_from_beginning_is_told_to_readers(tmp_path: Path) -> None:
     settings = Settings.for_home(tmp_path)
     land_day(settings, FIRST_DAY)

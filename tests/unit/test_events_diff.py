@@ -1,6 +1,7 @@
 """What a pull request does to the tracking plan: each kind of change, and the events that it would refuse."""
 
 import json
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -203,6 +204,35 @@ def test_the_lakes_newest_events_are_judged_by_the_new_plan(place: Place) -> Non
     _, lines = run(place, "HEAD")
     assert lines[-1] == "  rentals  booking_confirmed  amount  missing  6"
     assert not any("would now be refused" in line for line in run(place, "HEAD", "--days", "0")[1])
+
+
+def test_events_of_tenants_and_names_that_are_newer_than_the_reference_are_judged_too(place: Place) -> None:
+    folder = place.root / "ingestion/tracking_plan/tenants"
+    shutil.copy(folder / "rentals.yml", folder / "boats.yml")
+    edit(place, "tenants/boats", lambda c: c.update(tenant="boats"))
+    place.mend()
+    sent = {"event": "Booking Confirmed", "properties": {"booking_id": "b", "total": "2"}}
+    land(place.lake, [villa(1, **sent), villa(2, **sent)], tenant="boats")
+    land(place.lake, [villa(3), villa(4, **sent)])
+    edit(place, "booking_confirmed", lambda c: c["properties"]["listing_id"].update(required=True))
+    edit(
+        place,
+        "listing_viewed",
+        lambda c: (c["properties"].update(note=NOTE | {"required": True}), c["example"].update(note="n")),
+    )
+    assert run(place, "HEAD")[1][-4:] == [
+        "of 4 events of the lake's last 7 days that this concerns, 4 would now be refused (100.0%)",
+        "  boats  booking_confirmed  listing_id  missing  2",
+        "  rentals  listing_viewed  note  missing  1",
+        "  rentals  booking_confirmed  listing_id  missing  1",
+    ]
+    # What neither plan knows says nothing about the changes.
+    (folder / "boats.yml").unlink()
+    edit(place, "tenants/rentals", lambda c: c["events"].pop("Villa Viewed"))
+    assert run(place, "HEAD")[1][-2:] == [
+        "of 4 events of the lake's last 7 days that this concerns, 1 would now be refused (25.0%)",
+        "  rentals  booking_confirmed  listing_id  missing  1",
+    ]
 
 
 def test_what_git_does_not_know_is_one_clear_error(place: Place, tmp_path: Path) -> None:
