@@ -57,9 +57,7 @@ class AsgiApp:
         head = Head(
             scope["method"], scope["path"], scope["query_string"], dict(scope["headers"]), peer[0] if peer else None
         )
-        answer = await self._collector.handle(head, AsgiBody(receive))
-        if answer is not None:
-            await _respond(send, answer)
+        await _respond(send, await self._collector.handle(head, AsgiBody(receive)))
 
 
 async def _respond(send: Send, answer: Answer) -> None:

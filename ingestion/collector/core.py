@@ -15,7 +15,7 @@ from ingestion.collector.answers import answer
 from ingestion.collector.auth import KeyRing, missing_key
 from ingestion.collector.dialects import Document, Match, Request, Route, Unread, match, methods_at
 from ingestion.collector.judging import Judge, read_quickly
-from ingestion.collector.limits import MAX_BODY_BYTES, Body, ClientGone, drain, inflate, read_body
+from ingestion.collector.limits import MAX_BODY_BYTES, Body, drain, inflate, read_body
 from ingestion.collector.metrics import CONTENT_TYPE, Metrics
 from ingestion.collector.problems import Problem
 from ingestion.collector.rate_limits import RateLimits
@@ -92,8 +92,8 @@ class Collector:
         self._is_draining = False
         self._idle = asyncio.Event()
 
-    async def handle(self, head: Head, body: Body) -> Answer | None:
-        """The answer to a request; None if the client has gone. Never raises."""
+    async def handle(self, head: Head, body: Body) -> Answer:
+        """The answer to a request. Never raises."""
         self._in_flight += 1
         try:
             path = head.path
@@ -107,7 +107,7 @@ class Collector:
                 await drain(body, head.headers)
                 answer = self._other(path) if found is None else _other_method(path, found, head.method)
             name = "other" if found is None else _route_name(path, found)
-            self._metrics.requests[name, 0 if answer is None else answer.status] += 1
+            self._metrics.requests[name, answer.status] += 1
             return answer
         finally:
             self._in_flight -= 1
@@ -127,7 +127,7 @@ class Collector:
             except TimeoutError:
                 _log.warning("%d requests were not complete after %.0f s", self._in_flight, seconds)
 
-    async def _collect(self, route: Route, found: Match, attempt: _Attempt, head: Head, body: Body) -> Answer | None:
+    async def _collect(self, route: Route, found: Match, attempt: _Attempt, head: Head, body: Body) -> Answer:
         try:
             return Answer(200, _SUCCESS, await self._accept(route, found, attempt, head, body))
         except Problem as problem:
@@ -136,10 +136,6 @@ class Collector:
             if not problem.kept:
                 self._refuse(problem, attempt)
             return _problem(problem)
-        except ClientGone:
-            gone = Problem(400, "truncated_body", "The client closed the connection before its body was complete.")
-            self._refuse(gone, attempt)
-            return None
         except Exception as error:
             # Without the error's own words: they may quote what was sent.
             place = "".join(format_tb(error.__traceback__))
@@ -152,7 +148,7 @@ class Collector:
             return _problem(Problem(500, "internal_error", "The collector made a mistake. Send it again."))
 
     async def _accept(self, route: Route, found: Match, attempt: _Attempt, head: Head, body: Body) -> bytes:
-        """The answer, given only when the events are on the disk. Raises Problem or ClientGone."""
+        """The answer, given only when the events are on the disk. Raises Problem."""
         headers = head.headers
         if route.takes_events:
             self._refuse_in_trouble()

@@ -26,7 +26,7 @@ BACKLOG = 2048
 
 
 class ClientGone(Exception):
-    """The client closed the connection before its request was complete; there is nobody to answer."""
+    """The client closed the connection, or its half of it, before its request was complete."""
 
 
 class Body(Protocol):
@@ -44,7 +44,7 @@ class Body(Protocol):
 async def read_body(
     body: Body, declared: bytes | None, limit: int = MAX_BODY_BYTES, seconds: float | None = None
 ) -> bytes:
-    """The request's whole body; `declared` is its Content-Length. Raises Problem (408, 413) or ClientGone."""
+    """The request's whole body; `declared` is its Content-Length. Raises Problem (408, 413)."""
     seconds = BODY_SECONDS if seconds is None else seconds
     deadline = _Deadline(seconds)
     try:
@@ -55,6 +55,10 @@ async def read_body(
             content, size, complete = await _read(body, limit)
             if complete and declared is not None and declared.isdigit() and size < int(declared):
                 raise ClientGone
+    except ClientGone:
+        # Whoever closed only its own half still reads, and has to hear that the events are not to blame.
+        message = "The connection was closed before the body was complete. Send it again."
+        raise Problem(408, "truncated_body", message, headers=_CLOSE) from None
     except asyncio.CancelledError as error:
         if not deadline.is_reason_of(error):
             raise
@@ -153,7 +157,8 @@ async def drain(body: Body, headers: Mapping[bytes, bytes]) -> None:
 async def _read(body: Body, limit: int) -> tuple[bytes, int, bool]:
     """The body (as far as it is within the limit), its size, and whether it was read to its end.
 
-    A body of no declared length that breaks off may look complete; then it is no JSON.
+    A body of no declared length that breaks off looks complete behind granian, which ends it as it ends one with
+    trailers; then it is no JSON.
     """
     chunks: list[bytes] = []
     size = 0

@@ -98,8 +98,6 @@ class RsgiApp:
             _address(scope.client),
         )
         answer = await self._handle(head, RsgiBody(protocol))
-        if answer is None:
-            return
         # A client may be gone by now; what it sent is safe all the same.
         with suppress(OSError, RuntimeError):
             if answer.body:
