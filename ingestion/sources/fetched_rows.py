@@ -79,21 +79,13 @@ def _http(
     source: FetchedSource, table: FetchedTable, name: str, since: str | None, url: str, token: str | None
 ) -> Iterator[dict[str, Any]]:
     _dlt()
-    from dlt.sources.rest_api import rest_api_resources
+    from ingestion.sources.http_pages import pages_of
 
-    client: dict[str, Any] = {"base_url": url}
-    if token:
-        client["auth"] = {"type": "bearer", "token": token}
-    endpoint: dict[str, Any] = {"path": table.path or name, "params": dict(table.params)}
-    if table.rows is not None:
-        endpoint["data_selector"] = table.rows
-    if table.paginator is not None:
-        endpoint["paginator"] = dict(table.paginator)
+    params = dict(table.params)
     if since is not None and table.cursor_param is not None:
-        endpoint["params"][table.cursor_param] = since.lstrip("0") or "0" if since.isdigit() else since
-    config: Any = {"client": client, "resources": [{"name": name, "endpoint": endpoint}]}
-    for resource in rest_api_resources(config):
-        yield from resource
+        params[table.cursor_param] = since.lstrip("0") or "0" if since.isdigit() else since
+    for page in pages_of(f"source {source.source}, table {name}", table, table.path or name, params, url, token):
+        yield from page
 
 
 def _dlt() -> Any:

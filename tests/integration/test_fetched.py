@@ -10,10 +10,8 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlparse
 
 import pytest
 from click.testing import CliRunner
@@ -27,6 +25,7 @@ from ingestion.sources import fetching
 from ingestion.sources.cli import COMMANDS
 from tests import postgres
 from tests.fetched_place import Place
+from tests.paged_api import ITEMS, Api
 
 ORDERS = {"key": ["id"], "cursor": "updated_at"}
 
@@ -173,67 +172,11 @@ def test_people_who_are_suppressed_never_reach_the_lake_and_cards_neither(tmp_pa
     assert place.lake.verify() == []
 
 
-class Api:
-    """A paged API of `items`; asked for too much at once it says so, and once in a while it fails."""
-
-    def __init__(self) -> None:
-        self.items: list[dict[str, Any]] = []
-        self.asked: list[dict[str, list[str]]] = []
-        self.failures = 0
-        api = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                query = parse_qs(urlparse(self.path).query)
-                api.asked.append({**query, "authorization": [self.headers.get("Authorization", "")]})
-                if api.failures:
-                    api.failures -= 1
-                    self.send_response(503)
-                    self.send_header("Content-Length", "0")
-                    self.end_headers()
-                    return
-                page, since = int(query.get("page", ["1"])[0]), query.get("since", [""])[0]
-                found = [item for item in reversed(api.items) if item["at"] >= since]
-                body = json.dumps({"items": found[2 * page - 2 : 2 * page], "pages": (len(found) + 1) // 2}).encode()
-                self.send_response(200)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self.start = lambda port: self._serve(ThreadingHTTPServer(("127.0.0.1", port), Handler))
-        self.start(0)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/"
-
-    def _serve(self, server: ThreadingHTTPServer) -> None:
-        self.server = server
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-
-    def stop(self) -> int:
-        """Answer nobody any more; the port for a later start."""
-        port = self.server.server_port
-        self.server.shutdown()
-        self.server.server_close()
-        return port
-
-
 @pytest.fixture
 def api() -> Iterator[Api]:
     made = Api()
     yield made
     made.stop()
-
-
-ITEMS = {
-    "key": ["id"],
-    "cursor": "at",
-    "cursor_param": "since",
-    "rows": "items",
-    "paginator": {"type": "page_number", "base_page": 1, "total_path": "pages"},
-}
 
 
 def test_a_paged_api_is_read_page_by_page_and_then_from_its_cursor_on(api: Api, tmp_path: Path) -> None:
