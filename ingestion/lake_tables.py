@@ -61,13 +61,24 @@ def digest(key: str, cursor: str | None, data: str) -> bytes:
     return hashlib.sha256(f"{key}\0{cursor or ''}\0{data}".encode()).digest()[:16]
 
 
-def land_rows(lake: Lake, table: Table, rows: Sequence[TableRow], received_at: datetime) -> bool:
-    """Append rows as one file; landing the same rows again on that UTC day is a no-op. Returns whether it is new."""
+def state_of(lake: Lake, table: Table) -> str:
+    """Differs whenever something landed in the table; compacting it and erasing from it changes nothing."""
+    landings = sorted({landing for entry in table.entries(lake) for landing in entry.parts})
+    return hashlib.sha256("\n".join(landings).encode()).hexdigest() if landings else ""
+
+
+def land_rows(lake: Lake, table: Table, rows: Sequence[TableRow], received_at: datetime, after: str = "") -> bool:
+    """Append rows as one file. Returns whether it is new.
+
+    Landing the same rows again on that UTC day is a no-op, unless `after`, the state (`state_of`) in which they were
+    found to be new, is another one: what a value comes back to has landed before.
+    """
     if not rows:
         return False
     arrived = to_utc(received_at)
     content = hashlib.sha256(b"".join(row.digest for row in rows)).hexdigest()
-    landing = file_id(table.tenant, table.source, f"{table.table}\n{content}", arrived.date())
+    found = f"{table.table}\n{content}\n{after}" if after else f"{table.table}\n{content}"
+    landing = file_id(table.tenant, table.source, found, arrived.date())
     count = len(rows)
     columns = {
         "tenant": [table.tenant] * count,
@@ -104,10 +115,19 @@ def landed_digests(lake: Lake, table: Table, since: str | None) -> set[bytes]:
     return {digest(*row) for row in current_rows(lake, files)}
 
 
+def landed_without_cursor(lake: Lake, table: Table) -> set[bytes]:
+    """Hashes of what landed last of each key among the rows without a cursor."""
+    return {digest(*row) for row in _last_rows(lake, table.entries(lake), "row_cursor is null")}
+
+
 def current_rows(lake: Lake, entries: Sequence[Entry]) -> Iterator[tuple[str, str | None, str]]:
     """Key, cursor and content of each key's current row in these files."""
+    return _last_rows(lake, entries, "true")
+
+
+def _last_rows(lake: Lake, entries: Sequence[Entry], where: str) -> Iterator[tuple[str, str | None, str]]:
     order = "row_cursor desc nulls last, received_at desc, file_id desc, ingest_row desc"
-    yield from _rows(lake, entries, f"true qualify row_number() over (partition by row_key order by {order}) = 1")
+    return _rows(lake, entries, f"{where} qualify row_number() over (partition by row_key order by {order}) = 1")
 
 
 def _rows(lake: Lake, entries: Sequence[Entry], where: str, since: str = "") -> Iterator[tuple[str, str | None, str]]:

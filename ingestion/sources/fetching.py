@@ -9,7 +9,7 @@ from almanac.errors import AlmanacError
 from almanac.progress import progress
 from almanac.settings import Settings
 from ingestion.lake import Lake
-from ingestion.lake_tables import Table, TableRow, land_rows, landed_digests, reached
+from ingestion.lake_tables import Table, TableRow, land_rows, landed_digests, landed_without_cursor, reached, state_of
 from ingestion.privacy.suppression import load_suppression
 from ingestion.sources.cursors import earlier
 from ingestion.sources.fetched_privacy import Screen
@@ -57,7 +57,9 @@ def fetch_table(
     """Land the rows of one table that are new or changed. Raises AlmanacError if they cannot be read."""
     table, described = Table(source.tenant, source.source, name), source.tables[name]
     since = None if described.cursor is None else _since(lake, table, described, url)
+    before = state_of(lake, table)
     known = landed_digests(lake, table, since)
+    is_complete = since is None  # whether `known` has the rows without a cursor too
     read = landed = masked = suppressed = 0
     try:
         rows: Iterator[TableRow] = fetch(source, name, since, url, token)
@@ -71,9 +73,13 @@ def fetch_table(
                 suppressed += screened.suppressed
                 _count_suppressed(lake, table, screened.suppressed, screened.seal, now)
             masked += screened.masked
+            if not is_complete and any(row.cursor is None for row in screened.rows):
+                # Rare, and takes reading all that has landed: a source gives rows without a cursor every time.
+                known |= landed_without_cursor(lake, table)
+                is_complete = True
             new = _unknown(screened.rows, known)
             # Rows that were landed by a run that was killed, or lie in the overlap, are known by their content.
-            if land_rows(lake, table, new, now):
+            if land_rows(lake, table, new, now, before):
                 landed += len(new)
     except AlmanacError:
         raise
