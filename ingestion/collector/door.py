@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -60,6 +60,18 @@ class Verdict(msgspec.Struct, frozen=True, gc=False):
         return with_context(self.raw, self.context, self.hole)
 
 
+class Taken(NamedTuple):
+    """What came in of one event, cleaned: its bytes, its object if it is one, and the door's own reasons and warnings.
+
+    An event with such a reason is refused whatever it means.
+    """
+
+    raw: bytes
+    message: dict[str, Any] | None
+    reasons: tuple[Reason, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
 def nobody(_: str) -> SuppressedPeople | None:
     """No tenant has suppressed people."""
     return None
@@ -95,25 +107,9 @@ class Door:
     def _judge(
         self, item: Item, fill: "_Fill", tenant: str, source: str, received_at: datetime, scope: Scope
     ) -> Verdict:
-        message = item.value
-        if not isinstance(message, dict):
-            own = (_unreadable(item),)
-            return Verdict(redact(item.raw), own, own)
-        # Counting brackets costs nothing; only events with many of them are walked through.
-        if item.raw.count(b"{") + item.raw.count(b"[") > MAX_DEPTH and deeper_than(message, MAX_DEPTH):
-            own = (Reason("", "too_deep", f"the event is nested deeper than {MAX_DEPTH} levels"),)
-            return Verdict(redact(item.raw), own, own)
-        reason = _beyond_limits(item, message)
-        raw = item.raw
-        warnings: tuple[str, ...] = ()
-        if KEY_MARK in raw:
-            raw = without_keys(raw)
-            message = read_odd(raw)
-        if repeats_names(raw, message):
-            raw, warnings = write(message), (DUPLICATE_KEY,)
-        raw = fill.complete(raw, message)
-        if reason is not None:
-            return Verdict(raw, (reason,), (reason,))
+        raw, message, own, warnings = _take_in(item, fill)
+        if message is None or own:
+            return Verdict(raw, own, own)
         row = to_row(self._plan, tenant, source, Arrival(received_at, message))
         if isinstance(row, QuarantineRow):
             return Verdict(raw, tuple(_decode_reasons(row.reasons)))
@@ -122,6 +118,31 @@ class Door:
             own = (Reason("event", OUT_OF_SCOPE, words),)
             return Verdict(raw, own, own)
         return Verdict(raw, warnings=warnings)
+
+
+def take_in(item: Item) -> Taken:
+    """An event that comes with no request: cleaned and held to the same limits as any, for its landing to judge."""
+    return _take_in(item, _Fill(Found([], is_batch=True)))
+
+
+def _take_in(item: Item, fill: "_Fill") -> Taken:
+    message = item.value
+    if not isinstance(message, dict):
+        return Taken(redact(item.raw), None, (_unreadable(item),))
+    # Counting brackets costs nothing; only events with many of them are walked through.
+    if item.raw.count(b"{") + item.raw.count(b"[") > MAX_DEPTH and deeper_than(message, MAX_DEPTH):
+        reason = Reason("", "too_deep", f"the event is nested deeper than {MAX_DEPTH} levels")
+        return Taken(redact(item.raw), None, (reason,))
+    beyond = _beyond_limits(item, message)
+    raw = item.raw
+    warnings: tuple[str, ...] = ()
+    if KEY_MARK in raw:
+        raw = without_keys(raw)
+        message = read_odd(raw)
+    if repeats_names(raw, message):
+        raw, warnings = write(message), (DUPLICATE_KEY,)
+    raw = fill.complete(raw, message)
+    return Taken(raw, message, () if beyond is None else (beyond,), warnings)
 
 
 def _is_about(people: SuppressedPeople, item: Item) -> bool:

@@ -11,7 +11,6 @@ from almanac.settings import Settings
 from ingestion.collector.dialects import Found, Item
 from ingestion.collector.dialects.cloudevents import INVALID
 from ingestion.collector.door import OUT_OF_SCOPE, Door
-from ingestion.collector.messages import Unreadable, read
 from ingestion.envelope import Arrival, QuarantineRow, oversize, to_row
 from ingestion.identity import INVALID_CHARACTER, message_id
 from ingestion.privacy.suppression import Suppression, load_suppression
@@ -60,7 +59,7 @@ class Again:
         """
         received_at = row.received_at.replace(tzinfo=UTC)
         is_file = self._origin(row).is_file
-        item = _item(row.payload.encode())
+        item = Item.of(row.payload.encode())
         people = self.suppression.of(row.tenant)
         own: tuple[Reason, ...] = ()
         noted: tuple[str, ...] = ()
@@ -107,10 +106,3 @@ class Again:
             if mapping.tenant == tenant:
                 return _Origin(True, mapping.history_from)
         return _Origin()
-
-
-def _item(raw: bytes) -> Item:
-    try:
-        return Item(raw, read(raw))
-    except Unreadable as error:
-        return Item(raw, None, error)

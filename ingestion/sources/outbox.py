@@ -17,6 +17,8 @@ import sqlalchemy
 
 from almanac.errors import AlmanacError
 from almanac.settings import Settings
+from ingestion.collector.dialects import Item
+from ingestion.collector.door import take_in
 from ingestion.envelope import Arrival
 from ingestion.lake import Lake
 from ingestion.lake_tables import Table, TableRow, land_rows, landed_digests, reached
@@ -28,6 +30,8 @@ from ingestion.tracking_plan.contracts import Reason
 
 BATCH_ROWS = 10_000  # rows of one landing
 MARKS = "outbox"  # the table of the lake that says which rows have landed
+
+_encode = msgspec.json.Encoder().encode
 
 
 @dataclass(frozen=True)
@@ -98,21 +102,20 @@ def _batches(url: str, outbox: Outbox, since: str | None) -> Iterator[Sequence[A
 
 def _mark(row: Sequence[Any]) -> TableRow:
     """What the lake remembers of a row: its id and its time; the payload lies among the events."""
-    return TableRow(msgspec.json.encode([str(row[0])]).decode(), cursor_text(row[2]), "{}")
+    return TableRow(_encode([str(row[0])]).decode(), cursor_text(row[2]), "{}")
 
 
 def _arrival(source: str, row: Sequence[Any], received_at: datetime) -> Arrival:
-    """A row as an event: the payload is a message in Segment's shape, whose own time or message id come first."""
+    """A row as an event: the payload is a message in Segment's shape, whose own time or message id come first.
+
+    It is cleaned and held to the same limits as at the door of the collector.
+    """
     key, payload, created_at = row
-    raw = payload if isinstance(payload, bytes) else payload.encode() if isinstance(payload, str) else None
-    try:
-        message = payload if raw is None else msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        reason = Reason("payload", "invalid_json", f"the payload of outbox row {key} is not JSON: {error}")
-        return Arrival(received_at, raw or b"", (reason,), False)
-    if not isinstance(message, dict):
-        reason = Reason("payload", "not_an_object", f"the payload of outbox row {key} is not a JSON object")
-        return Arrival(received_at, msgspec.json.encode(message), (reason,), False)
+    raw = payload if isinstance(payload, bytes) else payload.encode() if isinstance(payload, str) else _encode(payload)
+    taken = take_in(Item.of(raw))
+    reasons = tuple(Reason(r.field or "payload", r.code, f"outbox row {key}: {r.message}") for r in taken.reasons)
+    if taken.message is None:
+        return Arrival(received_at, taken.raw, reasons, False)
     at = created_at if isinstance(created_at, str) else cursor_text(created_at)
     own = {"type": "track", "messageId": uuid_of(f"{source}\n{key}"), "timestamp": at if at[-1:] == "Z" else f"{at}Z"}
-    return Arrival(received_at, {**own, **message}, (), False)
+    return Arrival(received_at, {**own, **taken.message}, reasons, False, taken.warnings)

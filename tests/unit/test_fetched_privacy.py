@@ -69,6 +69,37 @@ def test_columns_that_are_declared_are_kept_but_for_cards() -> None:
     assert data(found) == [{"id": EMAIL, "at": EMAIL, "mail": f"{EMAIL} [card]", "who": EMAIL, "other": "[email]"}]
 
 
+KEY = "alm_rJgG4msb2BEz1aq-uZQbhqeN6F1vKLegmxSGk5IujWY"
+
+
+def test_credentials_and_whole_addresses_are_taken_out_wherever_they_stand() -> None:
+    found = screen(
+        row(password="hunter2", access_token="tok", ip="203.0.113.77", note=f"sent with {KEY}", n=3),
+        row(deep={"list": [{"cookie": "sid=1", "client_ip": "2001:db8:1:2::7", "n": 1}]}, mail=EMAIL),
+        row(n=4, tip="203.0.113.77", login="ada"),
+    )
+    assert data(found) == [
+        {"id": 1, "at": 5, "ip": "203.0.113.0", "note": "sent with [removed]", "n": 3},
+        {"id": 1, "at": 5, "deep": {"list": [{"client_ip": "2001:db8:1::", "n": 1}]}, "mail": "[email]"},
+        {"id": 1, "at": 5, "n": 4, "tip": "203.0.113.77", "login": "ada"},
+    ]
+    assert found.masked == 2
+
+
+def test_a_row_that_is_clean_stays_as_it_came() -> None:
+    came = row(ip="203.0.113.0", n=[1])
+    found = screen(came)
+    assert found.rows == [came]
+    assert found.masked == 0
+
+
+def test_columns_that_name_a_row_or_its_people_are_kept_by_cleaning_too() -> None:
+    table = FetchedTable(key=("ip",), people=("api_key",))
+    came = table_row("shop", "orders", table, {"ip": "203.0.113.77", "api_key": "k1", "password": "hunter2"})
+    (found,) = data(Screen(PLAN, "rentals", table, NOBODY).screen([came]))
+    assert found == {"ip": "203.0.113.77", "api_key": "k1"}
+
+
 @pytest.mark.parametrize(
     ("values", "people", "is_dropped"),
     [

@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import msgspec
 
-from ingestion.collector.messages import Unreadable
+from ingestion.collector.messages import Unreadable, read
 
 
 class Request(msgspec.Struct, frozen=True, gc=False):
@@ -34,6 +34,14 @@ class Item(NamedTuple):
     raw: bytes
     value: Any
     fault: Unreadable | None = None
+
+    @classmethod
+    def of(cls, raw: bytes) -> Self:
+        """The event that these bytes alone are."""
+        try:
+            return cls(raw, read(raw))
+        except Unreadable as error:
+            return cls(raw, None, error)
 
 
 @dataclass(frozen=True, slots=True)
