@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from almanac.errors import AlmanacError
 from ingestion.lake_commit import NewFile, commit_files
+from ingestion.lake_cursors import greatest_cursor
 from ingestion.lake_manifest import Entry, Kind, Manifest, Superseded
 from ingestion.lake_store import Store
 from ingestion.lake_stream import batches_of, digest_of, schema_in, write_rows
@@ -166,7 +167,7 @@ def _merged(
         event_min=_least(entry.event_min for entry in files),
         event_max=_greatest(entry.event_max for entry in files),
         parts=_parts(files, versions),
-        cursor_max=_greatest(entry.cursor_max for entry in files),
+        cursor_max=greatest_cursor(entry.cursor_max for entry in files),
     )
     return NewFile(entry, scratch)
 

@@ -16,6 +16,7 @@ import pyarrow as pa
 from almanac.errors import AlmanacError
 from ingestion.lake import Lake
 from ingestion.lake_commit import NewFile, new_file
+from ingestion.lake_cursors import greatest_cursor, normal_cursor
 from ingestion.lake_manifest import Entry
 from ingestion.lake_parts import file_id
 from ingestion.lake_schema import TABLES
@@ -57,8 +58,8 @@ class Table:
 
 
 def digest(key: str, cursor: str | None, data: str) -> bytes:
-    """Hash of a row's key, cursor and content."""
-    return hashlib.sha256(f"{key}\0{cursor or ''}\0{data}".encode()).digest()[:16]
+    """Hash of a row's key, cursor and content; the same however an instant is written as a cursor."""
+    return hashlib.sha256(f"{key}\0{normal_cursor(cursor or '')}\0{data}".encode()).digest()[:16]
 
 
 def state_of(lake: Lake, table: Table) -> str:
@@ -98,21 +99,22 @@ def land_rows(lake: Lake, table: Table, rows: Sequence[TableRow], received_at: d
 
 def _file(table: Table, path: str, rows: pa.Table, landing: str, cursors: Sequence[str | None]) -> NewFile:
     file = new_file("tables", path, rows, tenant=table.tenant, source=table.source, parts={landing: 1})
-    known = [cursor for cursor in cursors if cursor is not None]
-    return replace(file, entry=replace(file.entry, cursor_max=max(known, default=None)))
+    return replace(file, entry=replace(file.entry, cursor_max=greatest_cursor(cursors)))
 
 
 def reached(lake: Lake, table: Table) -> str | None:
     """The greatest cursor that has landed, by the manifest; None if nothing with a cursor has."""
-    return max((e.cursor_max for e in table.entries(lake) if e.cursor_max is not None), default=None)
+    return greatest_cursor(e.cursor_max for e in table.entries(lake))
 
 
 def landed_digests(lake: Lake, table: Table, since: str | None) -> set[bytes]:
     """Hashes of the landed rows whose cursor is `since` or later; without a cursor, of each key's current row."""
-    files = [e for e in table.entries(lake) if since is None or (e.cursor_max or "") >= since]
-    if since is not None:
-        return {digest(*row) for row in _rows(lake, files, "row_cursor >= $since", since)}
-    return {digest(*row) for row in current_rows(lake, files)}
+    files = table.entries(lake)
+    if since is None:
+        return {digest(*row) for row in current_rows(lake, files)}
+    least = normal_cursor(since)
+    files = [e for e in files if e.cursor_max is not None and normal_cursor(e.cursor_max) >= least]
+    return {digest(*row) for row in _rows(lake, files, "normal_cursor(row_cursor) >= $since", least)}
 
 
 def landed_without_cursor(lake: Lake, table: Table) -> set[bytes]:
@@ -126,7 +128,7 @@ def current_rows(lake: Lake, entries: Sequence[Entry]) -> Iterator[tuple[str, st
 
 
 def _last_rows(lake: Lake, entries: Sequence[Entry], where: str) -> Iterator[tuple[str, str | None, str]]:
-    order = "row_cursor desc nulls last, received_at desc, file_id desc, ingest_row desc"
+    order = "normal_cursor(row_cursor) desc nulls last, received_at desc, file_id desc, ingest_row desc"
     return _rows(lake, entries, f"{where} qualify row_number() over (partition by row_key order by {order}) = 1")
 
 
@@ -136,5 +138,7 @@ def _rows(lake: Lake, entries: Sequence[Entry], where: str, since: str = "") -> 
     read = pa.concat_tables([lake.read(entry) for entry in entries])
     with duckdb.connect(":memory:") as db:
         db.register("landed", read)
+        # What landed when cursors were kept as they came is compared as if they had not been.
+        db.create_function("normal_cursor", normal_cursor, ["VARCHAR"], "VARCHAR")
         query = f"select row_key, row_cursor, data from landed where {where}"
         yield from db.execute(query, {"since": since} if "$since" in query else {}).fetchall()

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from almanac.errors import AlmanacError
+from ingestion.lake_cursors import normal_cursor, short_cursor
 from ingestion.lake_tables import TableRow
 from ingestion.sources.cursors import cursor_text, value_of
 from ingestion.sources.fetched_source import FetchedSource, FetchedTable
@@ -24,11 +25,14 @@ def fetch(source: FetchedSource, name: str, since: str | None, url: str, token: 
     table = source.tables[name]
     rows = _sql(table, name, since, url) if source.kind == "sql" else _http(source, table, name, since, url, token)
     for row in rows:
-        yield table_row(source.source, name, table, row)
+        yield table_row(source.source, name, table, row, of_api=source.kind == "http")
 
 
-def table_row(source: str, name: str, table: FetchedTable, row: dict[str, Any]) -> TableRow:
-    """A fetched row as the lake keeps it. Raises AlmanacError naming the column that it lacks."""
+def table_row(source: str, name: str, table: FetchedTable, row: dict[str, Any], *, of_api: bool = False) -> TableRow:
+    """A fetched row as the lake keeps it. Raises AlmanacError naming the column that it lacks.
+
+    An API's cursor is kept as the instant that it is; a database's text as the database compares it.
+    """
     for column in table.key:
         if row.get(column) is None:
             raise AlmanacError(f"source {source}, table {name}: a row has no {column}, which is its key")
@@ -39,7 +43,7 @@ def table_row(source: str, name: str, table: FetchedTable, row: dict[str, Any]) 
             cursor = cursor_text(row[table.cursor])
         except ValueError as error:
             raise AlmanacError(f"source {source}, table {name}: cursor {table.cursor}: {error}") from error
-    return TableRow(key, cursor, json_of(row))
+    return TableRow(key, normal_cursor(cursor) if of_api and cursor is not None else cursor, json_of(row))
 
 
 def _sql(table: FetchedTable, name: str, since: str | None, url: str) -> Iterator[dict[str, Any]]:
@@ -83,7 +87,7 @@ def _http(
 
     params = dict(table.params)
     if since is not None and table.cursor_param is not None:
-        params[table.cursor_param] = since.lstrip("0") or "0" if since.isdigit() else since
+        params[table.cursor_param] = short_cursor(since)
     for page in pages_of(f"source {source.source}, table {name}", table, table.path or name, params, url, token):
         yield from page
 

@@ -8,7 +8,7 @@ with
             l.*,
             row_number() over (
                 partition by tenant, source, table_name, row_key
-                order by coalesce(row_cursor, '') desc, received_at desc, file_id desc, ingest_row desc
+                order by {{ cursor_order("row_cursor") }} desc, received_at desc, file_id desc, ingest_row desc
             ) as version_rank
         from landed as l
     )
