@@ -26,9 +26,20 @@ def cursor_text(value: object) -> str:
     raise ValueError(f"{value!r} cannot be a cursor: use a time, a date, a text or an integer from 0")
 
 
+def python_type(column_type: Any) -> type:
+    """What the values of a column of this SQLAlchemy type are; `object` if it says nothing, as SQLite's need not."""
+    try:
+        kind: type = column_type.python_type
+    except NotImplementedError:
+        return object
+    return kind
+
+
 def value_of(cursor: str, column_type: Any) -> object:
     """The value that a cursor stands for, as a database's column of this SQLAlchemy type compares it."""
-    kind = column_type.python_type
+    kind = python_type(column_type)
+    if kind is object:
+        return int(cursor) if cursor.isdigit() else cursor
     if issubclass(kind, datetime):
         moment = datetime.fromisoformat(cursor)
         return moment.replace(tzinfo=UTC) if getattr(column_type, "timezone", False) else moment

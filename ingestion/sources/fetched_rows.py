@@ -11,6 +11,7 @@ from almanac.errors import AlmanacError
 from ingestion.lake_cursors import normal_cursor, short_cursor
 from ingestion.lake_tables import TableRow
 from ingestion.sources.cursors import cursor_text, value_of
+from ingestion.sources.databases import engine_of, table_of
 from ingestion.sources.fetched_source import FetchedSource, FetchedTable
 
 CHUNK_ROWS = 5_000  # of one query to a database
@@ -23,7 +24,9 @@ def fetch(source: FetchedSource, name: str, since: str | None, url: str, token: 
     the exceptions of its client library.
     """
     table = source.tables[name]
-    rows = _sql(table, name, since, url) if source.kind == "sql" else _http(source, table, name, since, url, token)
+    rows = (
+        _sql(source, table, name, since, url) if source.kind == "sql" else _http(source, table, name, since, url, token)
+    )
     for row in rows:
         yield table_row(source.source, name, table, row, of_api=source.kind == "http")
 
@@ -46,18 +49,18 @@ def table_row(source: str, name: str, table: FetchedTable, row: dict[str, Any], 
     return TableRow(key, normal_cursor(cursor) if of_api and cursor is not None else cursor, json_of(row))
 
 
-def _sql(table: FetchedTable, name: str, since: str | None, url: str) -> Iterator[dict[str, Any]]:
+def _sql(
+    source: FetchedSource, table: FetchedTable, name: str, since: str | None, url: str
+) -> Iterator[dict[str, Any]]:
     dlt = _dlt()
-    import sqlalchemy
     from dlt.sources.sql_database import sql_table
 
-    engine = sqlalchemy.create_engine(url)
+    what = f"source {source.source}, table {name}"
+    engine = engine_of(what, url)
     try:
-        where = table.path or name
-        schema, _, plain = where.rpartition(".")
+        reflected = table_of(what, engine, table.path or name)
         incremental = None
         if table.cursor is not None:
-            reflected = sqlalchemy.Table(plain, sqlalchemy.MetaData(), autoload_with=engine, schema=schema or None)
             if table.cursor not in reflected.columns:
                 raise AlmanacError(f"table {name} has no column {table.cursor}, which is its cursor")
             incremental = dlt.sources.incremental(
@@ -68,8 +71,8 @@ def _sql(table: FetchedTable, name: str, since: str | None, url: str) -> Iterato
             )
         yield from sql_table(
             credentials=engine,
-            table=plain,
-            schema=schema or None,
+            table=reflected.name,
+            schema=reflected.schema,
             incremental=incremental,
             chunk_size=CHUNK_ROWS,
             backend="sqlalchemy",

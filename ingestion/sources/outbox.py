@@ -9,7 +9,7 @@ message id comes from its id, so the warehouse counts it once.
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import msgspec
@@ -23,7 +23,8 @@ from ingestion.envelope import Arrival
 from ingestion.lake import Lake
 from ingestion.lake_tables import Table, TableRow, land_rows, landed_digests, reached
 from ingestion.privacy.suppression import load_suppression
-from ingestion.sources.cursors import cursor_text, earlier, value_of
+from ingestion.sources.cursors import cursor_text, earlier, python_type, value_of
+from ingestion.sources.databases import engine_of, table_of
 from ingestion.sources.fetched_source import FetchedSource, Outbox
 from ingestion.sources.file_source import uuid_of
 from ingestion.tracking_plan.contracts import Reason
@@ -45,7 +46,10 @@ class Taken:
 
 
 def take_outbox(settings: Settings, source: FetchedSource, lake: Lake, now: datetime | None = None) -> Taken:
-    """Land the rows that have not landed. Raises AlmanacError if the table cannot be read; what landed before stays."""
+    """Land the rows that have not landed. Raises AlmanacError if the table cannot be read; what landed before stays.
+
+    A row that cannot be read is named by one too, once all others have landed, and by every run until it is mended.
+    """
     outbox, url = source.outbox, settings.source_url(source.source)
     if outbox is None or url is None:
         raise AlmanacError(
@@ -57,8 +61,9 @@ def take_outbox(settings: Settings, source: FetchedSource, lake: Lake, now: date
     since = earlier(reached(lake, table), outbox.overlap)
     known = landed_digests(lake, table, since) if since is not None else set()
     suppression = load_suppression(settings)
+    unfit: list[str] = []
     try:
-        for batch in _batches(url, outbox, since):
+        for batch in _batches(source.source, url, outbox, since, unfit):
             rows = [(row, mark) for row in batch if (mark := _mark(row)).digest not in known]
             if not rows:
                 continue
@@ -77,27 +82,62 @@ def take_outbox(settings: Settings, source: FetchedSource, lake: Lake, now: date
     except sqlalchemy.exc.SQLAlchemyError as error:
         why = str(error.__cause__ or error).splitlines()[0]
         raise AlmanacError(f"source {source.source}: the outbox {outbox.table} cannot be read: {why}") from error
+    if unfit:
+        more = f" and {len(unfit) - 1:,} more" if len(unfit) > 1 else ""
+        todo = f"write into it when the row was made, it lands then; {received:,} other rows landed"
+        raise AlmanacError(f"source {source.source}: outbox {outbox.table}, {unfit[0]}{more}: {todo}")
     return Taken(received, accepted, quarantined, dropped)
 
 
-def _batches(url: str, outbox: Outbox, since: str | None) -> Iterator[Sequence[Any]]:
-    engine = sqlalchemy.create_engine(url)
-    schema, _, name = outbox.table.rpartition(".")
+def _batches(
+    source: str, url: str, outbox: Outbox, since: str | None, unfit: list[str]
+) -> Iterator[list[tuple[Any, Any, Any]]]:
+    """Id, payload and time of the rows from `since` on, in order; those without a time are only named in `unfit`."""
+    what = f"source {source}"
+    engine = engine_of(what, url)
     try:
-        table = sqlalchemy.Table(name, sqlalchemy.MetaData(), autoload_with=engine, schema=schema or None)
+        table = table_of(f"{what}, outbox", engine, outbox.table)
         for column in (outbox.id, outbox.payload, outbox.created_at):
             if column not in table.columns:
                 raise AlmanacError(
                     f"the outbox {outbox.table} has no column {column}: it has {', '.join(table.columns.keys())}"
                 )
         at, key = table.c[outbox.created_at], table.c[outbox.id]
-        query = sqlalchemy.select(key, table.c[outbox.payload], at).order_by(at, key)
+        # As the driver gives it: SQLAlchemy would end at the first time that is none and not say in which row.
+        plain = sqlalchemy.type_coerce(at, sqlalchemy.types.NullType())
+        query = sqlalchemy.select(key, table.c[outbox.payload], plain).order_by(at, key)
         if since is not None:
-            query = query.where(at >= value_of(since, at.type))
+            query = query.where(sqlalchemy.or_(at >= value_of(since, at.type), *_strange(at, engine.dialect.name)))
         with engine.connect().execution_options(stream_results=True) as connection:
-            yield from connection.execute(query).partitions(BATCH_ROWS)
+            for rows in connection.execute(query).partitions(BATCH_ROWS):
+                yield list(_with_times(rows, at, unfit))
     finally:
         engine.dispose()
+
+
+def _strange(at: sqlalchemy.Column[Any], dialect: str) -> list[sqlalchemy.ColumnElement[bool]]:
+    """Which rows no cursor reaches, because they have no time; they are read again each time, to be named."""
+    found: list[sqlalchemy.ColumnElement[bool]] = [at.is_(None)]
+    if dialect == "sqlite" and issubclass(python_type(at.type), date):
+        found.append(sqlalchemy.type_coerce(at, sqlalchemy.String()).not_like("____-__-__%"))
+    return found
+
+
+def _with_times(rows: Sequence[Any], at: sqlalchemy.Column[Any], unfit: list[str]) -> Iterator[tuple[Any, Any, Any]]:
+    kind: Any = python_type(at.type)
+    for key, payload, value in rows:
+        try:
+            # SQLite keeps times as text, or as whatever was written.
+            is_text = isinstance(value, str) and issubclass(kind, date)
+            moment = kind.fromisoformat(value) if is_text else value
+            if issubclass(kind, date) and not isinstance(moment, date):
+                raise ValueError("no time")
+            cursor_text(moment)
+        except ValueError:
+            shown = "null" if value is None else repr(value)[:60]
+            unfit.append(f"row {key}: its {at.name} is {shown} and no time")
+        else:
+            yield key, payload, moment
 
 
 def _mark(row: Sequence[Any]) -> TableRow:

@@ -3,11 +3,13 @@
 import json
 import sqlite3
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from almanac.errors import AlmanacError
 from tests.fetched_place import Place
 
 KEY = "alm_rJgG4msb2BEz1aq-uZQbhqeN6F1vKLegmxSGk5IujWY"
@@ -80,3 +82,93 @@ def test_a_name_that_stands_twice_is_warned_of(outbox: tuple[Place, Add]) -> Non
     (event,) = stored(place, "events")
     assert event["amount"] == 2
     assert "duplicate_key" in json.loads(event["warnings"])
+
+
+def said(place: Place, days: int = 0) -> str:
+    with pytest.raises(AlmanacError) as raised:
+        place.take(days)
+    assert "\n" not in str(raised.value)
+    return str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("at", "shown"),
+    [
+        (None, "null"),
+        ("soon", "'soon'"),
+        ("", "''"),
+        (1.5, "1.5"),
+        (7, "7"),
+        ("2026-13-01 10:00:00", "'2026-13-01 10:00:00'"),
+    ],
+)
+def test_a_row_without_a_time_is_named_until_it_is_mended_and_the_others_land(
+    outbox: tuple[Place, Add], tmp_path: Path, at: Any, shown: str
+) -> None:
+    place, add = outbox
+    for n, time in enumerate((AT, at, AT)):
+        add(n, booking(), time)
+    wrong = (
+        f"source shop: outbox outbox, row 1: its created_at is {shown} and no time: write into it when the row was made"
+    )
+    assert said(place) == f"{wrong}, it lands then; 2 other rows landed"
+    assert len(stored(place, "events")) == 2
+    add(3, booking(), "2026-03-30 11:00:00")
+    assert said(place, 1) == f"{wrong}, it lands then; 1 other rows landed"
+    assert said(place, 2) == f"{wrong}, it lands then; 0 other rows landed"
+    with sqlite3.connect(tmp_path / "shop.db") as connection:
+        connection.execute("update outbox set created_at = '2026-03-30 11:00:01' where id = 1")
+    connection.close()
+    assert place.take(3) == (1, 1, 0)
+
+
+def test_several_rows_without_a_time_are_counted(outbox: tuple[Place, Add]) -> None:
+    place, add = outbox
+    for n in range(3):
+        add(n, booking(), None)
+    assert "row 0: its created_at is null and no time and 2 more: " in said(place)
+
+
+@pytest.mark.parametrize("times", [(1, 2, 3), ("2026-03-30T10:00:00Z", "2026-03-30T10:00:01Z", "2026-03-30T10:30:00Z")])
+def test_a_column_of_no_type_is_read_as_what_stands_in_it(tmp_path: Path, times: tuple[Any, ...]) -> None:
+    place = Place(tmp_path, f"sqlite:///{tmp_path / 'shop.db'}", kind="outbox", outbox={"table": "outbox"})
+    with sqlite3.connect(tmp_path / "shop.db") as connection:
+        connection.execute("create table outbox (id integer primary key, payload text, created_at)")
+        for n, time in enumerate(times):
+            connection.execute("insert into outbox values (?, ?, ?)", (n, booking(), time))
+            connection.commit()
+            assert place.take() == (1, 1, 0)
+    connection.close()
+
+
+def test_a_column_of_numbers_with_fractions_is_named(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "shop.db") as connection:
+        connection.execute("create table outbox (id integer primary key, payload text, created_at real)")
+        connection.execute("insert into outbox values (1, '{}', 1.5)")
+    connection.close()
+    place = Place(tmp_path, f"sqlite:///{tmp_path / 'shop.db'}", kind="outbox", outbox={"table": "outbox"})
+    assert "row 1: its created_at is 1.5 and no time" in said(place)
+
+
+def test_what_is_missing_is_named(outbox: tuple[Place, Add], tmp_path: Path) -> None:
+    place, _ = outbox
+    place.settings = replace(
+        place.settings, sources=(("ALMANAC_SOURCE_SHOP_URL", f"sqlite:///{tmp_path / 'other.db'}"),)
+    )
+    assert said(place).startswith(
+        "source shop, outbox: the database has no table outbox: create it, or correct its name"
+    )
+    place.settings = replace(place.settings, sources=(("ALMANAC_SOURCE_SHOP_URL", "mysql://me:s3cret@localhost/shop"),))
+    assert said(place).startswith("source shop: the database's driver MySQLdb is not installed: install it into .venv")
+
+
+def test_what_is_missing_of_a_table_is_named_alike(tmp_path: Path) -> None:
+    tables = {"orders": {"key": ["id"], "path": "shop_orders"}}
+    place = Place(tmp_path / "1", f"sqlite:///{tmp_path / 'shop.db'}", kind="sql", tables=tables)
+    with pytest.raises(
+        AlmanacError, match="source shop, table orders: the database has no table shop_orders: create it"
+    ):
+        place.fetch()
+    place = Place(tmp_path / "2", "mysql://me:s3cret@localhost/shop", kind="sql", tables=tables)
+    with pytest.raises(AlmanacError, match="source shop, table orders: the database's driver MySQLdb is not installed"):
+        place.fetch()
