@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from dlt.common import jsonpath
-from dlt.sources.helpers.requests import Response
+from dlt.sources.helpers.requests import HTTPError, Response
 from dlt.sources.helpers.rest_client.auth import BearerTokenAuth
 from dlt.sources.helpers.rest_client.client import RESTClient
 from dlt.sources.rest_api.config_setup import create_paginator
@@ -29,9 +29,18 @@ def pages_of(
     """The rows of an API's table, page by page; `what` names it where a page cannot be read (AlmanacError)."""
     client = _Client(what, url, token)
     paginator: Any = None if table.paginator is None else dict(table.paginator)
-    yield from client.paginate(
-        path, params=dict(params), paginator=create_paginator(paginator), data_selector=table.rows
-    )
+    try:
+        yield from client.paginate(
+            path, params=dict(params), paginator=create_paginator(paginator), data_selector=table.rows
+        )
+    except HTTPError as error:
+        response = error.response
+        if response is None:
+            raise
+        # What the library says of it has the whole address.
+        answered = f"answered {response.status_code} {response.reason}"
+        todo = "look at address and token, or run it again when the API is well"
+        raise AlmanacError(f"{client.where(response)} {answered}: {todo}") from error
 
 
 class _Client(RESTClient):
@@ -54,12 +63,12 @@ class _Client(RESTClient):
             names = ", ".join(list(body)[:_MOST_NAMES]) if isinstance(body, dict) else ""
             why = f"has no {data_selector}, where its rows should be" + (f" (it has {names})" if names else "")
             todo = "correct `rows` in the description, or run it again when the API is well"
-            raise AlmanacError(f"{self._where(response)} {why}: {todo}")
+            raise AlmanacError(f"{self.where(response)} {why}: {todo}")
         rows = super().extract_response(response, data_selector)
         strange = next((row for row in rows if not isinstance(row, dict)), None)
         if strange is not None:
             why = f"has a row that is no object ({kind_of(strange)})"
-            raise AlmanacError(f"{self._where(response)} {why}: correct `rows` in the description")
+            raise AlmanacError(f"{self.where(response)} {why}: correct `rows` in the description")
         self._page += 1
         return rows
 
@@ -69,9 +78,9 @@ class _Client(RESTClient):
         except ValueError as error:
             kind = response.headers.get("Content-Type", "no content type")
             why = f"is not JSON but {kind} ({error})"
-            raise AlmanacError(f"{self._where(response)} {why}: is the address right, and the token?") from error
+            raise AlmanacError(f"{self.where(response)} {why}: is the address right, and the token?") from error
 
-    def _where(self, response: Response) -> str:
+    def where(self, response: Response) -> str:
         """The page in words; of its address neither the user's part nor the parameters, which may hold secrets."""
         parts = urlsplit(response.url)
         return f"{self._what}: page {self._page} of {parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

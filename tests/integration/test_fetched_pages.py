@@ -64,6 +64,19 @@ def test_what_is_no_json_is_named_with_its_page_and_without_secrets(api: Api, tm
     assert "s3cret" not in str(raised.value)
 
 
+def test_a_status_that_is_an_error_is_named_without_secrets(
+    api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUNTIME__REQUEST_MAX_ATTEMPTS", "1")  # dlt would wait and ask again for half a minute
+    url = api.url.replace("://", "://me:s3cret@")
+    place = Place(tmp_path, url, kind="http", tables={"items": {**ITEMS, "params": {"signature": "s3cret"}}})
+    api.failures = 9
+    with pytest.raises(AlmanacError) as raised:
+        place.fetch()
+    assert f"source shop, table items: page 1 of {api.url}items answered 503 Service Unavailable" in str(raised.value)
+    assert "s3cret" not in str(raised.value)
+
+
 def test_rows_that_are_no_objects_are_named(api: Api, tmp_path: Path) -> None:
     place = Place(tmp_path, api.url, kind="http", tables={"items": {**ITEMS, "rows": "items[*].id"}})
     with pytest.raises(AlmanacError, match=r"page 1 of .* has a row that is no object \(number\)"):
