@@ -102,15 +102,15 @@ class RowReader(ABC):
         first, n = min(bad)
         name = checks[n][0]
         ((value,),) = self._db.execute(f"select {identifier(name)} from raw_rows where {row} = {first}").fetchall()
-        if value is None:
-            what = "is empty, but belongs to the natural key"
-        else:
-            what = f"{shown(value)} is not {self._types[name].words}"
+        what, advice = "is empty, but belongs to the natural key", "correct the file, or the mapping"
+        if value is not None:
+            why, advice = self._types[name].misfit(str(value))
+            what = f"{shown(value)} {why}"
         others = found[2 * n + 1] - 1
         also = f" (and {others:,} more in this column)" if others else ""
         if value is not None and self._types[name].format is None and _OTHER_DATE.fullmatch(str(value).strip()):
             also += "; for such dates declare date_format, as in {type: date, format: '%d/%m/%Y'} or '%m/%d/%Y'"
-        what += f"{also}: correct the file, or the mapping"
+        what += f"{also}: {advice}"
         raise FileProblem(file.origin, what, line=self.line_of(file, first), row=first, column=name)
 
     def _typed(self) -> pa.Table:

@@ -92,7 +92,7 @@ def _amount_score(column: Column) -> float:
     ):
         return 0.0
     score = _named(_AMOUNT, column, 2.0) + _named("(amount|total|revenue)", column, 0.5) - _named(_PART, column, 1.6)
-    return score + (0.8 if column.has_decimals or column.sign else 0.0) + (0.5 if column.sign else 0.0)
+    return score + (0.8 if column.has_decimals or column.marks else 0.0) + (0.5 if column.marks else 0.0)
 
 
 def _id_score(pattern: str, column: Column) -> float:

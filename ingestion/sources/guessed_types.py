@@ -34,7 +34,7 @@ class Column:
     filled: int  # rows that have a value
     lowest: str  # of the text; of times the earliest
     other_formats: tuple[str, ...] = ()  # ways of writing dates, or the sign before decimals, that fit as well
-    sign: str = ""  # a currency's sign or letters beside numbers
+    marks: tuple[str, ...] = ()  # currencies' signs or letters beside numbers
     nulls: tuple[str, ...] = ()  # words for nothing that the type needs
     has_decimals: bool = False
 
@@ -150,9 +150,8 @@ class _Guesser:
 
     def column(self) -> Column:
         text, name = self._text, identifier(self._name)
-        ((distinct, filled, lowest, sign, decimals),) = self._db.execute(
+        ((distinct, filled, lowest, decimals),) = self._db.execute(
             f"select count(distinct {text}), count({text}), coalesce(min({text}), ''), "
-            f"coalesce(max(regexp_extract({text}, '\\p{{Sc}}|^[A-Z]{{3}} ?[0-9]|[0-9] ?[A-Z]{{3}}$')), ''), "
             f"coalesce(bool_or(regexp_matches({text}, '[.,][0-9]{{1,2}}\\D*$')), false) from looked"
         ).fetchall()
         declared, others = self._declared() if filled else ("ignore", ())
@@ -165,8 +164,12 @@ class _Guesser:
                 ((lowest,),) = self._db.execute(
                     f"select cast(min({kind.cast(text)}) as varchar) from looked"
                 ).fetchall()
-        sign = "".join(c for c in sign if not c.isdigit() and c != " ")
-        return Column(self._name, declared, distinct, filled, str(lowest), others, sign, tuple(nulls), bool(decimals))
+        marks = self._marks() if isinstance(declared, ColumnFormat) and declared.decimal else ()
+        return Column(self._name, declared, distinct, filled, str(lowest), others, marks, tuple(nulls), bool(decimals))
+
+    def _marks(self) -> tuple[str, ...]:
+        found = f"select unnest(regexp_extract_all({self._text}, '\\p{{Sc}}|[A-Z]{{3}}')) as mark from looked"
+        return tuple(mark for (mark,) in self._db.execute(f"select distinct mark from ({found}) order by 1").fetchall())
 
     def _declared(self) -> tuple[str | ColumnFormat, tuple[str, ...]]:
         for plain in ("integer", "money", "instant", "date", "timestamp"):

@@ -124,8 +124,11 @@ class Mapping(BaseModel):
     def types(self) -> dict[str, ColumnType]:
         """The type of each column of the file. Raises ValueError for an unknown one."""
         columns = ACCESS_LOG_COLUMNS if self.format == "access_log" else self.columns
+        # Where events say their currency themselves, amounts may be in any.
+        is_said = any(place.endswith(".currency") for place in self.named_properties())
+        currency = None if is_said else self.currency
         return {
-            name: column_type(given.type, given.format, given.decimal)
+            name: column_type(given.type, given.format, given.decimal, currency)
             if isinstance(given, ColumnFormat)
             else column_type(given)
             for name, given in columns.items()

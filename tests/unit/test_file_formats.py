@@ -234,7 +234,7 @@ def test_another_file_is_no_access_log(ingest: Ingest, tmp_path: Path) -> None:
 PEOPLE = [
     ("1.234,56 €", {"type": "money", "decimal": ","}, Decimal("1234.56")),
     ("EUR 1.234.567", {"type": "money", "decimal": ","}, Decimal(1234567)),
-    ("-$1,234.56", {"type": "money", "decimal": "."}, Decimal("-1234.56")),
+    ("-€1,234.56", {"type": "money", "decimal": "."}, Decimal("-1234.56")),
     ("7", {"type": "money", "decimal": "."}, Decimal(7)),
     ("1,23", {"type": "money", "decimal": "."}, None),
     ("1.2.3", {"type": "money", "decimal": ","}, None),
