@@ -4,6 +4,7 @@ A package offers `COMMANDS`, its commands by name. They are imported when they a
 `almanac --help` answers at once; this file therefore repeats their names and first lines (a test keeps them equal).
 """
 
+import errno
 import importlib
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,22 @@ from typing import Any
 import click
 
 from almanac.errors import AlmanacError
+
+# What a person can mend about a place of the machine; all else that the system refuses is a mistake in a program.
+_PLACES = frozenset(
+    (
+        errno.EACCES,
+        errno.EPERM,
+        errno.EROFS,
+        errno.ENOTDIR,
+        errno.EISDIR,
+        errno.EEXIST,
+        errno.ENOSPC,
+        errno.EDQUOT,
+        errno.ELOOP,
+        errno.ENAMETOOLONG,
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -78,7 +95,10 @@ MOUNTS = {
 
 
 class LazyGroup(click.Group):
-    """A group whose commands are imported when they are needed; an AlmanacError of any of them is one line, exit 1."""
+    """A group whose commands are imported when they are needed.
+
+    An AlmanacError of any of them is one line and exit 1, and so is a place that cannot be read or written.
+    """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names in the order in which work flows, which is the order of `MOUNTS`."""
@@ -103,6 +123,12 @@ class LazyGroup(click.Group):
             return super().invoke(ctx)
         except AlmanacError as error:
             raise click.ClickException(" ".join(str(error).split())) from error
+        except OSError as error:
+            if error.errno not in _PLACES:
+                raise
+            where = f"{error.filename} cannot be used" if error.filename else "a file cannot be written"
+            advice = "check the place and who may write there (ALMANAC_HOME says where data lies)"
+            raise click.ClickException(f"{where}: {error.strerror}; {advice}") from error
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

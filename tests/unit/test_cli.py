@@ -1,5 +1,6 @@
 """The command line: quick to answer, one line for an error, the exit codes that scripts rely on."""
 
+import errno
 import subprocess
 import sys
 import time
@@ -86,6 +87,41 @@ def test_an_error_of_several_lines_becomes_one(monkeypatch: pytest.MonkeyPatch) 
     result = CliRunner().invoke(cli, ["fails"])
     assert result.exit_code == 1
     assert result.stderr == "Error: first line second line\n"
+
+
+@pytest.mark.parametrize(
+    "arguments", [("lake", "stats"), ("query", "select 1"), ("build",), ("kpis", "show", "take_rate"), ("doctor",)]
+)
+def test_a_home_that_is_a_file_is_one_line(root: Path, tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    (tmp_path / "home").touch()
+    done = run(root, *arguments, ALMANAC_HOME=str(tmp_path / "home"))
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"Error: {tmp_path / 'home'}/")
+    assert "cannot be used: Not a directory; check the place and who may write there" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (PermissionError(errno.EACCES, "Permission denied", "/data/x"), "Error: /data/x cannot be used: Permission"),
+        (OSError(errno.EROFS, "Read-only file system", "/data/x"), "Error: /data/x cannot be used: Read-only"),
+        (OSError(errno.ENOSPC, "No space left on device"), "Error: a file cannot be written: No space left on device;"),
+        (FileNotFoundError(errno.ENOENT, "No such file", "x"), None),
+    ],
+)
+def test_a_place_that_cannot_be_used_is_one_line_and_a_mistake_of_ours_is_not(
+    monkeypatch: pytest.MonkeyPatch, error: OSError, words: str | None
+) -> None:
+    @click.command()
+    def fails() -> None:
+        raise error
+
+    monkeypatch.setattr(module, "COMMANDS", {"fails": fails}, raising=False)
+    monkeypatch.setitem(MOUNTS, "fails", Mount("almanac.cli", "Fails."))
+    result = CliRunner().invoke(cli, ["fails"])
+    assert result.exit_code == 1
+    assert result.stderr.startswith(words) if words else result.exception is error
 
 
 def test_a_bad_setting_is_one_line_too(root: Path) -> None:
