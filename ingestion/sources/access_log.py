@@ -6,8 +6,9 @@ from datetime import datetime
 from itertools import islice
 
 from ingestion.privacy.cleaning import truncated
+from ingestion.sources.column_types import identifier
 from ingestion.sources.delivered import Delivered
-from ingestion.sources.file_rows import PART, RowReader
+from ingestion.sources.file_rows import PART, ROW, RowReader
 from ingestion.sources.problems import FileProblem, shown
 
 _QUOTED = r'"((?:[^"\\]|\\.)*)"'
@@ -19,7 +20,8 @@ WORDS = "no line of an access log in combined format"
 class AccessLogReader(RowReader):
     """Rows of an access log. Anyone can write into a log, so a line that does not fit is kept and quarantined.
 
-    A host given as its address loses the last part of it, as at the collector's door.
+    A host given as its address loses the last part of it, as at the collector's door. A line is named by what it says
+    and how many equal ones stand above it, because logs grow and are rotated: the same lines come in many files.
     """
 
     def line_of(self, file: Delivered, row: int) -> int | None:
@@ -39,6 +41,14 @@ class AccessLogReader(RowReader):
             what = f"{shown(text)} is {WORDS}, nor are most other lines: is this another format?"
             raise FileProblem(file.origin, what, line=self.line_of(file, row))
         return unreadable
+
+    def _keys(self) -> list[str]:
+        if self._mapping.natural_key:
+            return super()._keys()
+        # Of the values as they are kept: a name made of a whole address would give the address away.
+        values = ", ".join(f"coalesce({identifier(name)}, '-')" for name in self._types)
+        said = f"md5(concat_ws(chr(10), {values}))"
+        return [f"{said} || ' ' || row_number() over (partition by {said} order by {identifier(ROW)})"]
 
     def _rows(self, file: Delivered, unreadable: dict[int, str]) -> Iterator[list[int | str | None]]:
         for _, row, text in _lines(file):

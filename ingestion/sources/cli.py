@@ -90,10 +90,14 @@ def _address(path: Path) -> str:
 def _take(settings: Settings, name: str, place: str, every: float | None) -> None:
     """Take what lies in a folder or bucket prefix, once or, every so many seconds, for as long as the process runs."""
     inbox = open_inbox(settings, place)
+    noted: set[str] = set()
 
     def landed(file: str, result: FileResult) -> None:
         what = f"{_many(result.received, 'row')} received {_parts(result)}" if result.is_new else "known"
         click.echo(f"{file}: {what}")
+        if result.note is not None and result.note not in noted:  # once: it holds for every later file
+            noted.add(result.note)
+            click.echo(f"Note: {result.note}", err=True)
 
     with FileSource.open(settings, name) as source:
         watch = Watch(source, inbox, landed)

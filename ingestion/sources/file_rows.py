@@ -15,6 +15,7 @@ from ingestion.sources.mapping import Mapping
 from ingestion.sources.problems import FileProblem, shown
 
 ROW = "#row"  # column of the rows' numbers (from 1, a header not counted)
+LINE = "#line"  # column of what names a line of a log
 _OTHER_DATE = re.compile(r"\d{1,2}[./-]\d{1,2}[./-]\d{2,4}.*")
 PART = 20_000  # rows that exist as Python objects at one time
 
@@ -29,7 +30,12 @@ class Rows:
 
 
 def key_columns(mapping: Mapping) -> tuple[str, ...]:
-    """The columns that hold the texts of the natural key as they stand in the file."""
+    """The columns that hold what names a row in whatever file it comes; none where its file and place name it.
+
+    They are the texts of the natural key as they stand in the file, or else what the format itself offers.
+    """
+    if mapping.format == "access_log" and not mapping.natural_key:
+        return (LINE,)
     return tuple(f"#key {name}" for name in mapping.natural_key)
 
 
@@ -71,6 +77,10 @@ class RowReader(ABC):
     @abstractmethod
     def line_of(self, file: Delivered, row: int) -> int | None:
         """The line (from 1) on which a row begins; None where the format has no lines."""
+
+    def _keys(self) -> list[str]:
+        """SQL: the texts of `key_columns`."""
+        return [identifier(name) for name in self._mapping.natural_key]
 
     def _create(self) -> None:
         columns = ", ".join(f"{identifier(name)} varchar" for name in self._types)
@@ -119,8 +129,8 @@ class RowReader(ABC):
             for name, kind in self._types.items()
             if not kind.ignored
         ]
-        keys = zip(self._mapping.natural_key, key_columns(self._mapping), strict=True)
-        selected += [f"{identifier(name)} as {identifier(key)}" for name, key in keys]
+        keys = zip(self._keys(), key_columns(self._mapping), strict=True)
+        selected += [f"{text} as {identifier(key)}" for text, key in keys]
         selected.append(identifier(ROW))
         query = f"select {', '.join(selected)} from raw_rows order by {identifier(ROW)}"
         return self._db.execute(query).to_arrow_table()

@@ -2,8 +2,8 @@
 
 Redelivery: a landing is known by the SHA-256 of the file's uncompressed content, so the same content under another
 name, compressed otherwise or on another day lands nothing. An event is known by its natural key where the mapping
-declares one, else by that hash and its row number; two equal rows of one file are two events. The further events of a
-row (`also`) are known by their place in the mapping as well.
+declares one, of an access log by its line, else by that hash and its row number; two equal rows of one file are two
+events. The further events of a row (`also`) are known by their place in the mapping as well.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -27,7 +27,7 @@ from ingestion.privacy.suppression import Suppression, load_suppression
 from ingestion.sources.access_log import WORDS
 from ingestion.sources.delivered import Delivered, delivered
 from ingestion.sources.expressions import ExpressionFailed, Expressions
-from ingestion.sources.file_rows import Rows
+from ingestion.sources.file_rows import Rows, key_columns
 from ingestion.sources.local_time import Clock
 from ingestion.sources.mapping import Format, Mapping, load_mapping
 from ingestion.sources.messages import Messages
@@ -54,6 +54,7 @@ class FileResult:
     quarantined: int
     is_new: bool
     suppressed: int = 0  # rows of suppressed people, of which nothing was stored
+    note: str | None = None  # what to know of its rows that may have landed before, where the source had landed any
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,11 @@ class Ingested:
 
     results: tuple[FileResult, ...]
     failures: tuple[str, ...]
-    note: str | None = None  # what to know of rows that may have landed before
+
+    @property
+    def note(self) -> str | None:
+        """What to know of rows that may have landed before."""
+        return next((result.note for result in self.results if result.note is not None), None)
 
 
 class FileSource:
@@ -110,7 +115,6 @@ class FileSource:
         files = list(paths)
         results, failures = [], []
         self._landed, self._suppression = self._landings(), self._suppressed_now()
-        had_landed = bool(self._landed[1])
         with progress(f"Ingesting {self._mapping.source}", len(files), "files") as said:
             for path in files:
                 try:
@@ -118,15 +122,14 @@ class FileSource:
                 except FileProblem as problem:
                     failures.append(str(problem))
                 said.advance()
-        new = sum(result.is_new for result in results)
-        return Ingested(tuple(results), tuple(failures), self._note() if new and (had_landed or new > 1) else None)
+        return Ingested(tuple(results), tuple(failures))
 
-    def _note(self) -> str | None:
-        """What becomes of a row that an earlier file of the source held too, if its format can repeat rows."""
+    def _note(self) -> str:
+        """What becomes of a row that an earlier file of the source held too."""
         if self._mapping.natural_key:
             return "of a row whose key has landed before the first values count: see `almanac events conflicts`"
         if self._mapping.format == "access_log":
-            return None
+            return "a line that an earlier log held too is the same event and counts once: see docs/sources.md"
         name = self._mapping.source
         return f"{name} has no natural_key, so a row that an earlier file held too counts again: see docs/sources.md"
 
@@ -145,7 +148,7 @@ class FileSource:
 
     def _ingest(self, path: Path, received_at: datetime) -> FileResult:
         received = accepted = quarantined = suppressed = 0
-        is_new = False
+        is_new, had_landed = False, bool(self._landed[1])
         with delivered(path, self._mapping.text_encoding) as file:
             if self._has_landed(file.content_hash):
                 return FileResult(path, 0, 0, 0, is_new=False)
@@ -161,7 +164,8 @@ class FileSource:
                 if result.is_new:
                     is_new, received, suppressed = True, received + count, suppressed + dropped
                     accepted, quarantined = accepted + result.accepted, quarantined + result.quarantined
-        return FileResult(path, received, accepted, quarantined, is_new, suppressed)
+        note = self._note() if is_new and had_landed else None
+        return FileResult(path, received, accepted, quarantined, is_new, suppressed, note)
 
     def _land(
         self, content_hash: str, arrivals: list[Arrival], received_at: datetime, count: int
@@ -213,7 +217,7 @@ class FileSource:
 
     def _arrivals(self, file: Delivered, values: list[Value], received_at: datetime) -> list[Arrival]:
         mapping = self._mapping
-        keys = len(mapping.natural_key)
+        keys = len(key_columns(mapping))
         messages = [Messages(mapping, self._plan, self._clock, expressions) for expressions in self._expressions]
         arrivals = []
         for row, place, value in values:

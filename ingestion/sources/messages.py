@@ -3,6 +3,7 @@
 from typing import Any
 
 from ingestion.sources.expressions import Expressions
+from ingestion.sources.file_rows import key_columns
 from ingestion.sources.local_time import Clock
 from ingestion.sources.mapping import Mapping
 from ingestion.tracking_plan import Plan
@@ -17,7 +18,7 @@ class Messages:
         self._utc = clock.utc
         self._currency = mapping.currency
         self._contracts = {name: (c.type, "currency" in c.properties) for name, c in plan.events.items()}
-        first = 1 + len(mapping.natural_key)  # behind the row's number and its key
+        first = 1 + len(key_columns(mapping))  # behind the row's number and its key
         at = {field: place for place, field in enumerate(expressions.fields, start=first)}
         self._event, self._event_at = at["event"], at["event_at"]
         self._user_id, self._anonymous_id = at.get("user_id"), at.get("anonymous_id")

@@ -139,6 +139,26 @@ def test_the_command_watches_until_it_is_told_to_end(settings: Settings, tmp_pat
     assert said[1:] == [f"{folder / name}: 1 row received (1 accepted, 0 quarantined)\n" for name in ("1.csv", "2.csv")]
 
 
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [({}, "counts again: see docs/sources.md"), ({"natural_key": ["id"]}, "the first values count")],
+)
+def test_what_becomes_of_rows_that_come_again_is_said_once(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, object], words: str
+) -> None:
+    (settings.root / FOLDER / "orders.yml").write_text(yaml.safe_dump(MAPPING | changes))
+    monkeypatch.setenv("ALMANAC_ROOT", str(settings.root))
+    monkeypatch.setenv("ALMANAC_HOME", str(settings.home))
+    # One look at a folder that is whole, without the process that would make two of them.
+    monkeypatch.setattr(Watch, "run", lambda self, *_: self.take(settled=True))
+    said = []
+    for numbers in ((1,), (2, 3, 4), (4,)):
+        for n in numbers:
+            (tmp_path / f"{n}.csv").write_bytes(content(n))
+        said.append(CliRunner().invoke(COMMANDS["ingest"], [str(tmp_path), "--source", "orders", "--watch"]).stderr)
+    assert [text.count(words) for text in said] == [0, 1, 0]
+
+
 @pytest.fixture(scope="module")
 def store() -> Iterator[str]:
     try:

@@ -50,7 +50,8 @@ def take(root: Path, tmp_path: Path) -> Take:
         (root / FOLDER).mkdir(parents=True, exist_ok=True)
         (root / FOLDER / "shop.yml").write_text(yaml.safe_dump(mapping))
         (root / "ingestion" / "tracking_plan" / "tenants" / "shop.yml").write_text(
-            f"tenant: shop\ntitle: Shop\nbusiness: A shop\ntime_zone: UTC\ncurrency: {kept_in}\nsources: {{shop: {{}}}}\n"
+            "tenant: shop\ntitle: Shop\nbusiness: A shop\n"
+            f"time_zone: UTC\ncurrency: {kept_in}\nsources: {{shop: {{}}}}\n"
         )
         lines = "".join(f"{n};2026-03-14;{amount}\n" for n, amount in enumerate(amounts))
         (tmp_path / "shop.csv").write_text(f"id;at;amount\n{lines}")

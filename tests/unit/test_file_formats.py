@@ -222,6 +222,30 @@ def test_unreadable_lines_stay_in_place_across_parts(
     assert sorted(row["payload"] for row in landed(tmp_path, "quarantine")) == ["x", "y"]
 
 
+def test_a_line_of_a_grown_or_redelivered_log_is_the_event_that_it_was(ingest: Ingest, tmp_path: Path) -> None:
+    also = [
+        {"when": "true", "event": "'api_request'", "event_at": "requested_at", "properties": dict(LOG["properties"])}
+    ]
+    later = SEEN.replace("10:05:03", "10:05:04")
+    dash = SEEN.replace("ann", "-")
+    said = [ingest("a.log", lines(SEEN, dash, SEEN), LOG, also=also).note]
+    first = {row["message_id"] for row in landed(tmp_path)}
+    assert len(first) == 6  # equal lines of one file are as many events
+    said.append(ingest("a.log", lines(SEEN, dash, SEEN, later, SEEN), LOG, also=also).note)
+    grown = {row["message_id"] for row in landed(tmp_path)}
+    assert len(grown) == 10
+    ingest("b.log", lines(dash, SEEN), LOG, also=also)  # equal lines of two files are one event
+    assert {row["message_id"] for row in landed(tmp_path)} == grown
+    assert said == [None, "a line that an earlier log held too is the same event and counts once: see docs/sources.md"]
+    ingest("b.log", lines(SEEN.replace("/a?", "/b?")), LOG, also=also)
+    assert len({row["message_id"] for row in landed(tmp_path)}) == 12
+
+
+def test_a_log_may_name_its_lines_by_a_natural_key(ingest: Ingest, tmp_path: Path) -> None:
+    ingest("a.log", lines(SEEN, SEEN), LOG, natural_key=["requested_at", "path"])
+    assert len({row["message_id"] for row in landed(tmp_path)}) == 1
+
+
 def test_another_file_is_no_access_log(ingest: Ingest, tmp_path: Path) -> None:
     with pytest.raises(FileProblem, match="is this another format") as raised:
         ingest("a.log", lines("id,at,price", SEEN, "B1,2,3"), LOG)
