@@ -12,12 +12,18 @@ from almanac.settings import Settings
 from almanac.tables import text_table
 from ingestion.lake import Lake
 from ingestion.privacy.suppression import load_suppression
+from ingestion.sources.column_types import EPOCHS, is_format
 from ingestion.sources.file_source import FileSource
-from ingestion.sources.guessed_roles import Roles, roles
+from ingestion.sources.guessed_misfits import nearest
+from ingestion.sources.guessed_roles import NoColumn, Roles, roles
 from ingestion.sources.guessed_types import Column, Looked, look
 from ingestion.sources.mapping import FOLDER, load_mapping, mapping_names
 from ingestion.sources.new_mapping import NewSource, new_source, source_name, write
+from ingestion.sources.problems import FileProblem
 from ingestion.tracking_plan import load_plan
+from ingestion.tracking_plan.currencies import CURRENCIES
+from ingestion.tracking_plan.model import time_zones
+from ingestion.tracking_plan.names import SLUG
 
 OPTIONS = {"booking": "id"}  # what is not called as it is kept
 SHOWN = 5  # rows that are shown as events
@@ -53,8 +59,8 @@ def adopt(settings: Settings, path: Path, said: Said) -> str:
     if not path.name.lower().endswith(CSV):
         raise AlmanacError(f"{path}: only CSV files are guessed; write a mapping for it, see docs/sources.md")
     plan = load_plan(settings.root)
-    looked = look(path, said.date_format, said.decimal)
-    found = roles(looked, said.time, said.amount, said.booking)
+    _refuse_options(said)
+    looked, found = _look(path, said)
     looked, found, said = _unambiguous(path, looked, found, said)
     new = new_source(name, looked, found, plan, said.tenant or TENANT, said.currency, said.time_zone)
     with FileSource(
@@ -85,6 +91,36 @@ def _mapped(settings: Settings, name: str, said: Said) -> str:
     return name
 
 
+def _refuse_options(said: Said) -> None:
+    """Refuse what no file can make right, before anything is read."""
+    if said.tenant is not None and not SLUG.fullmatch(said.tenant):
+        raise AlmanacError(f"--tenant {said.tenant!r} is no name: use small letters, digits, - and _, such as my_shop")
+    if said.currency is not None and said.currency not in CURRENCIES:
+        raise AlmanacError(f"--currency {said.currency!r} is no currency: use three letters of ISO 4217, such as EUR")
+    if said.time_zone is not None and said.time_zone not in time_zones():
+        raise AlmanacError(
+            f"--time-zone {said.time_zone!r} is no IANA time zone: use a name such as Europe/Berlin or UTC"
+        )
+    if said.date_format in EPOCHS and said.time is None:
+        raise AlmanacError(f"--date-format {said.date_format} needs --time COLUMN: any integer may be one")
+    if said.date_format is not None and said.date_format not in EPOCHS and not is_format(said.date_format):
+        raise AlmanacError(
+            f"--date-format {said.date_format!r} is no format: use strptime's letters, such as '%d/%m/%Y %H:%M', or "
+            + ", ".join(EPOCHS)
+        )
+
+
+def _look(path: Path, said: Said) -> tuple[Looked, Roles]:
+    """What the file holds, and which column is what. Raises FileProblem for the row that keeps a column from it."""
+    looked = look(path, said.date_format, said.decimal, said.time)
+    try:
+        return looked, roles(looked, said.time, said.amount, said.booking)
+    except NoColumn as missing:
+        given = said.time if missing.role == "time" else said.amount
+        near = nearest(path, looked, missing, given, said.date_format)
+        raise near or FileProblem(path, str(missing)) from missing
+
+
 def _unambiguous(path: Path, looked: Looked, found: Roles, said: Said) -> tuple[Looked, Roles, Said]:
     """Ask how dates and decimals are written where the file leaves it open; refuse where nobody can be asked."""
     for column, option in ((found.time, "date_format"), (found.amount, "decimal")):
@@ -97,8 +133,7 @@ def _unambiguous(path: Path, looked: Looked, found: Roles, said: Said) -> tuple[
         click.echo(example, err=True)
         answer = click.prompt("Which is it?", type=click.Choice(list(column.other_formats)), err=True)
         said = Said(**{**said.__dict__, option: answer})
-        looked = look(path, said.date_format, said.decimal)
-        found = roles(looked, said.time, said.amount, said.booking)
+        looked, found = _look(path, said)
     return looked, found, said
 
 

@@ -9,7 +9,8 @@ MONEY = "decimal(18,4)"
 _DECIMAL = re.compile(r"decimal\(\s*(\d{1,2})\s*,\s*(\d{1,2})\s*\)")
 _ISO_DATE = r"\d{4}-\d{2}-\d{2}"
 _ISO_TIME = _ISO_DATE + r"[ T]\d{2}:\d{2}(:\d{2}([.]\d{1,6})?)?"
-_EPOCHS = {"epoch": 1, "epoch_ms": 1000}
+EPOCHS = {"epoch": 1, "epoch_ms": 1000}
+_YEAR_10000 = 253_402_300_800  # in seconds since 1970
 _OFFSET = r" ?(Z|[+-]\d{2}(:?\d{2})?)"
 
 
@@ -30,8 +31,9 @@ class ColumnType:
         """SQL: the value of the SQL text expression `text`, null if it has none."""
         if self.sql == "varchar":
             return text
-        if self.format in _EPOCHS:
-            return f"to_timestamp(try_cast(trim({text}) as decimal(28,6)) / {_EPOCHS[self.format]})"
+        if self.format in EPOCHS:
+            seconds = f"try_cast(trim({text}) as decimal(28,6)) / {EPOCHS[self.format]}"
+            return f"case when abs({seconds}) < {_YEAR_10000} then to_timestamp({seconds}) end"
         if self.decimal is not None:
             return f"try_cast({self._plain(text)} as {self.sql})"
         if self.format is not None:
@@ -114,13 +116,24 @@ def column_type(
         return replace(found, decimal=decimal, currency=currency, words=words)
     if time_format is None:
         return found
-    if time_format in _EPOCHS:
+    if time_format in EPOCHS:
         if found.sql != "timestamptz":
             raise ValueError(f"format {time_format} belongs to instant, not to {name}")
         return replace(found, words="a number of seconds or milliseconds since 1970", format=time_format)
     if found.sql not in ("timestamp", "date"):
         raise ValueError(f"format belongs to timestamp and date, not to {name}")
     return ColumnType(found.sql, f"a {name} like {time_format}", format=time_format)
+
+
+def is_format(text: str) -> bool:
+    """Whether `text` says how a day is written, in letters of strptime."""
+    import duckdb  # large, and only a format that people type needs it
+
+    try:
+        duckdb.connect(":memory:").execute(f"select try_strptime('', {quoted(text)})").fetchall()
+    except duckdb.Error:
+        return False
+    return "%" in text.replace("%%", "")
 
 
 def quoted(text: str) -> str:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from almanac.errors import AlmanacError
 from ingestion.sources.guessed_types import Column, Looked
@@ -18,6 +19,8 @@ _ID = r"(^id$|.*[_ ]id$|.*Id$|.*ID$|.*[_ ]?(no|No|nr|number|Number|ref|code|key)
 _BUYER = r"(customer|user|buyer|client|member|guest|account|passenger|patient)"
 _LISTING = r"(product|listing|item|sku|stock|property|room|film|inventory|service)"
 
+Role = Literal["time", "amount"]
+
 
 @dataclass(frozen=True)
 class Roles:
@@ -32,19 +35,39 @@ class Roles:
     currency: Column | None = None
 
 
+class NoColumn(AlmanacError):
+    """No column can be what an event needs: which role it is, what is missing, what to do."""
+
+    def __init__(self, role: Role, what: str, advice: str) -> None:
+        super().__init__(f"{what}: {advice}")
+        self.role, self.what, self.advice = role, what, advice
+
+
+def candidates(looked: Looked, role: Role) -> list[tuple[str, bool]]:
+    """The columns that may have been meant for a role, the likeliest first, and whether their names say so."""
+    if role == "time":
+        likely = [(_time_score(c), c.name, bool(_named(_TIME, c, 1.0))) for c in looked.columns]
+    else:
+        likely = [(_amount_score(c), c.name, bool(_named(_AMOUNT, c, 1.0))) for c in looked.columns]
+    best = sorted((one for one in likely if one[0] > 0), key=lambda one: -one[0])
+    return [(name, is_named) for _, name, is_named in best]
+
+
 def roles(looked: Looked, time: str | None = None, amount: str | None = None, booking: str | None = None) -> Roles:
     """The roles of the columns; a name given is taken as it is. Raises AlmanacError naming the option to give."""
     at = looked.column(time) if time else _best(looked, lambda c: c.is_time and _filled(c, looked), _time_score)
     if at is None or not at.is_time:
-        raise AlmanacError(
-            f"{'no column holds' if at is None else at.name + ' does not hold'} a time in every row: name one with "
-            "--time COLUMN, and say how it is written with --date-format (for example '%d/%m/%Y')"
+        raise NoColumn(
+            "time",
+            f"{'no column holds' if at is None else at.name + ' does not hold'} a time in every row",
+            "name one with --time COLUMN, and say how it is written with --date-format (such as '%d/%m/%Y', or epoch)",
         )
     what = looked.column(amount) if amount else _best(looked, lambda c: c.is_number, _amount_score)
     if what is None or not what.is_number:
-        raise AlmanacError(
-            f"{'no column looks like' if what is None else what.name + ' does not hold'} amounts: name one with "
-            "--amount COLUMN, and say how decimals are written with --decimal , or --decimal ."
+        raise NoColumn(
+            "amount",
+            f"{'no column looks like' if what is None else what.name + ' does not hold'} amounts",
+            "name one with --amount COLUMN, and say how decimals are written with --decimal , or --decimal .",
         )
     quantity = None
     if amount is None and re.search(_UNIT, what.name, re.IGNORECASE):

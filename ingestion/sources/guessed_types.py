@@ -1,23 +1,23 @@
 """What the columns of an unknown CSV file hold: delimiter, encoding, and each column's type, judged by every row."""
 
-import codecs
-import csv
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice, product
+from itertools import product
 from pathlib import Path
 
 import duckdb
 
 from almanac.errors import AlmanacError
-from ingestion.sources.column_types import ColumnType, column_type, identifier, quoted
-from ingestion.sources.delivered import delivered
+from ingestion.sources.column_types import EPOCHS, ColumnType, column_type, identifier, quoted
+from ingestion.sources.csv_rows import read_rows
+from ingestion.sources.delivered import Delivered, delivered
+from ingestion.sources.guessed_shape import encoding_of, shape
 from ingestion.sources.mapping import ColumnFormat
-from ingestion.sources.problems import FileProblem, longest_fields
+from ingestion.sources.problems import FileProblem
 
-DELIMITERS = ",;\t|"
 NULL_WORDS = ("", "NULL", "null", "NA", "N/A", "n/a", "NaN", "nan", "None", "\\N", "-")
-MOST_COLUMNS = 1_000
-_SAMPLE = 500  # records by which the delimiter is told
+QUOTE = '"'
 _FIRST = 50  # values by which a type is ruled out
 _DATES = ("%d{s}%m{s}%Y", "%m{s}%d{s}%Y", "%d{s}%m{s}%y", "%m{s}%d{s}%y", "%Y{s}%m{s}%d", "%y{s}%m{s}%d")
 _WORDS = ("%d-%b-%Y", "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%Y%m%d")
@@ -71,72 +71,53 @@ class Looked:
         return found
 
 
-def look(path: Path, date_format: str | None = None, decimal: str | None = None) -> Looked:
-    """Read the whole file and say what it holds; `date_format` and `decimal` are what the user says of it.
+@dataclass(frozen=True)
+class Opened:
+    """An unknown file whose rows are the table `looked` of a database."""
+
+    file: Delivered
+    db: duckdb.DuckDBPyConnection
+    encoding: str
+    delimiter: str
+    header: list[str]
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Opened]:
+    """Read the whole file as text. Raises FileProblem if it is no CSV file with a header."""
+    encoding = encoding_of(path)
+    with delivered(path, encoding) as file, duckdb.connect(":memory:") as db:
+        delimiter, header = shape(file)
+        db.execute("set timezone = 'UTC'")
+        read_rows(db, "table looked", file, header, delimiter, QUOTE, ("",))
+        yield Opened(file, db, encoding, delimiter, header)
+
+
+def look(path: Path, date_format: str | None = None, decimal: str | None = None, time: str | None = None) -> Looked:
+    """Say what the whole file holds; `date_format`, `decimal` and the column `time` are what the user says of it.
 
     Raises FileProblem if it is no CSV file with a header.
     """
-    encoding = _encoding(path)
-    with delivered(path, encoding) as file:
-        delimiter, header = _shape(path, file.content)
-        with duckdb.connect(":memory:") as db:
-            db.execute("set timezone = 'UTC'")
-            columns = ", ".join(f"{quoted(name)}: 'varchar'" for name in header)
-            try:
-                db.execute(
-                    f"create table looked as select * from read_csv({quoted(str(file.content))}, auto_detect = false, "
-                    f"header = true, columns = {{{columns}}}, delim = {quoted(delimiter)}, quote = '\"', escape = '\"')"
-                )
-            except duckdb.Error as error:
-                raise FileProblem(path, f"cannot be read as CSV: {str(error).splitlines()[0]}") from error
-            ((rows,),) = db.execute("select count(*) from looked").fetchall()
-            if not rows:
-                raise FileProblem(path, "has a header and no rows: nothing can be guessed from it")
-            found = tuple(_Guesser(db, name, date_format, decimal).column() for name in header)
-    return Looked(encoding, delimiter, int(rows), found)
+    with opened(path) as read:
+        ((rows,),) = read.db.execute("select count(*) from looked").fetchall()
+        if not rows:
+            raise FileProblem(path, "has a header and no rows: nothing can be guessed from it")
+        # Any integer may be a number of seconds, so only the column that is named as the time is taken for one.
+        formats = {name: date_format for name in read.header if date_format not in EPOCHS or name == time}
+        found = tuple(_Guesser(read.db, name, formats.get(name), decimal).column() for name in read.header)
+    return Looked(read.encoding, read.delimiter, int(rows), found)
 
 
-def _encoding(path: Path) -> str:
-    """UTF-8 if every byte of the file is, UTF-16 if it says so, else what Windows writes in the west."""
-    try:
-        with delivered(path, "utf-8"):
-            return "utf-8"
-    except FileProblem as problem:
-        if "is not utf-8" not in str(problem):
-            raise
-    with delivered(path, None) as file, file.content.open("rb") as f:
-        first = f.read(2)
-    return "utf-16" if first in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "cp1252"
+def text_of(name: str) -> str:
+    """SQL: a column's text, null where it is one of the words for nothing."""
+    words = ", ".join(quoted(word) for word in NULL_WORDS)
+    return f"case when trim({identifier(name)}) in ({words}) then null else {identifier(name)} end"
 
 
-def _shape(origin: Path, content: Path) -> tuple[str, list[str]]:
-    """The delimiter that gives all records one width, the widest of such, and the header."""
-    longest_fields()
-    best: tuple[int, str, list[str]] | None = None
-    for delimiter in DELIMITERS:
-        with content.open(encoding="utf-8", newline="") as f:
-            try:
-                records = [r for r in islice(csv.reader(f, delimiter=delimiter), _SAMPLE) if r]
-            except csv.Error:
-                continue
-        if records and all(len(record) == len(records[0]) for record in records):
-            width = len(records[0])
-            if best is None or width > best[0]:
-                best = width, delimiter, records[0]
-    if best is None or best[0] < 2:
-        what = "is no CSV file whose rows all have the header's columns (separated by comma, semicolon, tab or |)"
-        raise FileProblem(origin, f"{what}: write a mapping for it, see docs/sources.md")
-    _, delimiter, header = best
-    if len(header) > MOST_COLUMNS:
-        what = (
-            f"has {len(header):,} columns, of which at most {MOST_COLUMNS:,} can be looked at: is the delimiter right?"
-        )
-        raise FileProblem(origin, what, line=1)
-    if len({name.lower() for name in header}) < len(header) or not all(name.strip() for name in header):
-        raise FileProblem(origin, "the first line must name every column, each differently", line=1)
-    if any(name.strip("+-.,").replace(".", "").isdigit() for name in header):
-        raise FileProblem(origin, "the first line holds numbers: it must be a header that names the columns", line=1)
-    return delimiter, header
+def all_formats() -> list[str]:
+    """All ways of writing dates that are tried."""
+    dates = [date.format(s=sign) for sign, date in product("/-.", _DATES)] + list(_WORDS)
+    return [date + clock for date, clock in product(dates, _CLOCKS)]
 
 
 class _Guesser:
@@ -145,8 +126,7 @@ class _Guesser:
     def __init__(self, db: duckdb.DuckDBPyConnection, name: str, date_format: str | None, decimal: str | None) -> None:
         self._db, self._name = db, name
         self._date_format, self._decimal = date_format, decimal
-        words = ", ".join(quoted(word) for word in NULL_WORDS)
-        self._text = f"case when trim({identifier(name)}) in ({words}) then null else {identifier(name)} end"
+        self._text = text_of(name)
 
     def column(self) -> Column:
         text, name = self._text, identifier(self._name)
@@ -159,7 +139,7 @@ class _Guesser:
         if declared not in ("string", "ignore"):
             found = self._db.execute(f"select distinct trim({name}) from looked where {text} is null").fetchall()
             nulls = sorted(str(word) for (word,) in found if word)
-            kind = _type(declared)
+            kind = type_of(declared)
             if kind.sql.startswith(("timestamp", "date")):
                 ((lowest,),) = self._db.execute(
                     f"select cast(min({kind.cast(text)}) as varchar) from looked"
@@ -172,6 +152,8 @@ class _Guesser:
         return tuple(mark for (mark,) in self._db.execute(f"select distinct mark from ({found}) order by 1").fetchall())
 
     def _declared(self) -> tuple[str | ColumnFormat, tuple[str, ...]]:
+        if self._date_format in EPOCHS and self._fits(dated(self._date_format)):
+            return dated(self._date_format), ()
         for plain in ("integer", "money", "instant", "date", "timestamp"):
             if self._fits(plain) and not (plain == "integer" and self._is_compact_date()):
                 return plain, ()
@@ -182,25 +164,24 @@ class _Guesser:
             chosen = self._decimal if self._decimal in numbers else numbers[0]
             unclear = tuple(numbers) if len(numbers) > 1 and self._decimal is None and self._has_separators() else ()
             return ColumnFormat(type="money", decimal="," if chosen == "," else "."), unclear
-        formats = [f for f in self._formats() if self._fits(_dated(f))]
+        formats = [f for f in self._formats() if self._fits(dated(f))]
         if self._date_format in formats:
-            return _dated(self._date_format), ()
+            return dated(self._date_format), ()
         if formats:
             # With a dot days always come first.
             first = [f for f in formats if not f.startswith("%m.")] or formats
-            return _dated(first[0]), tuple(first) if len(first) > 1 else ()
+            return dated(first[0]), tuple(first) if len(first) > 1 else ()
         return "string", ()
 
     def _formats(self) -> list[str]:
-        dates = [date.format(s=sign) for sign, date in product("/-.", _DATES)] + list(_WORDS)
         own = [] if self._date_format is None else [self._date_format]
-        found = self._possible([date + clock for date, clock in product(dates, _CLOCKS)])
+        found = self._possible(all_formats())
         # Python and DuckDB read a year of two digits from four: only one of both can be meant.
         return [*own, *(f for f in found if "%y" not in f or not self._has_long_years())]
 
     def _possible(self, formats: list[str]) -> list[str]:
         """The formats that the first values do not rule out, in one query: there are many formats and many columns."""
-        fits = ", ".join(f"not coalesce(bool_or({_type(_dated(f)).is_bad('value')}), false)" for f in formats)
+        fits = ", ".join(f"not coalesce(bool_or({type_of(dated(f)).is_bad('value')}), false)" for f in formats)
         sql = f"select {fits} from (select {self._text} as value from looked where value is not null limit {_FIRST})"
         return [f for f, is_possible in zip(formats, self._db.execute(sql).fetchall()[0], strict=True) if is_possible]
 
@@ -218,21 +199,25 @@ class _Guesser:
 
     def _is_compact_date(self) -> bool:
         """Whether integers such as 19970101 are dates; eight digits alone may be anything, so the name must say so."""
-        return "date" in self._name.lower() and self._fits(_dated("%Y%m%d"))
+        return "date" in self._name.lower() and self._fits(dated("%Y%m%d"))
 
     def _fits(self, declared: str | ColumnFormat) -> bool:
         """Whether every value is of a type; most types are ruled out by the first values already."""
-        bad = _type(declared).is_bad(self._text)
+        bad = type_of(declared).is_bad(self._text)
         sql = "select not coalesce(bool_or({}), false) from {}"
         first = f"(from looked where {self._text} is not null limit {_FIRST})"
         return all(self._db.execute(sql.format(bad, rows)).fetchall()[0][0] for rows in (first, "looked"))
 
 
-def _type(declared: str | ColumnFormat) -> ColumnType:
+def type_of(declared: str | ColumnFormat) -> ColumnType:
+    """The type that a mapping would declare so."""
     if isinstance(declared, str):
         return column_type(declared)
     return column_type(declared.type, declared.format, declared.decimal)
 
 
-def _dated(text: str) -> ColumnFormat:
+def dated(text: str) -> ColumnFormat:
+    """The column whose times are written in this format."""
+    if text in EPOCHS:
+        return ColumnFormat(type="instant", format=text)
     return ColumnFormat(type="timestamp" if "%H" in text or "%I" in text else "date", format=text)

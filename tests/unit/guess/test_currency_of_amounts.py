@@ -3,32 +3,20 @@
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
-from shutil import copytree
 
 import pytest
 import yaml
-from click.testing import CliRunner, Result
 
-from almanac.settings import ROOT, Settings
+from almanac.settings import Settings
 from ingestion.lake import Lake
-from ingestion.sources.cli import COMMANDS
 from ingestion.sources.column_types import column_type
 from ingestion.sources.file_source import FileSource
 from ingestion.sources.mapping import FOLDER
 from ingestion.sources.problems import FileProblem
+from tests.guessed import Ingest, written
 
 HEADER = "order_id,created,customer,amount\n"
 Take = Callable[..., list[Decimal]]
-Ingest = Callable[..., Result]
-
-
-@pytest.fixture
-def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A repository with the tracking plan alone."""
-    copytree(ROOT / "ingestion" / "tracking_plan", tmp_path / "root" / "ingestion" / "tracking_plan")
-    monkeypatch.setenv("ALMANAC_ROOT", str(tmp_path / "root"))
-    monkeypatch.setenv("ALMANAC_HOME", str(tmp_path / "home"))
-    return tmp_path / "root"
 
 
 @pytest.fixture
@@ -125,16 +113,8 @@ def test_a_number_that_is_too_large_is_called_so(kind: str, decimal: str | None,
     assert words in column_type(kind, None, decimal, "USD").misfit(value)[0]
 
 
-@pytest.fixture
-def ingest(root: Path, tmp_path: Path) -> Ingest:
-    """Guesses a file of these amounts, and lands it."""
-
-    def run(*amounts: str, options: tuple[str, ...] = (), name: str = "my.csv") -> Result:
-        rows = "".join(f"A{n},2026-03-14,c1,{amount}\n" for n, amount in enumerate(amounts))
-        (tmp_path / name).write_text(HEADER + rows)
-        return CliRunner().invoke(COMMANDS["ingest"], [str(tmp_path / name), "--yes", *options])
-
-    return run
+def orders(*amounts: str) -> str:
+    return HEADER + "".join(f"A{n},2026-03-14,c1,{amount}\n" for n, amount in enumerate(amounts))
 
 
 @pytest.mark.parametrize(
@@ -149,8 +129,8 @@ def ingest(root: Path, tmp_path: Path) -> Ingest:
 def test_a_guess_refuses_amounts_in_several_currencies(
     ingest: Ingest, root: Path, amounts: tuple[str, ...], options: tuple[str, ...], words: str
 ) -> None:
-    assert words in str(ingest(*amounts, options=options).exception)
-    assert not (root / FOLDER).exists()
+    assert words in str(ingest(orders(*amounts), "--yes", *options).exception)
+    assert written(root) == []
 
 
 @pytest.mark.parametrize(
@@ -167,13 +147,14 @@ def test_a_guess_refuses_amounts_in_several_currencies(
 def test_what_stands_beside_one_amount_says_the_currency_of_all(
     ingest: Ingest, root: Path, amounts: tuple[str, ...], options: tuple[str, ...], currency: str
 ) -> None:
-    result = ingest(*amounts, options=options)
+    result = ingest(orders(*amounts), "--yes", *options)
     assert result.exit_code == 0, (result.output, result.exception)
     assert f"currency: {currency}\n" in (root / FOLDER / "my.yml").read_text()
 
 
 def test_a_shared_sign_is_the_tenants_own_currency(ingest: Ingest, root: Path) -> None:
-    assert ingest("10", options=("--currency", "SGD")).exit_code == 0
-    assert ingest("$10", "$12", name="more.csv").exit_code == 0
+    assert ingest(orders("10"), "--yes", "--currency", "SGD").exit_code == 0
+    assert ingest(orders("$10", "$12"), "--yes", name="more.csv").exit_code == 0
     assert "currency: SGD\n" in (root / FOLDER / "more.yml").read_text()
-    assert "keeps its amounts in SGD, the file has EUR" in str(ingest("€10", name="other.csv").exception)
+    other = ingest(orders("€10"), "--yes", name="other.csv")
+    assert "keeps its amounts in SGD, the file has EUR" in str(other.exception)
