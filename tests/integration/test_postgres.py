@@ -223,6 +223,9 @@ def _compared(found: Warehouse) -> Warehouse:
         own = [name for name, _ in relation.columns].index("content")
         relation.columns.pop(own)
         relation.rows = [row[:own] + row[own + 1 :] for row in relation.rows]
+    # Distinct persons of a day are four numbers in one value, a list to Python.
+    daily = found["kpi_daily_measures"]
+    daily.rows = [tuple(tuple(value) if isinstance(value, list) else value for value in row) for row in daily.rows]
     return {name: relation for name, relation in found.items() if name != EXCEPTED}
 
 
