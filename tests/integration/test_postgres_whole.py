@@ -65,7 +65,8 @@ def _differences(
     columns = [row for row in con.execute(f"describe {schema}.{name}").fetchall() if (name, row[0]) not in OWN]
     floats = [column for column, kind, *_ in columns if kind == "DOUBLE"]
     exact = [f'"{column}"' for column, kind, *_ in columns if kind != "DOUBLE"]
-    listed = ", ".join([*exact, *(f'"{column}"' for column in floats)])
+    lists = {f'"{column}"' for column, kind, *_ in columns if kind.endswith("[]")}
+    listed = ", ".join([*(f"to_json({c})" if c in lists else c for c in exact), *(f'"{column}"' for column in floats)])
     with rows.open("w", encoding="utf-8") as file, postgres.cursor() as cursor:
         cursor.copy_expert(
             f"copy (select {listed} from {schema}.{name}) to stdout (format csv, null '\\N', force_quote *)", file
