@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -37,6 +38,9 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ[name] = ",".join(filter(None, [os.environ.get(name), "127.0.0.1", "localhost"]))
     # Every client of httpx reads all certificates of the machine; what tests speak to is on loopback, without TLS.
     ssl.create_default_context = cache(ssl.create_default_context)
+    # By itself it fails an example that takes longer than 200 ms, as any does on a machine that has other things to do.
+    hypothesis.settings.register_profile("almanac", parent=hypothesis.settings.default, deadline=None)
+    hypothesis.settings.load_profile("almanac")
     gc.disable()  # while modules are imported; nothing of them is garbage
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(_SkipsAreFailures(), "skips-are-failures")
