@@ -1,7 +1,7 @@
 """One more day by hand: `python -m benchmarks.side day HOME THREADS`, after the models have built that day.
 
-The statements are those of `hand.sql`, so that both kinds of days are made alike: events, sessions and user days are
-made of the day and its visitors alone and put in place (`hand_day.sql`), everything else is made anew from them.
+The statements are those of `hand/`, so that both kinds of days are made alike: events, sessions and user days are
+made of the day and its visitors alone and put in place (`hand/day.sql`), everything else is made anew from them.
 """
 
 import re
@@ -11,8 +11,8 @@ from typing import Any
 
 from benchmarks.tables import PREFIX
 
-DAY_SQL = Path(__file__).with_name("hand_day.sql")
-# Statements of `hand.sql` in their order, and what each reads and makes of one day.
+DAY_SQL = Path(__file__).with_name("hand") / "day.sql"
+# Statements of `hand/` in their order, and what each reads and makes of one day.
 _OF_DAY = {
     "half_hours": (("from fact_events as e", "from changed_events as e"), ("table half_hours", "table day_half_hours")),
     "fact_sessions": (("from half_hours", "from day_half_hours"), ("table fact_sessions", "temp table day_sessions")),
@@ -27,7 +27,7 @@ _MADE = re.compile(r"create (temp )?table (\w+)")
 def statements(whole: list[str], day_files: str, all_files: str) -> Iterator[tuple[str, str]]:
     """(Table that it is for, statement), in order; `*_files` is what the view lake_events reads.
 
-    `whole` are the statements of `hand.sql`.
+    `whole` are the statements of `hand/`.
     """
     parts = _parts()
     own = {made[2]: statement for statement in whole if (made := _MADE.search(statement))}
@@ -44,7 +44,7 @@ def statements(whole: list[str], day_files: str, all_files: str) -> Iterator[tup
         statement = own[name]
         for before, after in changes:
             if before not in statement:
-                raise ValueError(f"hand.sql: the statement of {name} has no {before!r} any more")
+                raise ValueError(f"benchmarks/hand: the statement of {name} has no {before!r} any more")
             statement = statement.replace(before, after)
         yield name, statement
     yield "fact_sessions", parts["merge"]

@@ -18,7 +18,7 @@ from benchmarks.clock import Clock, Took
 from benchmarks.day import run as run_day
 from benchmarks.tables import PREFIX
 
-HAND_SQL = Path(__file__).with_name("hand.sql")
+HAND_SQL = Path(__file__).with_name("hand")  # one script in several files, in the order of their names
 # What both sides are given before the clock runs: the load log's tables, and the files of the lake.
 GIVEN = ("tenant", "local_day", "property", "outside_event")
 LAKE_FILES = {
@@ -107,7 +107,8 @@ def _by_hand(settings: Settings, work: Callable[[Any, list[str], dict[str, list[
         for kind in ("quarantine", "replays", "counters"):
             # This reads what each file says of itself, as the first model does.
             con.execute(f"create temp view lake_{kind} as {_reading(files[kind])}")
-        statements = [one.query for one in duckdb.extract_statements(HAND_SQL.read_text(encoding="utf-8"))]
+        script = "\n".join(part.read_text(encoding="utf-8") for part in sorted(HAND_SQL.glob("[0-9]_*.sql")))
+        statements = [one.query for one in duckdb.extract_statements(script)]
         return phases | work(con, statements, files, clock) | {"statements": clock.took()}
 
 

@@ -1,4 +1,4 @@
--- One more day by hand, on the tables that `hand.sql` left: what a person would write who keeps events, sessions and user
+-- One more day by hand, on the tables that the script left: what a person would write who keeps events, sessions and user
 -- days and makes all else anew. Given: the view lake_events of the day's files alone, the table day_facts made from it
 -- as `fact_events` is, old_identities, and the identities as they are now; `-- part` lines divide what is done between.
 
