@@ -7,7 +7,7 @@ from statistics import mean
 import numpy as np
 import pytest
 
-from ingestion.simulator.columns import Kind
+from ingestion.simulator.columns import DAY, Kind
 from ingestion.simulator.concerns.base import Spots, Today, spots_of
 from ingestion.simulator.concerns.care import Surveys, Tickets
 from ingestion.simulator.concerns.prices import Quotes
@@ -85,6 +85,29 @@ def a_day(tenant: str, since: int, spots: Spots | None = None) -> Today:
     return Today(world.business, 5, day, since, 0, world.people, market, world.events, spots, every[:0], every, {})
 
 
+@pytest.mark.parametrize(("tenant", "users"), [("rentals", 2_500), ("advisory", 1_500), ("equipment", 1_500)])
+def test_a_third_to_a_half_of_the_accepted_inquiries_become_bookings(tenant: str, users: int) -> None:
+    zone, until = PLAN.tenants[tenant].time_zone, datetime(2026, 4, 11, tzinfo=UTC)
+    world = unfold(business_of(tenant), zone, 5, users, FIRST, until, is_whole=True)
+    supplier, events = Market.of(world.business, world.listings).supplier, world.events
+    booked = defaultdict(list)
+    for row in np.flatnonzero(events.kind == Kind.BOOKING).tolist():
+        booked[events.person[row], supplier[events.listing[row]]].append(events.at[row])
+    asked, became = {}, []
+    for batch in world.around.batches:
+        if batch.event == "inquiry_sent":
+            ids, whose = batch.properties["inquiry_id"], batch.properties["supplier_id"]
+            asked |= dict(zip(ids, zip(batch.person, whose, batch.at, strict=True), strict=True))
+        elif batch.event == "inquiry_answered":
+            told = zip(batch.properties["inquiry_id"], batch.properties["status"], batch.at, strict=True)
+            for person, whose, since, until_ms in (
+                (*asked[name], at + 14 * DAY) for name, how, at in told if how == "accepted"
+            ):
+                became.append(any(since < when <= until_ms for when in booked[person, whose]))
+    assert len(became) > 250
+    assert 1 / 3 < mean(became) < 1 / 2
+
+
 def test_demand_follows_the_week() -> None:
     kpis = [r for r in kpi_truth(the_world("equipment")).to_pylist() if r["kpi"] == "sessions"]
     days = {r["period_start"]: r["numerator"] for r in kpis if (r["time_grain"], r["dimension"]) == ("day", "all")}
@@ -114,7 +137,9 @@ def test_conversions_rise_by_the_planted_lift() -> None:
     """Many visitors in one day: each variant converts as planted, within four standard errors."""
     trial, count = Trial("x", base=0.2, lift=0.5, taken=0.4, exposes=1.0), 40_000
     zeros = np.zeros(count, dtype=np.int64)
-    spots = Spots(zeros, zeros, zeros, zeros + 10_000, zeros + 20_000, np.arange(count), zeros, zeros == 0, zeros)
+    spots = Spots(
+        zeros, zeros, zeros, zeros + 10_000, zeros + 20_000, np.arange(count), zeros, zeros == 0, zeros, zeros
+    )
     exposed, converted = trial.events_of(a_day("travel", 5, spots))
     planted = trial.planted()
     assert planted["true_lift"] == pytest.approx(0.3)

@@ -78,6 +78,7 @@ class Spots:
     device: Ints
     known: Bools
     listing: Ints
+    visit: Ints
 
     def where(self, mask: Bools) -> "Spots":
         """The gaps for which the mask holds."""
@@ -178,6 +179,7 @@ def spots_of(events: Events, received: Ints) -> Spots:
         device=events.device[rows],
         known=events.known[rows],
         listing=events.listing[rows],
+        visit=events.visit[rows],
     )
 
 

@@ -1,4 +1,4 @@
-"""What visitors do besides searching, viewing and booking: impressions, saves, recommendations, steps, inquiries."""
+"""What visitors do besides searching, viewing and booking: impressions, saves, recommendations, steps."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -6,15 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from ingestion.simulator.columns import HOUR, MINUTE, NONE, Ints, Kind
+from ingestion.simulator.columns import NONE, Ints, Kind
 from ingestion.simulator.concerns.base import (
-    FINE_HOUR,
     Batch,
     Fact,
     Spots,
     Today,
     chosen,
-    fine_hours,
     ones,
     visiting,
     where,
@@ -149,53 +147,4 @@ class Steps:
             spots.moments(share),
             {"step": [step] * n, "funnel": ["booking"] * n, "listing_id": listing},
             Fact("funnel_steps", ones(n), {"step": [step] * n}),
-        )
-
-
-@dataclass(frozen=True)
-class Inquiries:
-    """Questions after views, and how they are answered; suppliers answer within hours, or the inquiry runs out."""
-
-    asks: float = 0.06  # of views
-    accepted: float = 0.55
-    declined: float = 0.2  # the rest runs out after two days
-    hours: float = 3.0  # median until an answer
-
-    def planted(self) -> Mapping[str, Any]:
-        """Shares of the outcomes, and the median of hours until an answer."""
-        return {"asks": self.asks, "accepted": self.accepted, "declined": self.declined, "median_hours": self.hours}
-
-    def events_of(self, today: Today) -> Iterator[Batch]:
-        """Inquiries of the day, and their answers."""
-        rng, market = today.rng("inquiries"), today.market
-        spots = today.spots.where(today.spots.after == Kind.LISTING)
-        spots = spots.where(rng.random(len(spots)) < self.asks)
-        n, listing = len(spots), spots.listing
-        ids, at, category = today.ids("Q", n), spots.moments(0.5 * rng.random(n)), market.category[listing]
-        yield visiting(
-            spots,
-            "inquiry_sent",
-            at,
-            {
-                "inquiry_id": ids,
-                "listing_id": market.listing[listing],
-                "supplier_id": market.supplier[listing],
-                "category": category,
-                "city": market.city[listing],
-            },
-            Fact("inquiries_sent", ones(n), {"category": category}),
-        )
-        outcome = rng.choice(3, size=n, p=(self.accepted, self.declined, 1 - self.accepted - self.declined))
-        wait = (np.exp(rng.normal(np.log(self.hours * HOUR), 0.8, n))).astype(np.int64) + MINUTE
-        wait = np.where(outcome == 2, 48 * HOUR, np.minimum(wait, 47 * HOUR))
-        hours = fine_hours(np.where(outcome == 2, 0, wait))
-        status = np.array(("accepted", "declined", "expired"), dtype=object)[outcome]
-        yield Batch(
-            "inquiry_answered",
-            at + wait,
-            {"inquiry_id": ids, "status": status, "supplier_id": market.supplier[listing]},
-            facts=(
-                Fact("inquiries_answered", ones(n), {"status": status}),
-                Fact("inquiry_answer_hours", hours, {"status": status}, FINE_HOUR),
-            ),
         )

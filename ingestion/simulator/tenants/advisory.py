@@ -2,8 +2,8 @@
 
 from ingestion.simulator.business import Behaviour, Business, Campaign, Disorder, Offer
 from ingestion.simulator.concerns.care import Reviews, Surveys, Tickets
-from ingestion.simulator.concerns.engagement import Inquiries
 from ingestion.simulator.concerns.fulfilment import Fulfilment
+from ingestion.simulator.concerns.inquiries import Inquiries
 from ingestion.simulator.concerns.profiles import Profiles
 from ingestion.simulator.concerns.subscriptions import Subscriptions
 from ingestion.simulator.concerns.supply import Supply
@@ -60,7 +60,7 @@ ADVISORY = Business(
     concerns=(
         Supply("service", hours=8, closed_on_weekends=True),
         Fulfilment(hours_of_unit=6, tax=18),
-        Inquiries(asks=0.2, hours=5.0),
+        Inquiries(asks=0.1, hours=5.0),
         Subscriptions(per_day=0.3, plans=(("solo", 150_000), ("company", 600_000)), base=10, tax=18),
         Reviews(),
         Surveys(per_day=2.0),

@@ -3,9 +3,9 @@
 from ingestion.simulator.business import Behaviour, Business, Campaign, Offer
 from ingestion.simulator.concerns.behaviour import Behaviour as Browsers
 from ingestion.simulator.concerns.care import Surveys, Tickets
-from ingestion.simulator.concerns.engagement import Inquiries
 from ingestion.simulator.concerns.fleet import Fleet
 from ingestion.simulator.concerns.fulfilment import Fulfilment
+from ingestion.simulator.concerns.inquiries import Inquiries
 from ingestion.simulator.concerns.marketing import Channel, Leads, Notifications
 from ingestion.simulator.concerns.profiles import Profiles
 from ingestion.simulator.concerns.rates import Currency, Rates
@@ -67,7 +67,7 @@ EQUIPMENT = Business(
         Fleet(depots=("depot-000", "depot-001", "depot-002")),
         Subscriptions(per_day=1.5, plans=(("crew", 9_900), ("venue", 29_900), ("festival", 89_900))),
         Rates("EUR", FOREIGN),
-        Inquiries(asks=0.1),
+        Inquiries(asks=0.1, asks_first=0.5),
         Leads(
             (
                 Channel("paid", 4.0, 0.35, 0.25, 18_000),

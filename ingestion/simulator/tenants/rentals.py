@@ -3,8 +3,9 @@
 from ingestion.simulator.business import Behaviour, Business, Campaign, Offer
 from ingestion.simulator.concerns.behaviour import Behaviour as Browsers
 from ingestion.simulator.concerns.care import Reviews, Surveys, Tickets
-from ingestion.simulator.concerns.engagement import Inquiries, Interest, Recommendations
+from ingestion.simulator.concerns.engagement import Interest, Recommendations
 from ingestion.simulator.concerns.fulfilment import Fulfilment
+from ingestion.simulator.concerns.inquiries import Inquiries
 from ingestion.simulator.concerns.marketing import Channel, Leads, Notifications
 from ingestion.simulator.concerns.profiles import Profiles
 from ingestion.simulator.concerns.supply import Supply
@@ -80,7 +81,7 @@ RENTALS = Business(
         Fulfilment(unit_days=1),
         Interest(impressions=0.6),
         Recommendations(shown=0.12),
-        Inquiries(asks=0.08),
+        Inquiries(asks=0.05),
         Reviews(),
         Profiles(per_day=4.0, roles=("guest", "host")),
         Notifications(per_day=30.0),
