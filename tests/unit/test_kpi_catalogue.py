@@ -127,6 +127,15 @@ def test_the_catalogue_of_this_repository_is_whole() -> None:
     assert catalogue.kpi("take_rate").facts == ("fact_revenue",)
 
 
+def test_a_kpi_that_is_named_after_gmv_says_whether_cancellations_are_taken_off() -> None:
+    named = {name: kpi for name, kpi in load_catalogue(ROOT).kpis.items() if "GMV" in kpi.settings.title}
+    for name, kpi in named.items():
+        is_gross = "booked_value" in {measure.name for measure in kpi.measures}
+        assert ("gross GMV" in kpi.settings.title or "Gross GMV" in kpi.settings.title) == is_gross, name
+        assert ("before cancellations" in kpi.description) == is_gross, name
+    assert named.keys() == {"gmv", "gross_gmv", "gmv_per_supplier", "cancelled_gmv_rate"}
+
+
 def test_a_kpi_says_what_it_reads_and_in_which_words(tmp_path: Path) -> None:
     catalogue = load(tmp_path)
     net, each = catalogue.kpi("net_value"), catalogue.kpi("order_value")
