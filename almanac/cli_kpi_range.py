@@ -131,7 +131,11 @@ def _overview(found: "Sequence[Summary]", chosen: "Selection") -> Iterator[str]:
         moved = one.compared.change.text if one.compared.change else "-"
         rows.append((one.kpi.kpi, *own, moved, len(one.missing.without_value) if one.missing else None))
     heads = ("kpi", "period", "value", "before", "change", "dates without a value")
-    yield f"{chosen.tenant.title}, {span(chosen.span.first, chosen.span.last)}\n"
+    against = f", compared with {span(chosen.previous.first, chosen.previous.last)}" if chosen.previous else ""
+    yield f"{chosen.tenant.title}, {span(chosen.span.first, chosen.span.last)}{against}"
+    if any(one.compared.now.time_grain for one in found):
+        yield "Where one period stands for the range, it is compared with the one of its kind before it."
+    yield ""
     yield text_table(heads, rows, right=heads[2:]) + "\n"
     missing = next((one.missing for one in found if one.missing), None)
     yield from _eventless(missing) if missing else ()

@@ -142,6 +142,12 @@ def test_without_a_name_every_kpi_has_a_line(home: Path) -> None:
     assert said.rstrip().endswith("2026-11-08")
 
 
+def test_its_head_says_which_days_are_compared(home: Path) -> None:
+    head, words, *_ = ask(home, "--tenant", "advisory", *DAYS).output.splitlines()
+    assert head.endswith(", 2–15 Nov 2026, compared with 19 Oct – 1 Nov 2026")
+    assert words == "Where one period stands for the range, it is compared with the one of its kind before it."
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
