@@ -93,6 +93,15 @@ class KpiAnswer(BaseModel):
     series: list[SeriesAnswer]
 
 
+class ThresholdAnswer(BaseModel):
+    """From where on a KPI's owner is to be alarmed: one of the three is set, a value of its unit or a share."""
+
+    above: float | None
+    below: float | None
+    falls_by: float | None = Field(description="Share by which it falls against the period before, from 0 to 1.")
+    formatted: str
+
+
 class KpiSummary(BaseModel):
     """A KPI of the catalogue."""
 
@@ -109,6 +118,7 @@ class KpiSummary(BaseModel):
     time_grains: list[str]
     dimensions: list[str]
     target: float | None
+    threshold: ThresholdAnswer | None
     checks_passed: int
     checks: int
 

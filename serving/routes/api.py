@@ -26,6 +26,7 @@ from serving.answers import (
     PublicationAnswer,
     SeriesAnswer,
     TenantAnswer,
+    ThresholdAnswer,
     ValueAnswer,
 )
 from serving.arrivals import read_accepted, read_arrivals, read_drift, read_quarantined
@@ -229,9 +230,15 @@ def _summary(kpi: Kpi) -> KpiSummary:
         time_grains=[*["hour"] * kpi.is_hourly, *kpi.time_grains],
         dimensions=list(kpi.dimensions),
         target=kpi.target,
+        threshold=_threshold(kpi),
         checks_passed=len(kpi.checks) - len(kpi.failed_checks),
         checks=len(kpi.checks),
     )
+
+
+def _threshold(kpi: Kpi) -> ThresholdAnswer | None:
+    own = kpi.threshold
+    return ThresholdAnswer(**own.model_dump(), formatted=kpi.threshold_text) if own else None
 
 
 def _by_day(counts: Mapping[str, Mapping[date, int]]) -> list[EventDayAnswer]:

@@ -118,6 +118,10 @@ def test_the_catalogue_lists_kpis_and_tenants(client: TestClient) -> None:
     gmv = next(k for k in found["kpis"] if k["kpi"] == "gmv")
     assert (gmv["checks"] - gmv["checks_passed"], gmv["denominator"], gmv["is_additive"]) == (1, None, True)
     assert found["publication"]["data_as_of"] == "2026-11-21T09:12:00Z"
+    assert gmv["threshold"] is None
+    conversion = next(k for k in found["kpis"] if k["kpi"] == "search_to_book_conversion")
+    words = "falls by more than 20 % against the period before"
+    assert conversion["threshold"] == {"above": None, "below": None, "falls_by": 0.2, "formatted": words}
 
 
 def test_events_balance_per_day(client: TestClient) -> None:
