@@ -49,6 +49,9 @@ class KpiSettings(BaseModel):
     target: float | None = None
     threshold: Threshold | None = None
     runbook: str | None = None
+    only_with: str | None = Field(
+        default=None, description="KPI without any value of which it says nothing of a business, whatever its own are."
+    )
 
     @property
     def scale(self) -> str:

@@ -89,3 +89,18 @@ def is_of_period(model: dict[str, Any], file: Path) -> bool:
 def is_share(value: Any) -> bool:
     """Whether it is a number between 0 and 1, neither of them."""
     return isinstance(value, float) and 0 < value < 1
+
+
+def check_previous(metric: dict[str, Any], model: dict[str, Any], file: Path) -> None:
+    """`config.meta.previous` names columns that say when a counted value came before: they must be there."""
+    previous = ((metric.get("config") or {}).get("meta") or {}).get("previous")
+    if previous is None:
+        return
+    if metric.get("agg") != "count_distinct" or not isinstance(previous, dict) or "all" not in previous:
+        raise AlmanacError(
+            f"{file}: measure {metric['name']}: previous belongs to a count_distinct and names a column for all rows, "
+            "and one for each dimension: previous: {all: previous_active_date}"
+        )
+    columns = {str(column.get("name")) for column in entries(model, "columns", file)}
+    if missing := sorted(str(c) for c in previous.values() if c not in columns):
+        raise AlmanacError(f"{file}: measure {metric['name']}: previous names {missing[0]}, which is no column")

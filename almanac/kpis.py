@@ -15,7 +15,17 @@ from pydantic import ValidationError
 
 from almanac.errors import AlmanacError
 from almanac.kpi_settings import KpiSettings
-from almanac.kpi_yaml import dimensions_of, entries, input_name, is_level, is_of_period, is_share, kpi_settings, read
+from almanac.kpi_yaml import (
+    check_previous,
+    dimensions_of,
+    entries,
+    input_name,
+    is_level,
+    is_of_period,
+    is_share,
+    kpi_settings,
+    read,
+)
 
 HOUR = "hour_of_day"  # the column by which a fact has the time grain `hour`
 AGGREGATIONS = ("sum", "count", "count_distinct", "percentile")
@@ -142,6 +152,9 @@ def load_catalogue(root: Path) -> Catalogue:
         for name, (metric, file) in raw.items()
         if kpi_settings(metric, file) is not None
     }
+    for kpi in kpis.values():
+        if (other := kpi.settings.only_with) and other not in kpis:
+            raise AlmanacError(f"{kpi.file}: config.meta.kpi.only_with: {other!r} is no KPI")
     return Catalogue(dict(sorted(kpis.items())), dict(sorted(measures.items())))
 
 
@@ -174,27 +187,12 @@ def _measures(content: dict[str, Any], file: Path) -> Iterator[Measure]:
                     f"{file}: measure {metric['name']}: fill_nulls_with is not supported; "
                     "put the rule into a model and measure its column"
                 )
-            _check_previous(metric, model, file)
+            check_previous(metric, model, file)
             yield Measure(
                 metric["name"], model["name"], agg, str(metric.get("expr") or metric["name"]),
                 str(metric.get("description") or metric["name"]).rstrip("."), file, is_level(metric, model, file),
                 metric.get("percentile"), is_of_period(model, file),
             )  # fmt: skip
-
-
-def _check_previous(metric: dict[str, Any], model: dict[str, Any], file: Path) -> None:
-    """`config.meta.previous` names columns that say when a counted value came before: they must be there."""
-    previous = ((metric.get("config") or {}).get("meta") or {}).get("previous")
-    if previous is None:
-        return
-    if metric.get("agg") != "count_distinct" or not isinstance(previous, dict) or "all" not in previous:
-        raise AlmanacError(
-            f"{file}: measure {metric['name']}: previous belongs to a count_distinct and names a column for all rows, "
-            "and one for each dimension: previous: {all: previous_active_date}"
-        )
-    columns = {str(column.get("name")) for column in entries(model, "columns", file)}
-    if missing := sorted(str(c) for c in previous.values() if c not in columns):
-        raise AlmanacError(f"{file}: measure {metric['name']}: previous names {missing[0]}, which is no column")
 
 
 def _kpi(

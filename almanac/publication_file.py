@@ -194,6 +194,7 @@ def _catalogue_row(kpi: Kpi) -> dict[str, Any]:
         "target": s.target,
         "threshold": s.threshold.model_dump_json(exclude_none=True) if s.threshold else None,
         "runbook": s.runbook,
+        "only_with": s.only_with,
         "facts": json.dumps(kpi.facts),
         "definition_hash": definition_hash(kpi),
     }

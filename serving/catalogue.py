@@ -70,6 +70,7 @@ class Kpi:
     threshold: Threshold | None = None
     is_level: bool = False  # how much there is at the end of a period, not what happened in it
     is_hourly: bool = False  # whether it has values in `kpi_hourly_values`, too
+    only_with: str = ""  # the KPI without which a business has no use of this one
 
     @property
     def has_denominator(self) -> bool:
@@ -146,11 +147,31 @@ def _kpi(row: dict[str, Any], checks: list[Check]) -> Kpi:
         is_level=bool(row.get("is_level")),
         time_grains=tuple(g for g in GRAINS if g in grains),
         is_hourly="hour" in grains,
+        only_with=row.get("only_with") or "",
         dimensions=_names(row["dimensions"]),
         target=row["target"],
         threshold=Threshold.model_validate_json(text) if (text := row.get("threshold")) else None,
         checks=tuple(sorted((c for c in checks if c.subject in subjects), key=lambda c: (c.passed, c.subject, c.name))),
     )
+
+
+def lacking(reading: Reading, tenant: str) -> frozenset[str]:
+    """The KPIs that say nothing of a tenant: each goes only with another one, of which it never had a value.
+
+    A business that takes no bookings turns 0 % of its searches into some, and nobody wants to read that as a failure.
+    """
+    if "lacking" not in reading.memo:
+        needs = {kpi.kpi: kpi.only_with for kpi in kpis(reading).values() if kpi.only_with}
+        rows = reading.rows(
+            "select distinct tenant, kpi from kpi_values"
+            " where time_grain = 'day' and dimension = 'all' and value is not null and list_contains(?, kpi)",
+            [sorted(set(needs.values()))],
+        )
+        reading.memo["lacking"] = {
+            name: frozenset(kpi for kpi, other in needs.items() if (name, other) not in set(rows))
+            for name in tenants(reading)
+        }
+    return cast(dict[str, frozenset[str]], reading.memo["lacking"]).get(tenant, frozenset())
 
 
 def dimension_values(reading: Reading, tenant: str, dimension: str) -> tuple[str, ...]:

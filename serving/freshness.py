@@ -7,7 +7,7 @@ from datetime import date
 from expectations.promises import Standing
 from serving import formatting
 from serving.arrivals import Arrivals
-from serving.catalogue import Kpi, kpis
+from serving.catalogue import Kpi, kpis, lacking
 from serving.event_tables import day_cell, number, text
 from serving.formatting import Style
 from serving.reading import Reading
@@ -33,7 +33,7 @@ def read_reach(reading: Reading, tenant: str) -> list[Reach]:
     """
     newest: dict[str, date] = dict(reading.rows(sql, [tenant]))
     last = max(newest.values(), default=None)
-    catalogue = kpis(reading)
+    catalogue = {name: kpi for name, kpi in kpis(reading).items() if name not in lacking(reading, tenant)}
     found = [
         Reach(catalogue[name], day, (last - day).days) for name, day in newest.items() if last and name in catalogue
     ]

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from serving.adding import Parts
+from serving.catalogue import lacking
 from serving.ranges import Span, TimeGrain
 from serving.reading import Reading
 
@@ -50,7 +51,10 @@ class Values:
 def read_values(
     reading: Reading, tenant: str, kpis: Iterable[str], span: Span, dimensions: Iterable[str] = ()
 ) -> Values:
-    """Read all time grains of some KPIs whose period begins inside a range: totals, and the given dimensions."""
+    """Read all time grains of some KPIs whose period begins inside a range: totals, and the given dimensions.
+
+    Of a KPI that says nothing of the tenant (`lacking`) there are none.
+    """
     rows = reading.rows(
         """
         select kpi, time_grain, dimension, period_start, dimension_value, numerator, denominator, value, is_complete
@@ -61,7 +65,7 @@ def read_values(
         """,
         {
             "tenant": tenant,
-            "kpis": sorted(set(kpis)),
+            "kpis": sorted(set(kpis) - lacking(reading, tenant)),
             "dimensions": [ALL, *sorted(set(dimensions))],
             "first": span.first,
             "last": span.last,
@@ -99,5 +103,7 @@ def read_latest(reading: Reading) -> dict[tuple[str, str, str], list[Value]]:
     )
     found: dict[tuple[str, str, str], list[Value]] = {}
     for tenant, kpi, grain, *value in rows:
+        if kpi in lacking(reading, tenant):
+            continue
         found.setdefault((tenant, kpi, grain), []).append(Value(*value))
     return found

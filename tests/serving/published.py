@@ -34,7 +34,8 @@ create table kpi_hourly_values (
 create table kpi_catalogue (
     kpi varchar, title varchar, description varchar, owner varchar, unit varchar, format varchar, direction varchar,
     formula varchar, numerator_label varchar, denominator_label varchar, is_additive boolean, time_grains varchar,
-    dimensions varchar, target double, runbook varchar, facts varchar, threshold varchar, is_level boolean);
+    dimensions varchar, target double, runbook varchar, facts varchar, threshold varchar, is_level boolean,
+    only_with varchar);
 create table check_results (
     name varchar, kind varchar, subject varchar, severity varchar, passed boolean, message varchar);
 create table dim_tenants (tenant varchar, title varchar, business varchar, time_zone varchar, currency varchar);
@@ -165,7 +166,7 @@ def _catalogue() -> Iterator[tuple[Any, ...]]:
             metric["name"], k["title"], metric["description"], k["owner"], k["unit"], k["format"], k["direction"],
             k["formula"], LABELS[over], LABELS[under] if under else "", over != "users", json.dumps(k["time_grains"]),
             json.dumps(k["dimensions"]), None, None, facts,
-            json.dumps(k["threshold"]) if "threshold" in k else None, False,
+            json.dumps(k["threshold"]) if "threshold" in k else None, False, k.get("only_with"),
         )  # fmt: skip
 
 

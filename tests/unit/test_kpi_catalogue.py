@@ -239,6 +239,7 @@ REFUSALS = [
     (SUM, f"{KPI}.threshold", {"falls_by": 20}, r"config\.meta\.kpi\.threshold\.falls_by"),
     (SUM, f"{KPI}.matures_after_days", 0, r"config\.meta\.kpi\.matures_after_days"),
     (SUM, f"{KPI}.matures_after_days", "a week", r"config\.meta\.kpi\.matures_after_days"),
+    (SUM, f"{KPI}.only_with", "orders", r"config\.meta\.kpi\.only_with: 'orders' is no KPI"),
     (SUM, f"{KPI}.colour", "red", r"config\.meta\.kpi\.colour"),
     # a KPI's formula
     (SUM, "metrics.0.name", "gross_value", "called 'gross_value'"),

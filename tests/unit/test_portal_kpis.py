@@ -73,3 +73,22 @@ def test_the_header_says_in_which_part_one_is(client: TestClient) -> None:
     paths = ("/kpis", "/events/send", "/dashboards/overview?tenant=rentals", "/dashboards/promises?tenant=rentals")
     found = [current.findall(client.get(path).text.partition("<main")[0]) for path in paths]
     assert found == [[("page", "KPIs")], [("true", "Events")], [("page", "Overview")], [("true", "All dashboards")]]
+
+
+@pytest.mark.parametrize(("tenant", "shown", "figure"), [("advisory", "-", None), ("rentals", "0.0 %", 0)])
+def test_a_business_that_takes_no_bookings_has_no_conversion_to_them(
+    database: Path, client: TestClient, tenant: str, shown: str, figure: int | None
+) -> None:
+    """A share of 0 would read as a failure: there is no value, as of whatever else the business never had."""
+    kpi = "search_to_book_conversion"
+    with duckdb.connect(str(database)) as con:
+        con.execute("delete from kpi_values where tenant = 'advisory' and kpi = 'bookings'")
+        con.execute("update kpi_values set numerator = 0, value = 0 where kpi = ?", [kpi])
+    cells = re.findall(r'data-tenant="(\w+)".*?data-value title="(.*?)"', row(client, kpi), re.DOTALL)
+    assert dict(cells)[tenant] == shown
+    board = client.get(f"/dashboards/overview?tenant={tenant}").text
+    assert (f'data-card="{kpi}"' in board) == (figure is not None)
+    told = client.get(f"/api/analytics/kpis/{kpi}?tenant={tenant}").json()["figure"]
+    assert (told and told["value"]) == figure
+    reaching = {one["kpi"] for one in client.get(f"/api/analytics/freshness?tenant={tenant}").json()["kpis"]}
+    assert (kpi in reaching) == (figure is not None)
