@@ -131,7 +131,7 @@ def kpis(reading: Reading) -> dict[str, Kpi]:
 def _kpis(reading: Reading) -> dict[str, Kpi]:
     checks = [Check(**r) for r in reading.records("select name, subject, severity, passed, message from check_results")]
     # All columns: a version of before an upgrade, which is read until the next one is published, may lack the newest.
-    rows = reading.records("select * from kpi_catalogue order by title, kpi")
+    rows = reading.records("select * from kpi_catalogue order by lower(title), kpi")
     return {row["kpi"]: _kpi(row, checks) for row in rows}
 
 

@@ -30,6 +30,7 @@ class Explanation:
     parts: tuple[Part, ...]
     compared: str
     before: str
+    no_change: str  # why there is no change between the two, if there is none
     checks_passed: int
     failed: tuple[Check, ...]
     data_as_of: str
@@ -55,6 +56,7 @@ def explain(
         parts=tuple(parts),
         compared=before.label if before else "",
         before=formatting.exact(before.value, style) if before else "",
+        no_change=comparison.change.reason if comparison.change else "",
         checks_passed=len(kpi.checks) - len(kpi.failed_checks),
         failed=kpi.failed_checks,
         data_as_of=formatting.moment(publication.data_as_of, tenant.time_zone),

@@ -1,5 +1,6 @@
 """The page of all KPIs: what each means, who owns it, its latest value for every tenant."""
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -12,6 +13,7 @@ from serving.explanations import Explanation, explain
 from serving.figures import compare_latest
 from serving.filters import Choice
 from serving.portal import ReadingNow, render
+from serving.problems import Problem
 from serving.ranges import GRAINS, TimeGrain
 from serving.reading import Reading
 from serving.selection import Asked
@@ -48,12 +50,18 @@ def show(
     reading: ReadingNow,
     asked: Asked,
     period: Annotated[TimeGrain, Query(description="The time grain of the values.")] = "week",
+    owner: Annotated[str, Query(max_length=100, description="Only the KPIs of this owner.")] = "",
 ) -> HTMLResponse:
-    """Every KPI of the catalogue."""
+    """Every KPI of the catalogue, or of one owner."""
+    counts = Counter(kpi.owner for kpi in kpis(reading).values())
+    if owner and owner not in counts:
+        raise Problem(404, "unknown_owner", f"No KPI is owned by {owner[:50]!r}: choose one of {', '.join(counts)}.")
+    every = Choice("", f"All ({counts.total()})", not owner)
     context = {
         "title": "KPIs",
         "tenants": list(tenants(reading).values()),
-        "kpis": _rows(reading, period),
+        "kpis": [row for row in _rows(reading, period) if owner in ("", row.kpi.owner)],
+        "owners": [every, *(Choice(name, f"{name} ({counts[name]})", name == owner) for name in sorted(counts))],
         "periods": [Choice(g, f"By {g}", g == period) for g in GRAINS],
         "query": dict(request.query_params),
     }

@@ -146,7 +146,7 @@ def test_pages_fit_every_window_and_theme(browser: Browser, portal: str, path: s
         ground = watched.page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
         assert ground == ("rgb(15, 19, 26)" if theme == "dark" else "rgb(246, 247, 249)")
         cut = watched.page.evaluate(
-            "[...document.querySelectorAll('.tile-value, .change, h1, h2')]"
+            "[...document.querySelectorAll('.tile-value, .change, h1, h2, td[title], .ranking th')]"
             ".filter((e) => e.clientWidth && e.scrollWidth > e.clientWidth + 1).map((e) => e.textContent)"
         )
         assert cut == []

@@ -49,6 +49,37 @@ def test_a_threshold_is_shown_where_one_is_declared(database: Path, client: Test
     assert "Alert threshold" not in row(client, "gmv")
 
 
+def test_the_kpis_of_one_owner_are_shown_alone(client: TestClient) -> None:
+    page = client.get("/kpis?owner=revenue&period=day").text
+    assert set(re.findall(r'data-kpi="(\w+)"', page)) == {
+        "gmv",
+        "revenue",
+        "take_rate",
+        "bookings",
+        "average_booking_value",
+    }
+    assert re.search(r'<option value="revenue" selected>revenue \(5\)</option>', page)
+    assert 'href="/kpis?owner=revenue&amp;period=week"' in page, "another period keeps the owner"
+    assert '<input type="hidden" name="period" value="day">' in page, "another owner keeps the period"
+    refused = client.get("/kpis?owner=nobody")
+    assert refused.status_code == 404
+    assert "choose one of growth, revenue" in refused.text
+
+
+def test_titles_are_in_the_order_of_the_alphabet_whatever_their_case(database: Path, client: TestClient) -> None:
+    with duckdb.connect(str(database)) as con:
+        con.execute("update kpi_catalogue set title = 'ARR' where kpi = 'gmv'")
+        con.execute("update kpi_catalogue set title = 'an apple' where kpi = 'revenue'")
+    listed = re.findall(r'data-kpi="(\w+)"', client.get("/kpis").text)
+    assert listed.index("active_users") < listed.index("revenue") < listed.index("gmv") < listed.index("bookings")
+
+
+def test_why_this_number_says_why_there_is_no_change(client: TestClient) -> None:
+    page = client.get("/dashboards/overview?tenant=rentals&range=custom&from=2026-08-01&to=2026-11-15").text
+    assert "No change is shown: the data begins within the compared period" in page
+    assert "No change is shown" not in client.get("/dashboards/overview?tenant=rentals&range=7d").text
+
+
 def test_why_this_number_says_it_too(client: TestClient) -> None:
     page = client.get("/dashboards/overview?tenant=rentals").text
     assert page.count(f"<dt>Alert threshold</dt><dd>{FALLS}</dd>") == 1
