@@ -33,13 +33,14 @@ class Filters:
     compares: bool
     compared: bool
     is_custom: bool
-    all_days: str  # the address that shows every day there is
+    all_days: str  # the address that shows every day there is; empty if no day that is over is left out
     data_days: str  # the days there are, in words
 
 
 def filters(action: str, chosen: Selection, tenants: Iterable[Tenant], *, compares: bool) -> Filters:
     """The bar of a page for the current selection."""
     extent = chosen.tenant.extent
+    is_whole = chosen.span.first <= extent.first and chosen.span.last >= extent.anchor
     days = {"from": chosen.span.first.isoformat(), "to": chosen.span.last.isoformat()}
     ranges = [(name, title, {"range": name}) for name, title in PRESETS.items()]
     ranges.append((CUSTOM, "Custom", {"range": CUSTOM, **days}))
@@ -58,6 +59,6 @@ def filters(action: str, chosen: Selection, tenants: Iterable[Tenant], *, compar
         compares=compares,
         compared=chosen.previous is not None,
         is_custom=chosen.preset == CUSTOM,
-        all_days=address(action, {"tenant": chosen.tenant.tenant, "range": "all"}),
+        all_days="" if is_whole else address(action, {"tenant": chosen.tenant.tenant, "range": "all"}),
         data_days=formatting.span(extent.first, extent.last),
     )

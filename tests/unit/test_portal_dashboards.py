@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -119,6 +120,18 @@ def test_a_dashboard_begins_with_a_tenant_that_has_its_numbers(client: TestClien
 def test_an_empty_range_is_not_a_missing_kpi(client: TestClient) -> None:
     page = client.get("/dashboards/mixed?tenant=rentals&range=custom&from=2025-01-01&to=2025-01-07").text
     assert len(places(page)) == len(MIXED)
+
+
+@pytest.mark.parametrize(("days", "is_offered"), [("range=28d", True), ("range=all", False)])
+def test_more_days_are_offered_only_where_there_are_more(tmp_path: Path, days: str, is_offered: bool) -> None:
+    settings = Settings.for_home(tmp_path)
+    with duckdb.connect(str(publish(settings).path)) as con:
+        con.execute("delete from kpi_values where kpi = 'search_to_book_conversion' and time_grain != 'day'")
+    with TestClient(create_app(settings)) as portal:
+        page = portal.get(f"/dashboards/overview?tenant=rentals&{days}").text
+    empty = page.split('<div class="empty-card">')[1].split("</div>")[0]
+    assert "No search-to-book conversion between" in empty
+    assert ("<a " in empty) == is_offered
 
 
 def test_a_ranking_by_what_nobody_tells_is_not_offered(client: TestClient) -> None:
