@@ -27,12 +27,14 @@ _PLACE = ("file_id", "ingest_row")
 def tail(tenant: str | None, follow: bool, as_json: bool) -> None:
     """Show events that the collector has acknowledged and not yet landed: accepted, or rejected with field and reason.
 
-    Reads the log of the collector on this machine, judges and masks as the landing will. With --follow each event is
+    Reads the log of the collector on this machine, judges and masks as the landing will, and leaves out who was erased
+    meanwhile. With --follow each event is
     shown within a second of its acknowledgement. What is landed is in the lake: see `almanac quarantine list`.
     """
     # Imported here: the other commands about events need no Parquet.
     from ingestion.lake import Lake
     from ingestion.lake_tail import LakeTail
+    from ingestion.privacy.erased_since import ErasedSince
 
     settings = Settings.from_env()
     lake = Lake.open(settings)
@@ -40,7 +42,7 @@ def tail(tenant: str | None, follow: bool, as_json: bool) -> None:
         raise AlmanacError(f"tenant {tenant!r} is unknown: use one of {', '.join(sorted(lake.plan.tenants))}")
     if not settings.log_dir.is_dir():
         raise AlmanacError(f"there is no collector's log at {settings.log_dir}: start one with `almanac collect`")
-    with LakeTail(lake, settings.log_dir, tenant) as reader:
+    with LakeTail(lake, settings.log_dir, tenant, erased=ErasedSince(settings)) as reader:
         shown = _show(_rows(reader.read()), as_json)
         if not follow:
             if not shown:

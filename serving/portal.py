@@ -54,7 +54,7 @@ class Portal:
     @cached_property
     def arrived(self) -> Arrived:
         """The lake with what a collector on this machine has acknowledged and not landed yet."""
-        return Arrived(self.lake, self.settings.log_dir)
+        return Arrived(self.lake, self.settings)
 
 
 def make_portal(settings: Settings) -> Portal:

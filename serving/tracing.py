@@ -2,13 +2,14 @@
 
 import threading
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 from uuid import UUID
 
+from almanac.settings import Settings
 from ingestion.lake import Lake
 from ingestion.lake_find import Place, find, find_in_tail
 from ingestion.lake_tail import LakeTail
+from ingestion.privacy.erased_since import ErasedSince
 from serving.problems import NothingPublished
 from serving.reading import Versions
 
@@ -26,9 +27,9 @@ class Trace:
 class Arrived:
     """What has arrived, landed or not. Requests take turns: the tail of the log is read on from where it was left."""
 
-    def __init__(self, lake: Lake, log_dir: Path) -> None:
+    def __init__(self, lake: Lake, settings: Settings) -> None:
         self._lake = lake
-        self._tail = LakeTail(lake, log_dir)
+        self._tail = LakeTail(lake, settings.log_dir, erased=ErasedSince(settings))
         self._lock = threading.Lock()
 
     def find(self, tenant: str, message_id: UUID) -> Place | None:

@@ -3,14 +3,16 @@
 A log lies with its collector, which may be on another machine than whoever erases. So it is the landing that looks,
 after its commit, for erasures that its events can have missed. Whatever order both take, one of them sees the other: an
 erasure is written down before it looks at the lake, and a landing is in the lake before it looks for erasures. Both
-must share the application state.
+must share the application state. Who reads the log before that leaves out the same rows.
 """
 
 import logging
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
+
+import pyarrow as pa
 
 from almanac.settings import Settings
 from almanac.state import (
@@ -23,9 +25,9 @@ from almanac.state import (
     open_state,
 )
 from ingestion.lake import Lake
-from ingestion.lake_manifest import Entry
+from ingestion.lake_manifest import Entry, Kind
 from ingestion.privacy.erasing import count_rows, counted_for, drop_rows
-from ingestion.privacy.rows_about import ABOUT, events_of, refused_of
+from ingestion.privacy.rows_about import ABOUT, events_of, which
 from ingestion.privacy.suppression import SuppressedPeople
 
 # What came so long after the end of an erasure goes, too: clocks of two machines differ a little, and collectors follow
@@ -35,29 +37,60 @@ MARGIN = timedelta(seconds=5)
 _log = logging.getLogger("almanac.collector")
 
 
+class Going(NamedTuple):
+    """An erasure, and whom it is about."""
+
+    erasure: Erasure
+    people: SuppressedPeople
+
+    def takes(self, kind: Kind, row: Mapping[str, Any]) -> bool:
+        """Whether an event or a refused one goes by it: it is about these people, and came before its end."""
+        until = (self.erasure.finished_at or datetime.now(UTC)) + MARGIN
+        return row["received_at"] <= until.astimezone(UTC).replace(tzinfo=None) and ABOUT[kind](self.people, row)
+
+
 class ErasedSince:
     """Looks for erasures; belongs to one process."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._state: StateDB | None = None
+        self._people: dict[str, SuppressedPeople | None] = {}  # of erasures that somebody asked for
+
+    def since(self, first: datetime) -> list[Going]:
+        """The erasures that an event which came at `first` (aware) or later can have missed, and whom they are about.
+
+        Raises AlmanacError if that cannot be known.
+        """
+        found = []
+        for erasure in self._erasures(first):
+            if erasure.id not in self._people:
+                secret = self._secret(erasure)
+                about = SuppressedPeople(erasure.tenant, secret, erasure.id_hashes) if secret else None
+                self._people[erasure.id] = about
+            if people := self._people[erasure.id]:
+                found.append(Going(erasure, people))
+        return found
 
     def forget(self, lake: Lake, landed: Mapping[str, Collection[str]], first: datetime) -> None:
         """Erase from these landings (ids by tenant) who was erased after the `first` of their events came (aware).
 
         Raises AlmanacError if that cannot be known or done; then the same can be done again.
         """
-        if self._state is None:
-            if not has_state(self._settings):
-                return  # nobody can have been erased yet
-            self._state = open_state(self._settings)
-        recent = erasures_after(self._state, first - MARGIN)
+        recent = self._erasures(first)
         for tenant in landed.keys() & {erasure.tenant for erasure in recent}:
             erasures = [
                 (erasure, secret) for erasure in recent if erasure.tenant == tenant if (secret := self._secret(erasure))
             ]
-            if erasures:
+            if erasures and self._state is not None:
                 _forget(self._state, lake, tenant, frozenset(landed[tenant]), erasures)
+
+    def _erasures(self, first: datetime) -> list[Erasure]:
+        if self._state is None:
+            if not has_state(self._settings):
+                return []  # nobody can have been erased yet
+            self._state = open_state(self._settings)
+        return erasures_after(self._state, first - MARGIN)
 
     def _secret(self, erasure: Erasure) -> bytes | None:
         """Its secret; None, and a word in the log, if that is another one now."""
@@ -65,8 +98,21 @@ class ErasedSince:
         try:
             return erasure_secret(self._state, erasure, self._settings.suppression_secret)
         except OtherSecret as error:
-            _log.error("events that landed now may be about people who were erased: %s", error)
+            _log.error("events that were logged before may be about people who were erased: %s", error)
             return None
+
+
+def staying(kind: Kind, rows: pa.Table, erasures: Collection[Going]) -> pa.Table:
+    """The events or refused events that stay in the lake when they have landed; all are of one tenant."""
+    own = [going for going in erasures if going.erasure.tenant in rows["tenant"][:1].to_pylist()]
+    if not own:
+        return rows
+
+    def is_going(row: Mapping[str, Any]) -> bool:
+        return any(going.takes(kind, row) for going in own)
+
+    goes = [going for batch in rows.to_batches() for going in which(kind, batch, is_going)]
+    return rows.filter(pa.array([not one for one in goes], pa.bool_()))
 
 
 def _forget(
@@ -79,18 +125,20 @@ def _forget(
 
 def _drop(state: StateDB, lake: Lake, erasure: Erasure, people: SuppressedPeople, landed: frozenset[str]) -> None:
     """Drop the rows of one erasure from these landings and from replays of what they brought."""
-    until = (erasure.finished_at or datetime.now(UTC)) + MARGIN
-    moment = until.astimezone(UTC).replace(tzinfo=None)
-
-    def is_refused(row: Mapping[str, Any]) -> bool:
-        return row["received_at"] <= moment and refused_of(people, row)
+    going = Going(erasure, people)
 
     def is_gone(row: Mapping[str, Any]) -> bool:
-        came_in_time = row["received_at"] <= moment or str(row["file_id"]) in again
-        return came_in_time and events_of(people, row)
+        return going.takes("events", row) or (str(row["file_id"]) in again and events_of(people, row))
 
     dropped = counted_for(state, erasure)
-    drop_rows(lake, erasure.tenant, "quarantine", is_refused, among=partial(_holds, landed), dropped=dropped)
+    drop_rows(
+        lake,
+        erasure.tenant,
+        "quarantine",
+        partial(going.takes, "quarantine"),
+        among=partial(_holds, landed),
+        dropped=dropped,
+    )
     again = _replays_of(lake, erasure.tenant, landed)  # from now on there can be no more of them
     drop_rows(lake, erasure.tenant, "events", is_gone, among=partial(_holds, landed | again), dropped=dropped)
 

@@ -17,6 +17,7 @@ from ingestion.collector.door import Verdict
 from ingestion.collector.land_log import land_file
 from ingestion.collector.log_files import LogFile
 from ingestion.lake import Lake
+from ingestion.lake_tail import LakeTail, Tail
 from ingestion.privacy import erase_cli, erased_since
 from ingestion.privacy.cli import COMMANDS
 from ingestion.privacy.erased_since import MARGIN, ErasedSince
@@ -115,6 +116,40 @@ def test_what_comes_after_an_erasure_is_stored(settings: Settings) -> None:
     land(settings, log.path)
     assert standing(settings) == {"user-1": 2}
     assert log_says(settings) == [(2, 0)]
+
+
+def users(found: Tail) -> Counter[str]:
+    """How many rows of each user a tail shows."""
+    rows = [repr(row) for row in (*found.events.to_pylist(), *found.quarantine.to_pylist())]
+    return Counter(name for row in rows for name in NAMES if name in row)
+
+
+def test_whoever_reads_a_log_before_it_lands_does_not_see_who_was_erased(settings: Settings) -> None:
+    before = datetime.now(UTC)
+    path = log_of(settings, search("user-1", 1), search("user-2", 2), search("user-1", 3), villa(1))
+    log_of(settings, search("user-1", 1), tenant="advisory")
+    with LakeTail(Lake.open(settings, PLAN), path.parent, erased=ErasedSince(settings)) as tail:
+        assert users(tail.read()) == {"user-1": 4, "user-2": 1}
+        erase(settings, "user-1")
+        assert users(tail.read()) == {"user-1": 1, "user-2": 1}, "another tenant's user of this name is somebody else"
+        assert users(tail.added) == {}
+        log_of(settings, search("user-1", 5), search("user-2", 6), at=before)
+        log_of(settings, search("user-1", 7), at=datetime.now(UTC) + MARGIN + timedelta(seconds=1))
+        assert users(tail.read()) == {"user-1": 2, "user-2": 2}
+        assert users(tail.added) == {"user-1": 1, "user-2": 1}, "what comes after an erasure is shown"
+        shown = users(tail.read())
+    for file in sorted(path.parent.iterdir()):
+        land(settings, file)
+    assert standing(settings) == shown, "the landing leaves out the same"
+
+
+def test_an_erasure_that_has_not_ended_is_left_out_of_the_log_too(settings: Settings) -> None:
+    state = open_state(settings)
+    begin_erasure(state, "rentals", [("user_id", "user-1")], files=0)
+    state.close()
+    path = log_of(settings, search("user-1", 1), search("user-2", 2))
+    with LakeTail(Lake.open(settings, PLAN), path.parent, erased=ErasedSince(settings)) as tail:
+        assert users(tail.read()) == users(tail.added) == {"user-2": 1}
 
 
 def test_each_row_is_counted_for_the_erasure_of_its_person(settings: Settings) -> None:
