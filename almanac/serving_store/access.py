@@ -39,6 +39,17 @@ as $$
 $$
 """
 
+# Samples of every column's values stand in pg_statistic, which has no policies; what can be written or run elsewhere
+# can change who was granted what.
+PASSING_ROLES = (
+    "pg_execute_server_program",
+    "pg_read_all_data",
+    "pg_read_server_files",
+    "pg_write_all_data",
+    "pg_write_server_files",
+)
+CREATORS_ARE_HARMLESS = 160_000  # since this version createrole says nothing about roles that somebody else made
+
 
 @dataclass(frozen=True)
 class Reader:
@@ -91,19 +102,28 @@ def schemas(cursor: Any) -> list[str]:
 
 
 def walls_do_not_hold(cursor: Any, role: str) -> str:
-    """Why row security says nothing about a role; empty if it does."""
+    """Why walls do not stop a role, as it is or as a role that it may become; empty if they do."""
     cursor.execute(
         # A superuser counts as a member of every role.
-        "select bool_or(s.rolsuper), bool_or(s.rolbypassrls), bool_or(s.rolname = current_user) "
+        "select bool_or(s.rolsuper), bool_or(s.rolbypassrls), bool_or(s.rolname = current_user), "
+        "bool_or(s.rolreplication), bool_or(s.rolcreaterole), min(s.rolname::text) filter (where s.rolname = any(%s)) "
         "from pg_roles s where pg_has_role(%s, s.oid, 'member')",
-        [role],
+        [list(PASSING_ROLES), role],
     )
-    is_super, bypasses, owns = cursor.fetchone()
+    is_super, bypasses, owns, replicates, creates, passing = cursor.fetchone()
     if is_super:
         return "is a superuser or a member of one, whom no policy stops"
     if bypasses:
         return "has bypassrls or is a member of a role that has it, so no policy stops it"
-    return "is the role that publishes, or a member of it" if owns else ""
+    if owns:
+        return "is the role that publishes, or a member of it"
+    if passing:
+        return f"is a member of {passing}, which gets past policies"
+    if replicates:
+        return "has replication or is a member of a role that has it, and may copy the whole server"
+    if creates and cursor.connection.server_version < CREATORS_ARE_HARMLESS:
+        return "has createrole or is a member of a role that has it, and may make itself a member of any other"
+    return ""
 
 
 def grant(cursor: Any, role: str, tenants: list[str]) -> bool:

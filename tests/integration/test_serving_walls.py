@@ -1,6 +1,7 @@
 """No tenant's reader sees a row of another tenant in PostgreSQL: in no relation, of no kind, in no version."""
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from almanac.cli import cli
 from almanac.doctor_services import serving
 from almanac.errors import AlmanacError
 from almanac.serving_store import EVERY_TENANT, walls
+from almanac.serving_store.access import CREATORS_ARE_HARMLESS
 from almanac.serving_store.declared import load_declared
 from almanac.serving_store.follow import follow
 from almanac.serving_store.granting import grant, revoke
@@ -176,6 +178,39 @@ def test_roles_that_no_policy_stops_are_refused(place: Place) -> None:
     with pytest.raises(AlmanacError, match=r"there is no role new_role, .*create role \"new_role\" login password"):
         grant(place.settings, "new_role", ["rentals"])
     execute(place.admin, f"alter role {publisher} createrole")
+
+
+@pytest.mark.parametrize(
+    ("made", "why"),
+    [
+        ("in role pg_read_all_data", "is a member of pg_read_all_data, which gets past policies"),
+        ("in role pg_write_all_data", "is a member of pg_write_all_data, which gets past policies"),
+        ("replication", "has replication"),
+        ("createrole", "has createrole"),
+    ],
+)
+def test_a_role_that_gets_past_policies_another_way_is_refused(place: Place, made: str, why: str) -> None:
+    role = place.role("past" + made.rpartition(" ")[2])
+    execute(place.admin, f"create role {role} {made}")
+    is_harmless = int(execute(place.admin, "show server_version_num")[0][0]) >= CREATORS_ARE_HARMLESS
+    with nullcontext() if made == "createrole" and is_harmless else pytest.raises(AlmanacError, match=why):
+        grant(place.settings, role, ["rentals"])
+        revoke(place.settings, role)
+
+
+def test_what_a_refused_role_would_see_is_rows_of_others(place: Place) -> None:
+    """Why `pg_read_all_data` is refused: policies stop it at tables, and not at samples of their values."""
+    dsn = place.let_in("sampled", "advisory")
+    samples = (
+        "select stavalues1::text from pg_statistic join pg_attribute on attrelid = starelid and attnum = staattnum "
+        "where starelid = 'published.kpi_values'::regclass and attname = 'tenant'"
+    )
+    with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+        execute(dsn, samples)
+    execute(place.admin, f"grant pg_read_all_data to {place.role('sampled')}")
+    assert "rentals" in execute(dsn, samples)[0][0]
+    assert "is a member of pg_read_all_data" in command(place, "status").output
+    revoke(place.settings, place.role("sampled"))
 
 
 def test_a_role_that_is_given_such_rights_later_is_shut_out_of_every_version(place: Place) -> None:
