@@ -14,6 +14,9 @@ NEVER_HANG: dict[str, Any] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 12_000,
 }
+# Else what can be sent depends on the database and on PGCLIENTENCODING: one of SQL_ASCII takes no letter of another
+# alphabet. What a database cannot hold, the server says.
+TEXT = {"client_encoding": "UTF8"}
 
 
 def connect(dsn: str, variable: str) -> Any:
@@ -30,7 +33,7 @@ def connect(dsn: str, variable: str) -> Any:
     except psycopg2.ProgrammingError:  # its words may repeat the password
         raise AlmanacError(f"{variable} is no address such as postgresql://user:secret@host:5432/database") from None
     try:
-        return psycopg2.connect(**(NEVER_HANG | given))
+        return psycopg2.connect(**(NEVER_HANG | given | TEXT))
     except psycopg2.OperationalError as error:
         raise AlmanacError(f"PostgreSQL of {variable} cannot be reached: {first_line(error)}") from error
 

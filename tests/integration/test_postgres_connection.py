@@ -2,11 +2,15 @@
 
 import socket
 import time
+from urllib.parse import urlparse
 
+import duckdb
 import pytest
 
 from almanac import postgres
+from almanac.copy_text import copy
 from almanac.errors import AlmanacError
+from tests.postgres import execute
 
 
 def test_a_server_that_never_answers_is_an_error_in_time() -> None:
@@ -39,3 +43,22 @@ def test_an_address_that_is_none_is_named_without_its_password() -> None:
     with pytest.raises(AlmanacError, match=r"^X is no address such as") as caught:
         postgres.connect("postgresql:/somebody:s3cret@host", "X")
     assert "s3cret" not in str(caught.value)
+
+
+def test_text_is_sent_whole_whatever_environment_address_and_database_say(
+    postgres_dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    execute(postgres_dsn, "drop database if exists old_letters")
+    execute(postgres_dsn, "create database old_letters encoding 'SQL_ASCII' locale 'C' template template0")
+    monkeypatch.setenv("PGCLIENTENCODING", "SQL_ASCII")
+    dsn = urlparse(postgres_dsn)._replace(path="/old_letters", query="client_encoding=latin1").geturl()
+    connection = postgres.connect(dsn, "X")
+    try:
+        with connection.cursor() as cursor, duckdb.connect() as con:
+            cursor.execute("create temp table words (word text)")
+            assert copy(cursor, "words", [("word", "varchar")], con, "from (select 'zürich 東京' as word)") == 1
+            cursor.execute("select word from words")
+            assert cursor.fetchall() == [("zürich 東京",)]
+    finally:
+        connection.close()
+        execute(postgres_dsn, "drop database old_letters")
