@@ -4,6 +4,7 @@ import fcntl
 import os
 
 from almanac import durable
+from almanac.publication_file import read_publication
 from almanac.settings import Settings
 from almanac.versions import Version, current
 
@@ -17,15 +18,26 @@ def kept_versions(settings: Settings) -> list[Version]:
 
 
 def prune(settings: Settings) -> list[Version]:
-    """Remove versions but the last three, the current one and any that a reader holds; leftovers of a crash too."""
+    """Remove versions but the last three, the current one and any that a reader holds; leftovers of a crash too.
+
+    Of the last three those go as well that were built before rows left the lake, if the current one was built without
+    them, so that nobody who was erased comes back by going back.
+    """
     for leftover in (*settings.versions.glob("*.tmp"), *settings.versions.glob("*.wal")):
         leftover.unlink(missing_ok=True)
     now = current(settings)
-    old = [v for v in kept_versions(settings)[:-KEEP] if now is None or v.id != now.id]
+    kept = kept_versions(settings)
+    others = [v for v in kept if now is None or v.id != now.id]
+    old = [v for v in others if v in kept[:-KEEP] or (now is not None and _corrections(v) != _corrections(now))]
     removed = [v for v in old if _unlink_unheld(v)]
     if removed:
         durable.sync_folder(settings.versions)
     return removed
+
+
+def _corrections(version: Version) -> object:
+    """How many builds up to this version took over landings that had lost rows."""
+    return read_publication(version).get("corrections")
 
 
 def _unlink_unheld(version: Version) -> bool:

@@ -16,7 +16,7 @@ from almanac.serving_store.declared import load_declared
 from almanac.serving_store.fill import fill
 from almanac.serving_store.session import WHO, changing, connection
 from almanac.settings import Settings
-from almanac.version_store import KEEP
+from almanac.version_store import KEEP, kept_versions
 from almanac.versions import Version, current, hold
 
 # While the served tables are waited for, their new readers wait too: therefore briefly, less than the second after
@@ -66,7 +66,7 @@ def _bring(opened: Any, settings: Settings, version: Version) -> Followed:
         if serving is None:
             _refuse_what_is_not_ours(cursor)
         notes = _switch(cursor, settings, version, serving)
-    return Followed(version.id, is_new=True, notes=(*notes, *_drop_old(opened)))
+    return Followed(version.id, is_new=True, notes=(*notes, *_drop_old(opened, settings)))
 
 
 def served(cursor: Any) -> str | None:
@@ -179,14 +179,17 @@ def _relations(cursor: Any, schema: str, *kinds: str) -> list[Identifier]:
     return [Identifier(schema, name) for (name,) in cursor.fetchall()]
 
 
-def _drop_old(opened: Any) -> list[str]:
-    """Drop versions but the newest, as many as there are files; one that somebody reads or builds on stays for now."""
+def _drop_old(opened: Any, settings: Settings) -> list[str]:
+    """Drop all but the newest versions, and those whose file is gone; one that somebody reads or builds on stays."""
     notes = []
+    files = [version.id for version in kept_versions(settings)]
     try:
         with changing(opened, "a look for old versions") as cursor:
             cursor.execute(
-                f"select id, schema_name from {ACCESS}.version order by is_current desc, filled_at desc offset %s",
-                [KEEP],
+                "select id, schema_name from "
+                f"(select *, row_number() over (order by is_current desc, filled_at desc) n from {ACCESS}.version) v "
+                "where not is_current and (n > %s or id <> all(%s)) order by n",
+                [KEEP, files],
             )
             old = cursor.fetchall()
         for version_id, schema in old:

@@ -13,7 +13,7 @@ import psycopg2
 import pytest
 
 from almanac.errors import AlmanacError
-from almanac.serving_store import EVERY_TENANT, session
+from almanac.serving_store import EVERY_TENANT, schema_of, session
 from almanac.serving_store import fill as filling
 from almanac.serving_store import follow as following
 from almanac.serving_store.follow import follow
@@ -212,6 +212,17 @@ def test_going_back_switches_to_the_version_that_is_still_there(served: Place) -
     execute(served.admin, "drop schema published cascade")
     assert follow(served.settings) == following.Followed(first, is_new=True)
     assert seen(late) == first
+
+
+def test_a_version_whose_file_was_removed_goes_from_postgresql_too(served: Place) -> None:
+    first = str(seen(served.login("reader")))
+    second = make_version(served.settings, 2)
+    follow(served.settings)
+    assert schema_of(first) in schemas(served.admin)
+    (served.settings.versions / f"{first}.duckdb").unlink()  # somebody in it was erased
+    third = make_version(served.settings, 3)
+    assert follow(served.settings) == following.Followed(third, is_new=True)
+    assert schemas(served.admin) == {"published", "published_access", schema_of(second)}
 
 
 @pytest.mark.parametrize("makes", ["first", "next"])
