@@ -7,10 +7,11 @@ import json
 import logging
 import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 from almanac.durable import write_text
 from almanac.state import WriteKey
@@ -28,6 +29,7 @@ LONGEST_PERSONAL = 100  # characters at the end of a cut excerpt that may be hal
 _PERSONAL: frozenset[Kind] = frozenset({"card", "email", "phone"})
 
 IsHidden = Callable[[str, bytes], bool]
+IsGone = Callable[[str, datetime, bytes], bool]
 _log = logging.getLogger("almanac.collector")
 
 
@@ -42,6 +44,7 @@ class Refusals:
         self._counts = _read_counts(folder / COUNTS_FILE)
         self._is_saved = True
         self._lock = Lock()  # counted in the event loop, saved in the landing thread
+        self._files = Lock()  # likewise
 
     def note(self, problem: Problem, path: str, key: WriteKey | None, size: int) -> None:
         """Count a refused request and, unless it is only to be sent again, keep it with its reason.
@@ -82,7 +85,37 @@ class Refusals:
             self._is_saved = True
             write_text(self._folder / COUNTS_FILE, json.dumps(self.counts(), indent=1) + "\n")
 
+    def oldest(self) -> datetime | None:
+        """When the oldest request that is kept was refused (aware); None if none is."""
+        for name in (FORMER_FILE, FILE):
+            for line in _lines(self._folder / name):
+                if (kept := _kept(line)) is not None:
+                    return kept[1]
+        return None
+
+    def forget(self, is_gone: IsGone) -> None:
+        """Keep no excerpt that `is_gone`, as it says of tenant, time (aware) and excerpt. Raises OSError."""
+        # The former file last: what is moved there meanwhile is still looked at. Whoever writes is kept from it only if
+        # there is something to take out.
+        for name in (FILE, FORMER_FILE):
+            if any(_without(line, is_gone) != line for line in _lines(self._folder / name)):
+                with self._files:
+                    self._rewrite(self._folder / name, is_gone)
+
+    def _rewrite(self, path: Path, is_gone: IsGone) -> None:
+        aside = path.with_suffix(".tmp")
+        aside.unlink(missing_ok=True)
+        with open(aside, "x", encoding="utf-8", errors="replace", opener=_private) as file:
+            file.writelines(_without(line, is_gone) for line in _lines(path))
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+
     def _append(self, line: str) -> None:
+        with self._files:
+            self._append_alone(line)
+
+    def _append_alone(self, line: str) -> None:
         path = self._folder / FILE
         try:
             if path.exists() and path.stat().st_size > self._file_bytes:
@@ -99,6 +132,34 @@ def _excerpt(body: bytes) -> str:
     clean = redact(body)
     masked, _ = mask(clean[:EXCERPT_BYTES].decode("utf-8", "replace"), _PERSONAL)
     return masked if len(clean) <= EXCERPT_BYTES else masked[:-LONGEST_PERSONAL]
+
+
+def _lines(path: Path) -> Iterator[str]:
+    try:
+        with open(path, encoding="utf-8", errors="replace", newline="\n") as file:
+            yield from file
+    except FileNotFoundError:
+        return
+
+
+def _kept(line: str) -> tuple[dict[str, Any], datetime] | None:
+    """What a line holds, and when it was written; None for half a line of a disk that was full."""
+    try:
+        written = json.loads(line)
+        return written, datetime.fromisoformat(written["at"])
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _without(line: str, is_gone: IsGone) -> str:
+    """The line, without its excerpt if that is gone."""
+    kept = _kept(line)
+    if kept is None or not kept[0].get("excerpt"):
+        return line
+    written, at = kept
+    if not is_gone(written.get("tenant", ""), at, written["excerpt"].encode("utf-8", "replace")):
+        return line
+    return json.dumps(written | {"excerpt": ""}, ensure_ascii=False) + "\n"
 
 
 def _private(path: str, flags: int) -> int:

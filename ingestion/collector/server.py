@@ -22,6 +22,7 @@ from ingestion.collector.auth import KeyRing
 from ingestion.collector.core import Collector
 from ingestion.collector.door import Door
 from ingestion.collector.enrich import Enricher
+from ingestion.collector.erased_requests import ErasedRequests
 from ingestion.collector.flusher import FLUSH_SECONDS, Flusher
 from ingestion.collector.judging import Judge
 from ingestion.collector.landing_process import LandingProcess
@@ -33,6 +34,7 @@ from ingestion.collector.signs import Signs
 from ingestion.collector.suppression_ring import SuppressionRing
 from ingestion.collector.wal import Wal
 from ingestion.enrichment import open_places
+from ingestion.privacy.erased_since import ErasedSince
 from ingestion.tracking_plan import Plan, load_plan
 
 LOCK = "lock"
@@ -119,6 +121,7 @@ class _Life:
         self._enricher = Enricher(open_places(settings))
         self._enricher.prepare()
         self._refusals = Refusals(folder, is_hidden=self._suppressed.mentioned_in)
+        self._erased_requests = ErasedRequests(self._refusals, ErasedSince(settings))
         self._landing = landing
         self._plan_watch = PlanWatch(settings.root, plan, self._adopt)
         self._flusher = Flusher(self._wal, self._landing.land, flush_seconds, each_time=self._after_landings)
@@ -135,6 +138,7 @@ class _Life:
 
     def _after_landings(self) -> None:
         self._refusals.save()
+        self._erased_requests.look()
         self._plan_watch.look()
 
     def _judge_by(self, plan: Plan, *, prepared: bool = False) -> Judge:

@@ -43,10 +43,14 @@ class Going(NamedTuple):
     erasure: Erasure
     people: SuppressedPeople
 
+    @property
+    def until(self) -> datetime:
+        """What came until then goes (aware, UTC)."""
+        return (self.erasure.finished_at or datetime.now(UTC)) + MARGIN
+
     def takes(self, kind: Kind, row: Mapping[str, Any]) -> bool:
-        """Whether an event or a refused one goes by it: it is about these people, and came before its end."""
-        until = (self.erasure.finished_at or datetime.now(UTC)) + MARGIN
-        return row["received_at"] <= until.astimezone(UTC).replace(tzinfo=None) and ABOUT[kind](self.people, row)
+        """Whether an event or a refused one goes by it: it is about these people, and came in time."""
+        return row["received_at"] <= self.until.astimezone(UTC).replace(tzinfo=None) and ABOUT[kind](self.people, row)
 
 
 class ErasedSince:

@@ -4,9 +4,12 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
-from almanac.state import WriteKey
+from almanac.settings import Settings
+from almanac.state import WriteKey, begin_erasure, finish_erasure, open_state
+from ingestion.collector.erased_requests import ErasedRequests
 from ingestion.collector.problems import Problem, unavailable
 from ingestion.collector.refusals import COUNTS_FILE, FILE, FORMER_FILE, Refusals
+from ingestion.privacy.erased_since import ErasedSince
 
 SECRET = "alm_" + "s" * 43
 KEY = WriteKey("1", SECRET[:12], "rentals", "web", "", datetime(2026, 1, 1, tzinfo=UTC))
@@ -44,6 +47,37 @@ def test_no_secret_is_kept_not_even_half_of_one(tmp_path: Path) -> None:
     kept = (tmp_path / FILE).read_text()
     assert "ssssssss" not in kept.replace('"key": "alm_ssssssss"', "")
     assert "203.0.113" not in kept
+
+
+def test_nothing_is_kept_of_the_request_of_somebody_who_was_erased(tmp_path: Path) -> None:
+    settings = Settings.for_home(tmp_path)
+    refusals = Refusals(tmp_path, file_bytes=300)
+    for user in ("u7", "u8", "u7"):
+        problem = Problem(400, "invalid_json", "", excerpt=f'{{"userId":"{user}", "n":}}'.encode())
+        refusals.note(problem, "/v1/track", KEY, 1)
+    with (tmp_path / FILE).open("a") as file:
+        file.write('{"at": "2026')  # the disk was full
+    look = ErasedRequests(refusals, ErasedSince(settings)).look
+    look()
+    excerpts = [line["excerpt"] for line in lines(tmp_path, FORMER_FILE)]
+    assert len(excerpts) == 2
+    assert all("u7" in kept for kept in ((tmp_path / FILE).read_text(), str(excerpts)))
+    state = open_state(settings)
+    for tenant in ("advisory", "rentals"):
+        erasure = begin_erasure(state, tenant, [("user_id", "u7")], files=0)
+        look()
+        kept = (tmp_path / FORMER_FILE).read_text() + (tmp_path / FILE).read_text()
+        assert ("u7" in kept) == (tenant == "advisory"), "a user of another tenant is somebody else"
+        finish_erasure(state, erasure)
+    state.close()
+    assert kept.count('"excerpt": ""') == kept.count('"code": "invalid_json"') - 1
+    assert "u8" in kept
+    assert kept.endswith('{"at": "2026')
+    assert (tmp_path / FILE).stat().st_mode & 0o077 == 0
+    # What comes later is kept, and an erasure that is known is not looked for again.
+    refusals.note(Problem(400, "invalid_json", "", excerpt=b'{"userId":"u7"'), "/v1/track", KEY, 1)
+    look()
+    assert sorted(path.suffix for path in tmp_path.glob("refused*")) == [".jsonl", ".jsonl"]
 
 
 def test_no_personal_data_is_kept_either(tmp_path: Path) -> None:
