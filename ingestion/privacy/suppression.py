@@ -18,6 +18,8 @@ from almanac.state import SuppressedIds, hash_id, open_state, suppressed_ids
 from ingestion.envelope import Arrival
 
 _TOP = ("userId", "anonymousId", "previousId")
+# As a client that is set up wrongly writes them: its events have none of the others, are refused, and are kept.
+_WRONG = ("user_id", "anonymous_id", "previous_id", "distinct_id", "email")
 _ABOUT_PEOPLE = frozenset({"identify", "group"})  # their properties may stand in place of traits
 # Bytes that are no JSON cannot be read as an event; a person named in them is found by how ids are written.
 _NAMED = re.compile(
@@ -39,9 +41,11 @@ class SuppressedPeople:
         self._secret = secret
 
     def __contains__(self, value: object) -> bool:
-        """Whether an id (text, or an integer by its digits) is suppressed."""
+        """Whether an id (text, or a whole number by its digits) is suppressed."""
         kind = type(value)
-        if kind is int:
+        if isinstance(value, float) and value.is_integer():
+            value = str(int(value))  # a table of numbers with holes makes 4711.0 of 4711
+        elif kind is int:
             value = str(value)
         elif kind is not str or not value:
             return False
@@ -98,10 +102,14 @@ def load_suppression(settings: Settings) -> Suppression:
 
 def _ids(message: dict[str, Any]) -> Iterator[object]:
     """The values by which an event names who it is about."""
+    is_named = False
     for field in _TOP:
         value = message.get(field)
         if value is not None:
+            is_named = is_named or value != ""
             yield value
+    if not is_named:
+        yield from map(message.get, _WRONG)
     kind = message.get("type")
     traits = message.get("traits")
     if type(traits) is dict:

@@ -92,6 +92,14 @@ def test_it_asks_erases_and_writes_a_log_that_names_nobody(settings: Settings) -
     assert b"user-1" not in stored
 
 
+def test_what_was_refused_because_its_client_writes_ids_wrongly_goes_too(settings: Settings) -> None:
+    message = {"type": "track", "event": "search_performed", "user_id": "user-1", "properties": {}}
+    land(lake_of(settings), [message], source="late")
+    assert of_person(settings) == 5
+    assert "erased 3 events and 2 rejected ones" in told(settings, *PERSON, "--yes")
+    assert of_person(settings) == 0
+
+
 def test_what_was_interrupted_goes_on_without_naming_anybody_and_is_counted_once(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
