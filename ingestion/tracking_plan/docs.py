@@ -8,9 +8,9 @@ from ingestion.tracking_plan.model import ContextPath, EventContract, Plan, Prop
 from ingestion.tracking_plan.names import CONTEXT_PREFIX
 
 _KEPT = {
-    "behavioural": "behavioural (raw events are kept for 90 days, what is computed from them for good)",
-    "interaction": "interaction (raw events are kept for 30 days, what is computed from them for good)",
-    "business": "business (kept for 7 years, as business records are)",
+    "behavioural": "behavioural (raw events are wanted for 90 days, what is computed from them for good)",
+    "interaction": "interaction (raw events are wanted for 30 days, what is computed from them for good)",
+    "business": "business (wanted for 7 years, as business records are)",
 }
 _SENT_AS = {
     "track": "`track`, by its name",
@@ -31,6 +31,7 @@ def dictionary(plan: Plan) -> str:
         "",
         "An event that breaks its contract is not lost: it goes to quarantine with the field and the reason.",
         "A property that is not declared is kept, with a warning, in the event's `properties`.",
+        "Retention says how long an event is wanted: nothing deletes it by itself (`docs/privacy.md`).",
         "",
         *_overview(plan),
     ]

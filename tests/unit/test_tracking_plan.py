@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from ingestion.plan_check import check_plan
 from ingestion.tracking_plan import Judged, Plan, judge
+from ingestion.tracking_plan.docs import dictionary
 from ingestion.tracking_plan.names import ENVELOPE, PLACE
 from ingestion.tracking_plan.values import PARSERS
 
@@ -27,6 +28,13 @@ def reasons(judged: Judged) -> list[tuple[str, str]]:
 
 def test_the_plan_that_ships_has_no_problems(root: Path) -> None:
     assert check_plan(root) == []
+
+
+def test_the_dictionary_promises_no_deletion_that_nobody_does(plan: Plan) -> None:
+    page = dictionary(plan)
+    assert "nothing deletes it by itself" in page
+    assert "- Retention: behavioural (raw events are wanted for 90 days" in page
+    assert "are kept for" not in page
 
 
 def test_every_example_passes_for_every_tenant(plan: Plan) -> None:
