@@ -62,7 +62,7 @@ def adopt(settings: Settings, path: Path, said: Said) -> str:
     _refuse_options(said)
     looked, found = _look(path, said)
     looked, found, said = _unambiguous(path, looked, found, said)
-    new = new_source(name, looked, found, plan, said.tenant or TENANT, said.currency, said.time_zone)
+    new = new_source(path, looked, found, plan, said.tenant or TENANT, said.currency, said.time_zone)
     with FileSource(
         new.mapping, new.plan, Lake.open(settings, new.plan), partial(load_suppression, settings)
     ) as source:
@@ -114,10 +114,9 @@ def _look(path: Path, said: Said) -> tuple[Looked, Roles]:
     """What the file holds, and which column is what. Raises FileProblem for the row that keeps a column from it."""
     looked = look(path, said.date_format, said.decimal, said.time)
     try:
-        return looked, roles(looked, said.time, said.amount, said.booking)
+        return looked, roles(looked, said.time, said.amount, said.booking, said.date_format, said.decimal)
     except NoColumn as missing:
-        given = said.time if missing.role == "time" else said.amount
-        near = nearest(path, looked, missing, given, said.date_format)
+        near = nearest(path, looked, missing, said.date_format, said.decimal)
         raise near or FileProblem(path, str(missing)) from missing
 
 

@@ -15,11 +15,12 @@ _BY_NAME = 0.5  # of a column whose name says what it is, this share of fitting 
 
 
 def nearest(
-    path: Path, looked: Looked, missing: NoColumn, column: str | None, date_format: str | None
+    path: Path, looked: Looked, missing: NoColumn, date_format: str | None, decimal: str | None
 ) -> FileProblem | None:
-    """The first row that keeps the nearest column, or the given one, from its role; None where no column is near."""
+    """The first row that keeps the nearest column, or the named one, from its role; None where no column is near."""
+    column = missing.column
     names = [(column, True)] if column else candidates(looked, missing.role)[:_COLUMNS]
-    kinds = _kinds(missing.role, date_format)
+    kinds = _kinds(missing.role, date_format, decimal)
     with opened(path) as read:
         best: tuple[float, str, str | ColumnFormat] | None = None
         for name, is_named in names:
@@ -29,15 +30,19 @@ def nearest(
                     best = rank, name, kind
         # Without a time there is no event; whoever names the column himself has those rows quarantined.
         needs_all = missing.role == "time" and column is None
+        if best is None and column is not None:
+            best = 0.0, column, kinds[0]
+            needs_all = not looked.column(column).filled  # else its first value says more than an empty row
         return None if best is None else _first(read, best[1], best[2], missing, needs_all)
 
 
-def _kinds(role: Role, date_format: str | None) -> list[str | ColumnFormat]:
+def _kinds(role: Role, date_format: str | None, decimal: str | None) -> list[str | ColumnFormat]:
     if role == "amount":
-        return ["money", *(ColumnFormat(type="money", decimal=sign) for sign in (".", ","))]
+        written = [ColumnFormat(type="money", decimal=sign) for sign in (".", ",") if decimal in (None, sign)]
+        return [*written] if decimal == "," else ["money", *written]
     if date_format is not None:
         return [dated(date_format)]
-    return ["instant", "date", "timestamp", *(dated(form) for form in all_formats())]
+    return ["date", "instant", "timestamp", *(dated(form) for form in all_formats())]
 
 
 def _shares(read: Opened, name: str, kinds: Sequence[str | ColumnFormat]) -> list[float]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from almanac.errors import AlmanacError
-from ingestion.sources.guessed_types import Column, Looked
+from ingestion.sources.guessed_types import Column, Looked, dated
 
 _TIME = r"(order|invoice|book|creat|purchas|pay|rent|trans|event|sale|sold|issue|arriv|start)"
 _LATER = r"(updat|sync|modif|return|cancel|birth|deliver|ship|due|end|expir|close|last)"
@@ -36,11 +36,14 @@ class Roles:
 
 
 class NoColumn(AlmanacError):
-    """No column can be what an event needs: which role it is, what is missing, what to do."""
+    """No column can be what an event needs: which role it is, what is missing, what to do.
 
-    def __init__(self, role: Role, what: str, advice: str) -> None:
+    `column` is the one that was named, or that would be it if its values were written as it was said.
+    """
+
+    def __init__(self, role: Role, what: str, advice: str, column: str | None) -> None:
         super().__init__(f"{what}: {advice}")
-        self.role, self.what, self.advice = role, what, advice
+        self.role, self.what, self.advice, self.column = role, what, advice, column
 
 
 def candidates(looked: Looked, role: Role) -> list[tuple[str, bool]]:
@@ -53,21 +56,40 @@ def candidates(looked: Looked, role: Role) -> list[tuple[str, bool]]:
     return [(name, is_named) for _, name, is_named in best]
 
 
-def roles(looked: Looked, time: str | None = None, amount: str | None = None, booking: str | None = None) -> Roles:
-    """The roles of the columns; a name given is taken as it is. Raises AlmanacError naming the option to give."""
-    at = looked.column(time) if time else _best(looked, lambda c: c.is_time and _filled(c, looked), _time_score)
-    if at is None or not at.is_time:
+def roles(
+    looked: Looked,
+    time: str | None = None,
+    amount: str | None = None,
+    booking: str | None = None,
+    date_format: str | None = None,
+    decimal: str | None = None,
+) -> Roles:
+    """The roles of the columns; a name given is taken as it is, and so is how dates and decimals are written.
+
+    Raises NoColumn for a role that no column can have, AlmanacError for a column that is not there.
+    """
+
+    def is_time_as_said(column: Column) -> bool:
+        return column.is_time and (date_format is None or column.declared == dated(date_format))
+
+    def times(fits: Callable[[Column], bool]) -> Column | None:
+        return _best(looked, lambda c: fits(c) and _filled(c, looked), _time_score)
+
+    at = looked.column(time) if time else times(is_time_as_said) or times(lambda c: c.is_time)
+    if at is None or not is_time_as_said(at):
         raise NoColumn(
             "time",
             f"{'no column holds' if at is None else at.name + ' does not hold'} a time in every row",
             "name one with --time COLUMN, and say how it is written with --date-format (such as '%d/%m/%Y', or epoch)",
+            None if at is None else at.name,
         )
     what = looked.column(amount) if amount else _best(looked, lambda c: c.is_number, _amount_score)
-    if what is None or not what.is_number:
+    if what is None or not _is_written(what, decimal):
         raise NoColumn(
             "amount",
             f"{'no column looks like' if what is None else what.name + ' does not hold'} amounts",
             "name one with --amount COLUMN, and say how decimals are written with --decimal , or --decimal .",
+            None if what is None else what.name,
         )
     quantity = None
     if amount is None and re.search(_UNIT, what.name, re.IGNORECASE):
@@ -94,6 +116,12 @@ def _best(looked: Looked, fits: Callable[[Column], bool], score: Callable[[Colum
 
 def _named(pattern: str, column: Column, worth: float) -> float:
     return worth if re.search(pattern, column.name, re.IGNORECASE) else 0.0
+
+
+def _is_written(column: Column, decimal: str | None) -> bool:
+    """Whether a column holds numbers with this sign before the decimals (None: with any)."""
+    own = "." if isinstance(column.declared, str) else column.declared.decimal
+    return column.is_number and (decimal is None or column.type == "integer" or own == decimal)
 
 
 def _filled(column: Column, looked: Looked) -> bool:

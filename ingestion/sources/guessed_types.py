@@ -18,6 +18,7 @@ from ingestion.sources.problems import FileProblem
 
 NULL_WORDS = ("", "NULL", "null", "NA", "N/A", "n/a", "NaN", "nan", "None", "\\N", "-")
 QUOTE = '"'
+MARK = r"\p{Sc}|[A-Z]{3}"  # what may stand beside a number and say its currency
 _FIRST = 50  # values by which a type is ruled out
 _DATES = ("%d{s}%m{s}%Y", "%m{s}%d{s}%Y", "%d{s}%m{s}%y", "%m{s}%d{s}%y", "%Y{s}%m{s}%d", "%y{s}%m{s}%d")
 _WORDS = ("%d-%b-%Y", "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%Y%m%d")
@@ -52,6 +53,15 @@ class Column:
     def is_number(self) -> bool:
         """Whether its values are numbers."""
         return self.type in ("integer", "money")
+
+
+@dataclass(frozen=True)
+class Written:
+    """What the user says of how values are written, and whether this is the column that is named as the time."""
+
+    date_format: str | None = None
+    decimal: str | None = None
+    is_time: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,9 +112,8 @@ def look(path: Path, date_format: str | None = None, decimal: str | None = None,
         ((rows,),) = read.db.execute("select count(*) from looked").fetchall()
         if not rows:
             raise FileProblem(path, "has a header and no rows: nothing can be guessed from it")
-        # Any integer may be a number of seconds, so only the column that is named as the time is taken for one.
-        formats = {name: date_format for name in read.header if date_format not in EPOCHS or name == time}
-        found = tuple(_Guesser(read.db, name, formats.get(name), decimal).column() for name in read.header)
+        said = {name: Written(date_format, decimal, is_time=name == time) for name in read.header}
+        found = tuple(_Guesser(read.db, name, said[name]).column() for name in read.header)
     return Looked(read.encoding, read.delimiter, int(rows), found)
 
 
@@ -123,9 +132,8 @@ def all_formats() -> list[str]:
 class _Guesser:
     """The type of one column of the table `looked`."""
 
-    def __init__(self, db: duckdb.DuckDBPyConnection, name: str, date_format: str | None, decimal: str | None) -> None:
-        self._db, self._name = db, name
-        self._date_format, self._decimal = date_format, decimal
+    def __init__(self, db: duckdb.DuckDBPyConnection, name: str, said: Written) -> None:
+        self._db, self._name, self._said = db, name, said
         self._text = text_of(name)
 
     def column(self) -> Column:
@@ -148,36 +156,49 @@ class _Guesser:
         return Column(self._name, declared, distinct, filled, str(lowest), others, marks, tuple(nulls), bool(decimals))
 
     def _marks(self) -> tuple[str, ...]:
-        found = f"select unnest(regexp_extract_all({self._text}, '\\p{{Sc}}|[A-Z]{{3}}')) as mark from looked"
+        found = f"select unnest(regexp_extract_all({self._text}, {quoted(MARK)})) as mark from looked"
         return tuple(mark for (mark,) in self._db.execute(f"select distinct mark from ({found}) order by 1").fetchall())
 
     def _declared(self) -> tuple[str | ColumnFormat, tuple[str, ...]]:
-        if self._date_format in EPOCHS and self._fits(dated(self._date_format)):
-            return dated(self._date_format), ()
+        said = self._as_said()
+        if said is not None:
+            return said, ()
+        if self._is_compact_date():
+            return dated("%Y%m%d"), ()
         for plain in ("integer", "money", "instant", "date", "timestamp"):
-            if self._fits(plain) and not (plain == "integer" and self._is_compact_date()):
+            if self._fits(plain):
                 return plain, ()
         if not self._has_digits():
             return "string", ()
         numbers = [sign for sign in ".," if self._fits(ColumnFormat(type="money", decimal=sign))]
         if numbers:
-            chosen = self._decimal if self._decimal in numbers else numbers[0]
-            unclear = tuple(numbers) if len(numbers) > 1 and self._decimal is None and self._has_separators() else ()
-            return ColumnFormat(type="money", decimal="," if chosen == "," else "."), unclear
+            is_unclear = len(numbers) > 1 and self._said.decimal is None and self._has_separators()
+            written = ColumnFormat(type="money", decimal="," if numbers[0] == "," else ".")
+            return written, tuple(numbers) if is_unclear else ()
         formats = [f for f in self._formats() if self._fits(dated(f))]
-        if self._date_format in formats:
-            return dated(self._date_format), ()
         if formats:
             # With a dot days always come first.
             first = [f for f in formats if not f.startswith("%m.")] or formats
             return dated(first[0]), tuple(first) if len(first) > 1 else ()
         return "string", ()
 
+    def _as_said(self) -> ColumnFormat | None:
+        """What the user says of the file, where it holds for this column; it comes before what ISO 8601 would say."""
+        said = self._said
+        # Numbers may be seconds, or days such as 20260331: they are in the column that is named as the time.
+        may_be = said.is_time or (said.date_format not in (None, *EPOCHS) and not self._fits("money"))
+        if said.date_format is not None and may_be and self._fits(dated(said.date_format)):
+            return dated(said.date_format)
+        # With a point, what is plain stays so: the mapping has less to say.
+        comma = ColumnFormat(type="money", decimal=",")
+        if said.decimal == "," and self._has_digits() and not self._fits("integer") and self._fits(comma):
+            return comma
+        return None
+
     def _formats(self) -> list[str]:
-        own = [] if self._date_format is None else [self._date_format]
         found = self._possible(all_formats())
         # Python and DuckDB read a year of two digits from four: only one of both can be meant.
-        return [*own, *(f for f in found if "%y" not in f or not self._has_long_years())]
+        return [f for f in found if "%y" not in f or not self._has_long_years()]
 
     def _possible(self, formats: list[str]) -> list[str]:
         """The formats that the first values do not rule out, in one query: there are many formats and many columns."""

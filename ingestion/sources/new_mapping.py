@@ -10,10 +10,11 @@ import yaml
 from almanac.durable import write_text
 from almanac.errors import AlmanacError
 from ingestion.sources.column_types import identifier, quoted
-from ingestion.sources.currency_marks import common, currencies_of
+from ingestion.sources.guessed_currency import currency_of
 from ingestion.sources.guessed_roles import Roles
 from ingestion.sources.guessed_types import NULL_WORDS, Looked
 from ingestion.sources.mapping import FOLDER, ColumnFormat, Mapping
+from ingestion.sources.problems import FileProblem
 from ingestion.tracking_plan import Plan
 from ingestion.tracking_plan.load import FOLDER as PLAN
 from ingestion.tracking_plan.model import Source, Tenant
@@ -36,16 +37,18 @@ def source_name(path: Path) -> str:
 
 
 def new_source(
-    name: str, looked: Looked, found: Roles, plan: Plan, tenant: str, currency: str | None, zone: str | None
+    path: Path, looked: Looked, found: Roles, plan: Plan, tenant: str, currency: str | None, zone: str | None
 ) -> NewSource:
-    """The mapping of `name` and its tenant. Raises AlmanacError where the tenant contradicts, or currencies mix."""
+    """The mapping of a file and its tenant. Raises FileProblem where the tenant contradicts, or currencies mix."""
+    name = source_name(path)
     standing = plan.tenants.get(tenant)
     notes = []
     kept = standing.currency if standing else None
-    code = _currency(found, currency or kept) or currency or kept
+    code = currency_of(path, found, currency or kept) or currency or kept
+    said_by = (found.currency or found.amount).name
     if currency is not None and code != currency:
         what = f"the file's amounts are in {code}, not in {currency} as --currency says"
-        raise AlmanacError(f"{what}: convert them first, or leave the option out")
+        raise FileProblem(path, f"{what}: convert them first, or leave the option out", column=said_by)
     if code is None:
         code = "USD"
         notes.append("nothing says which currency the amounts are in: USD is assumed (--currency)")
@@ -54,7 +57,9 @@ def new_source(
         notes.append(f"times say no zone: {zone} is assumed (--time-zone)")
     if standing is not None and standing.currency != code:
         what = f"tenant {tenant!r} keeps its amounts in {standing.currency}, the file has {code}"
-        raise AlmanacError(f"{what}: choose another tenant with --tenant NAME, or convert the amounts first")
+        raise FileProblem(
+            path, f"{what}: choose another tenant with --tenant NAME, or convert the amounts first", column=said_by
+        )
     if found.booking is None:
         notes.append("no column names the booking: each row is one of its own (--id)")
     key = (found.booking.name,) if found.booking and found.booking.distinct == looked.rows else ()
@@ -98,25 +103,6 @@ def write(root: Path, new: NewSource) -> tuple[Path, Path]:
     write_text(tenant, _tenant_text(tenant, new))
     write_text(mapping, _mapping_text(new))
     return mapping, tenant
-
-
-def _currency(found: Roles, wanted: str | None) -> str | None:
-    """The currency that the file says its amounts are in; of several that share a sign the `wanted` one."""
-    advice = "but a tenant's amounts are in one: convert them first, or split the file"
-    if found.currency is not None:
-        if found.currency.distinct > 1:
-            raise AlmanacError(f"column {found.currency.name} names several currencies, {advice}")
-        code = found.currency.lowest.upper()
-        return code if re.fullmatch(r"[A-Z]{3}", code) else None
-    name, marks = found.amount.name, found.amount.marks
-    for mark in marks:
-        if not currencies_of(mark):
-            what = f"{mark!r} beside its numbers is no currency"
-            raise AlmanacError(f"column {name}: {what}: name the column of amounts with --amount COLUMN")
-    codes = common(marks)
-    if marks and not codes:
-        raise AlmanacError(f"column {name} names several currencies ({', '.join(marks)}), {advice}")
-    return wanted if wanted in codes else codes[0] if codes else None
 
 
 def _nulls(found: Roles) -> list[str]:

@@ -120,10 +120,11 @@ def orders(*amounts: str) -> str:
 @pytest.mark.parametrize(
     ("amounts", "options", "words"),
     [
-        (("USD 10", "EUR 12"), (), "column amount names several currencies (EUR, USD)"),
-        (("€10.50", "$11.5"), (), "column amount names several currencies ($, €)"),
-        (("10.50", "12 €"), ("--currency", "USD"), "amounts are in EUR, not in USD as --currency says"),
-        (("10 PCS", "12 PCS"), (), "'PCS' beside its numbers is no currency"),
+        (("USD 10", "EUR 12"), (), "my.csv, line 3, column amount: EUR stands beside its number, USD beside others"),
+        (("€10.50", "9", "$11.5"), (), "my.csv, line 4, column amount: $ stands beside its number, € beside others"),
+        (("$1", "AUD 2", "$3", "€4"), (), "my.csv, line 5, column amount: € stands beside its number, $, AUD beside"),
+        (("10.50", "12 €"), ("--currency", "USD"), "my.csv, column amount: the file's amounts are in EUR, not in USD"),
+        (("$9", "10 PCS", "12 PCS"), (), "my.csv, line 3, column amount: 'PCS' beside its number is no currency"),
     ],
 )
 def test_a_guess_refuses_amounts_in_several_currencies(
@@ -150,6 +151,13 @@ def test_what_stands_beside_one_amount_says_the_currency_of_all(
     result = ingest(orders(*amounts), "--yes", *options)
     assert result.exit_code == 0, (result.output, result.exception)
     assert f"currency: {currency}\n" in (root / FOLDER / "my.yml").read_text()
+
+
+def test_a_column_of_several_currencies_is_refused_with_its_line(ingest: Ingest, root: Path) -> None:
+    rows = "A1,2026-03-14,EUR,1\nA2,2026-03-14,EUR,2\nA3,2026-03-14,USD,3\n"
+    words = "my.csv, line 4, column currency: is 'USD' where rows before have 'EUR': it names several currencies"
+    assert words in str(ingest(HEADER.replace("customer", "currency") + rows, "--yes").exception)
+    assert written(root) == []
 
 
 def test_a_shared_sign_is_the_tenants_own_currency(ingest: Ingest, root: Path) -> None:

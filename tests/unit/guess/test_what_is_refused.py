@@ -83,6 +83,38 @@ def test_seconds_since_1970_are_times_where_they_are_said_to_be(
             ", line 4, column amount",
             "is too large: at most 14 digits may stand before the decimals, so amount does not hold amounts",
         ),
+        (
+            PLAIN,
+            ("--date-format", "%d/%m/%Y"),
+            ", line 2, column created",
+            "'2026-03-14' is not a date like %d/%m/%Y (and 1 more in this column), so created does not hold a time",
+        ),
+        (
+            PLAIN,
+            ("--time", "created", "--date-format", "epoch"),
+            ", line 2, column created",
+            "'2026-03-14' is not a number of seconds or milliseconds since 1970",
+        ),
+        (
+            PLAIN.replace("2026-03-1", "1/3/20"),
+            ("--date-format", "%d/%m/%Y %H:%M"),
+            ", line 2, column created",
+            "'1/3/204' is not a timestamp like %d/%m/%Y %H:%M",
+        ),
+        (PLAIN, ("--decimal", ","), ", line 2, column amount", "'10.50' is not a decimal number"),
+        (
+            PLAIN.replace("c1", ""),
+            ("--time", "customer"),
+            ", line 2, column customer",
+            "is empty (and 1 more in this column), so customer does not hold a time in every row",
+        ),
+        (
+            PLAIN.replace("c1", ""),
+            ("--amount", "customer"),
+            ", line 2, column customer",
+            "is empty (and 1 more in this column), so customer does not hold amounts",
+        ),
+        (PLAIN, ("--time", "customer"), ", line 2, column customer", "'c1' is not a date like 2026-03-31"),
         ("\n\n" + PLAIN, (), ", line 1", "begins with an empty line: the header is missing"),
         (PLAIN + "3,2026-03-16\n", (), ", line 4", "too few values for the header"),
         (PLAIN + "\n3,2026-03-16,c1,1,2\n", (), ", line 5", "too many values for the header"),
@@ -100,3 +132,32 @@ def test_the_first_row_that_does_not_fit_is_named(
     assert f"{place}: " in str(result.exception)
     assert words in str(result.exception)
     assert written(root) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "day"),
+    [
+        (PLAIN, ("--date-format", "%Y-%m-%d"), "2026-03-14"),
+        (PLAIN.replace("2026-03-1", "2026-03-0"), ("--date-format", "%Y-%d-%m"), "2026-04-03"),
+        (PLAIN.replace("2026-03-1", "2026031"), ("--time", "created", "--date-format", "%Y%m%d"), "2026-03-14"),
+        (PLAIN.replace("2026-03-1", "2026031").replace("created", "order_date"), (), "2026-03-14"),
+        # Another column is written as it is said: that one is meant.
+        (
+            HEADER.replace("customer", "paid") + "1,2026-03-14,01/02/2026,10.50\n2,2026-03-15,03/02/2026,11\n",
+            ("--date-format", "%d/%m/%Y"),
+            "2026-02-01",
+        ),
+    ],
+)
+def test_days_are_read_as_it_is_said_also_where_they_look_like_iso_dates(
+    ingest: Ingest, text: str, options: tuple[str, ...], day: str
+) -> None:
+    result = ingest(text, "--yes", *options)
+    assert result.exit_code == 0, result.exception
+    assert f"booking_confirmed  {day}" in result.output
+
+
+def test_a_comma_before_decimals_is_taken_where_a_point_would_fit_as_well(ingest: Ingest) -> None:
+    result = ingest(PLAIN.replace("10.50", "10.500"), "--yes", "--decimal", ",")
+    assert result.exit_code == 0, result.exception
+    assert "10500.0000" in result.output
