@@ -11,11 +11,12 @@ from almanac.settings import Settings
 from ingestion.collector.dialects import Found, Item
 from ingestion.collector.dialects.cloudevents import INVALID
 from ingestion.collector.door import OUT_OF_SCOPE, Door
-from ingestion.envelope import Arrival, QuarantineRow, oversize, to_row
+from ingestion.envelope import Arrival, QuarantineRow, to_row
 from ingestion.identity import INVALID_CHARACTER, message_id
 from ingestion.privacy.suppression import Suppression, load_suppression
 from ingestion.quarantine.rows import Refused
 from ingestion.sources.mapping import load_mapping, mapping_names
+from ingestion.sources.messages import unfit
 from ingestion.tracking_plan import Plan, Reason
 
 # What was refused for what is not in the kept payload any more: a CloudEvent that is none is not in the shape that is
@@ -76,8 +77,8 @@ class Again:
             # A batch's events are complete: the door only judges what the landing cannot.
             (verdict,) = Door(self.plan).judge(Found([item], is_batch=True), row.tenant, row.source, received_at)
             own, noted = verdict.own, verdict.warnings
-        elif not own and (too_large := oversize(len(item.raw))) is not None:
-            own = (too_large,)
+        elif not own:
+            own = unfit(item.value, len(item.raw))
         message: dict[str, Any] = item.value
         if message.get("messageId") in (None, ""):
             message["messageId"] = str(UUID(bytes=message_id({}, f"{row.place.file_id}/{row.place.row}", [], [])[0]))

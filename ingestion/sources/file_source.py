@@ -20,7 +20,7 @@ from typing import Any, Self
 
 from almanac.progress import progress
 from almanac.settings import Settings
-from ingestion.envelope import Arrival, json_bytes, oversize
+from ingestion.envelope import Arrival, json_bytes
 from ingestion.lake import Lake
 from ingestion.lake_parts import LandResult, file_id
 from ingestion.privacy.suppression import Suppression, load_suppression
@@ -30,7 +30,7 @@ from ingestion.sources.expressions import ExpressionFailed, Expressions
 from ingestion.sources.file_rows import Rows, key_columns
 from ingestion.sources.local_time import Clock
 from ingestion.sources.mapping import Format, Mapping, load_mapping
-from ingestion.sources.messages import Messages
+from ingestion.sources.messages import Messages, unfit
 from ingestion.sources.problems import FileProblem
 from ingestion.sources.readers import reader_of
 from ingestion.tracking_plan import Plan, load_plan
@@ -229,8 +229,7 @@ class FileSource:
             further = [f"also {place}"] if place else []
             message_id = uuid_of("\n".join((mapping.source, *key, *further)))
             message = messages[place].of(value, message_id)
-            too_large = oversize(len(json_bytes(message)))
-            arrivals.append(Arrival(received_at, message, () if too_large is None else (too_large,), False))
+            arrivals.append(Arrival(received_at, message, unfit(message, len(json_bytes(message))), False))
         return arrivals
 
 

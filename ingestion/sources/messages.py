@@ -1,13 +1,16 @@
 """Messages in Segment's shape from the evaluated rows of a file."""
 
+from collections.abc import Mapping as Map
 from typing import Any
 
+from ingestion.envelope import oversize
 from ingestion.sources.expressions import Expressions
 from ingestion.sources.file_rows import key_columns
 from ingestion.sources.local_time import Clock
 from ingestion.sources.mapping import Mapping
-from ingestion.tracking_plan import Plan
+from ingestion.tracking_plan import Plan, Reason
 
+MISSING_TIME = "missing_timestamp"
 _PROPERTY = "properties."
 
 
@@ -46,6 +49,16 @@ class Messages:
         if self._anonymous_id is not None and value[self._anonymous_id]:
             message["anonymousId"] = value[self._anonymous_id]
         return message
+
+
+def unfit(message: Map[str, Any], size: int) -> tuple[Reason, ...]:
+    """Why a file's event of so many bytes of JSON is refused whatever the plan says; empty if it is not.
+
+    Without a time it would be booked on the day on which the file came.
+    """
+    timeless = Reason("timestamp", MISSING_TIME, "the row has no time: the mapping's event_at has no value for it")
+    found = (oversize(size), None if message.get("timestamp") else timeless)
+    return tuple(reason for reason in found if reason is not None)
 
 
 def _name(field: str) -> str:

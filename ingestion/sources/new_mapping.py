@@ -55,6 +55,9 @@ def new_source(
     zone = zone or (standing.time_zone if standing else "UTC")
     if found.time.type != "instant":
         notes.append(f"times say no zone: {zone} is assumed (--time-zone)")
+    if found.time.filled < looked.rows:
+        count = looked.rows - found.time.filled
+        notes.append(f"{found.time.name} is empty in {count:,} of {looked.rows:,} rows: these go to quarantine")
     if standing is not None and standing.currency != code:
         what = f"tenant {tenant!r} keeps its amounts in {standing.currency}, the file has {code}"
         raise FileProblem(

@@ -88,6 +88,7 @@ REFUSED = {
     "19-no-name": ({"event": " "}, "event", "missing_event_name"),
     "19-long-name": ({"event": "x" * 201}, "event", "invalid_event_name"),
     "19-unknown-name": ({"event": "booking_confrimed"}, "event", "unknown_event"),
+    "24-no-time": ({"at": None}, "timestamp", "missing_timestamp"),
     "21-too-long": ({"user": "x" * 257}, "userId", "identity_too_long"),
     "29-locale-number": ({"amount": "1.234,56"}, "amount", "invalid_money"),
     "29-too-many-digits": ({"amount": "123456789012345"}, "amount", "invalid_money"),
@@ -116,7 +117,6 @@ KEPT: dict[str, tuple[dict[str, Any], str | None, Callable[[dict[str, Any]], boo
     "07-nul-in-value": ({"description": "a\0b"}, "replaced_nul", lambda row: row["description"] == "a\ufffdb"),
     "20-nobody": ({"user": None}, None, lambda row: row["user_id"] is None),  # rows of files need no identity
     "20-illegal": ({"user": "undefined"}, "illegal:userId", lambda row: row["user_id"] is None),
-    "24-no-time": ({"at": None}, None, lambda row: row["time_quality"] == "missing"),
     "25-future": ({"at": "2099-01-01T00:00:00Z"}, None, lambda row: row["time_quality"] == "future"),
     "25-too-old": ({"at": "2020-01-01T00:00:00Z"}, "late", lambda row: row["time_quality"] == "too_old"),
     "31-card": ({"description": "4111 1111 1111 1111"}, "pii_masked", lambda row: row["description"] == "[card]"),

@@ -144,11 +144,23 @@ def test_why_an_event_stays_is_said_as_it_was_at_the_door(place: Place) -> None:
 
 def test_rows_of_a_file_need_no_identity_at_a_replay_either(place: Place) -> None:
     row = {"type": "track", "event": "Sold", "messageId": "m", "properties": {"booking_id": "b", "amount": 1}}
+    row["timestamp"] = "2010-11-30T12:00:00Z"
     land(place.lake, [row], tenant="online_retail", source="online_retail", day=date(2010, 12, 1))
     path = place.root / "ingestion/tracking_plan/tenants/online_retail.yml"
     text = path.read_text(encoding="utf-8")
     path.write_text(text.replace("events: {}", "events: {Sold: {event: booking_confirmed}}"), encoding="utf-8")
     assert place.told("replay", "--source", "online_retail")[0].startswith("1 event landed")
+
+
+def test_a_row_of_a_file_without_a_time_is_not_booked_on_the_day_of_its_arrival_by_a_replay(place: Place) -> None:
+    row = {"type": "track", "event": "Sold", "messageId": "m", "properties": {"booking_id": "b", "amount": 1}}
+    land(place.lake, [row], tenant="online_retail", source="online_retail", day=date(2010, 12, 1))
+    path = place.root / "ingestion/tracking_plan/tenants/online_retail.yml"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("events: {}", "events: {Sold: {event: booking_confirmed}}"), encoding="utf-8")
+    told = "\n".join(place.told("replay", "--source", "online_retail"))
+    assert "0 events landed; 1 event still rejected" in told
+    assert "missing_timestamp" in told
 
 
 def test_nobody_who_was_suppressed_meanwhile_comes_back(place: Place) -> None:

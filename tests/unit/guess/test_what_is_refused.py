@@ -157,6 +157,14 @@ def test_days_are_read_as_it_is_said_also_where_they_look_like_iso_dates(
     assert f"booking_confirmed  {day}" in result.output
 
 
+def test_rows_in_which_the_named_time_is_empty_go_to_quarantine(ingest: Ingest) -> None:
+    text = HEADER.replace("customer", "paid") + "1,2026-03-14,2026-03-15,10.50\n2,2026-03-15,,11\n"
+    result = ingest(text, "--yes", "--time", "paid")
+    assert result.exit_code == 0, result.exception
+    assert "Note: paid is empty in 1 of 2 rows: these go to quarantine" in result.output
+    assert "2 rows received (1 accepted, 1 quarantined)" in result.output
+
+
 def test_a_comma_before_decimals_is_taken_where_a_point_would_fit_as_well(ingest: Ingest) -> None:
     result = ingest(PLAIN.replace("10.50", "10.500"), "--yes", "--decimal", ",")
     assert result.exit_code == 0, result.exception
