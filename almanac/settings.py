@@ -60,7 +60,7 @@ class Settings:
         """Read the `ALMANAC_*` variables (documented in `.env.example`).
 
         Each may be given as a file instead: its name with `_FILE` behind it. Raises AlmanacError if a variable holds a
-        value that is not allowed, or its file cannot be read.
+        value that is not allowed, its file cannot be read, or the home is or lies below what is no folder.
         """
         env = _with_files(os.environ if env is None else env)
         root = Path(env.get("ALMANAC_ROOT") or ROOT).resolve()
@@ -101,6 +101,7 @@ class Settings:
             ),
             late_after=_hours("ALMANAC_LATE_AFTER_HOURS", env.get("ALMANAC_LATE_AFTER_HOURS") or "26"),
         )
+        _folder("ALMANAC_HOME", home)
         _one_of("ALMANAC_TARGET", settings.target, TARGETS)
         _one_of("ALMANAC_ENV", settings.environment, ENVIRONMENTS)
         return settings
@@ -221,6 +222,16 @@ def _hours(name: str, text: str) -> timedelta:
     if not 0 < hours <= 24 * 366:
         raise AlmanacError(f"{name} is {text!r}: give hours, for example 26")
     return timedelta(hours=hours)
+
+
+def _folder(variable: str, place: Path) -> None:
+    """Refuse a place at or above which something other than a folder lies; one that is not there yet can be made.
+
+    Servers that only read, such as the portal, would otherwise start and wait for what can never come.
+    """
+    standing = next(p for p in (place, *place.parents) if os.path.exists(p))  # pathlib raises for what is unreadable
+    if not standing.is_dir():
+        raise AlmanacError(f"{variable} is {str(place)!r}, but {standing} is no folder: name another place, or move it")
 
 
 def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:

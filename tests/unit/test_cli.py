@@ -90,13 +90,22 @@ def test_an_error_of_several_lines_becomes_one(monkeypatch: pytest.MonkeyPatch) 
 
 
 @pytest.mark.parametrize(
-    "arguments", [("lake", "stats"), ("query", "select 1"), ("build",), ("kpis", "show", "take_rate"), ("doctor",)]
+    "arguments", [("lake", "stats"), ("serve",), ("build",), ("kpis", "show", "take_rate"), ("doctor",)]
 )
-def test_a_home_that_is_a_file_is_one_line(root: Path, tmp_path: Path, arguments: tuple[str, ...]) -> None:
-    (tmp_path / "home").touch()
-    done = run(root, *arguments, ALMANAC_HOME=str(tmp_path / "home"))
+@pytest.mark.parametrize("below", ["", "/data"])
+def test_a_home_that_is_a_file_is_one_line(root: Path, tmp_path: Path, arguments: tuple[str, ...], below: str) -> None:
+    file = tmp_path / "home"
+    file.touch()
+    done = run(root, *arguments, ALMANAC_HOME=f"{file}{below}")
+    words = f"Error: ALMANAC_HOME is '{file}{below}', but {file} is no folder: name another place, or move it\n"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", words)
+
+
+def test_a_lake_that_is_a_file_is_one_line(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "lake").touch()
+    done = run(root, "lake", "stats", ALMANAC_LAKE=str(tmp_path / "lake"))
     assert done.returncode == 1
-    assert done.stderr.startswith(f"Error: {tmp_path / 'home'}/")
+    assert done.stderr.startswith(f"Error: {tmp_path / 'lake'}/")
     assert "cannot be used: Not a directory; check the place and who may write there" in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
