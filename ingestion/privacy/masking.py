@@ -24,7 +24,7 @@ from ingestion.tracking_plan.model import Plan
 
 WARNING = "pii_masked"
 DETECTED = "pii_detected"
-_CARDS: frozenset[Kind] = frozenset({"card", "big_integer"})
+CARDS: frozenset[Kind] = frozenset({"card", "big_integer"})
 # Who the event is about, which message it is, and when: an address may be somebody's id, and digits a message's.
 _KEPT = frozenset(
     {
@@ -101,21 +101,6 @@ class Masker:
         noted = (f"{kind if kind == 'big_integer' else WARNING}:{path}" for path, kind in found.items())
         return replace(arrival, message=message, warnings=(*arrival.warnings, *noted))
 
-    def mask_row(self, row: Mapping[str, Any], kept: frozenset[str], personal: frozenset[str]) -> dict[str, Any] | None:
-        """A row of a foreign table as it may be stored; None where there was nothing to mask.
-
-        Columns in `kept` are left alone, those in `personal` but for card numbers. A row is masked also where the
-        policy is to quarantine: a foreign table has no quarantine.
-        """
-        found: dict[str, Kind] = {}
-        masked: dict[str, Any] = {}
-        for column, value in row.items():
-            if column in kept:
-                masked[column] = value
-            else:
-                self._put(masked, column, value, _CARDS if column in personal else self._kinds, "", found)
-        return masked if found else None
-
     def _masked(self, message: dict[str, Any] | bytes, found: dict[str, Kind]) -> dict[str, Any] | bytes:
         if isinstance(message, bytes):
             return self._text(message.decode("utf-8", "surrogateescape"), self._kinds, "", "", found).encode(
@@ -155,7 +140,7 @@ class Masker:
             else:
                 kinds = self._kinds
                 if path != "context" and key in declared.personal:
-                    kinds = _CARDS
+                    kinds = CARDS
                 elif path != "context" and key in declared.numbers:
                     kinds = self._kinds - {"big_integer"}
                 self._put(masked, key, item, kinds, path, found)

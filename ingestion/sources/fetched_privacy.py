@@ -1,8 +1,9 @@
 """What of fetched rows may be stored: rows about suppressed people are dropped, personal data is masked by policy.
 
 The same rules as for events, between what a database or API gives and the lake: credentials are taken out and network
-addresses cut as at the door of the collector, wherever in a row they stand. A table has no contract in the tracking
-plan, so its description says which columns name people and which hold personal data that is meant to be there.
+addresses cut as at the door of the collector, wherever in a row they stand, also in JSON within a text. A table has no
+contract in the tracking plan, so its description says which columns name people and which hold personal data that is
+meant to be there.
 """
 
 import re
@@ -18,10 +19,11 @@ import pyarrow.compute as pc
 from ingestion.collector.messages import KEY_MARK, without_keys
 from ingestion.lake_tables import TableRow
 from ingestion.privacy.cleaning import NAMES, clean
-from ingestion.privacy.masking import Masker, suspicious
+from ingestion.privacy.masking import suspicious
 from ingestion.privacy.suppression import SuppressedPeople, Suppression
 from ingestion.sources.fetched_rows import json_of
 from ingestion.sources.fetched_source import FetchedTable, fetched_names, load_fetched
+from ingestion.sources.json_texts import MAY_BE_JSON, RowMasker, clean_texts
 from ingestion.tracking_plan import Plan
 
 # The columns that name who a row of a table is about, by its source and its name.
@@ -64,7 +66,7 @@ class Screen:
     """Screens the rows of one table by the rules of its tenant as they are now."""
 
     def __init__(self, plan: Plan, tenant: str, table: FetchedTable, suppression: Suppression) -> None:
-        self._masker = Masker(plan, tenant)
+        self._masker = RowMasker(plan, tenant)
         self._people: SuppressedPeople | None = suppression.of(tenant)
         self._who = USUAL_PEOPLE if table.people is None else table.people
         self._kept = frozenset({*table.key, *(table.people or ()), *([table.cursor] if table.cursor else [])})
@@ -75,8 +77,10 @@ class Screen:
         found = Screened()
         dropped: list[bytes] = []
         texts = pa.array([row.data for row in rows], pa.string())
-        suspects = set(pc.indices_nonzero(suspicious(texts)).to_pylist())
-        unclean = set(pc.indices_nonzero(pc.match_substring_regex(texts, _TO_CLEAN)).to_pylist())
+        # Names and numbers that stand in JSON within a text are written otherwise: there every row is looked through.
+        opaque = set(pc.indices_nonzero(pc.match_substring_regex(texts, MAY_BE_JSON)).to_pylist())
+        suspects = opaque.union(pc.indices_nonzero(suspicious(texts)).to_pylist())
+        unclean = opaque.union(pc.indices_nonzero(pc.match_substring_regex(texts, _TO_CLEAN)).to_pylist())
         for place, row in enumerate(rows):
             if place not in suspects and place not in unclean and self._people is None:
                 found.rows.append(row)
@@ -99,6 +103,7 @@ class Screen:
         """A row without credentials and whole addresses but in the columns that are kept; None if there are none."""
         others = {column: value for column, value in values.items() if column not in self._kept}
         before = json_of(others).encode()
+        clean_texts(others)
         clean(others, deep=True)
         after = without_keys(json_of(others).encode())
         return None if after == before else _decode(after) | {c: v for c, v in values.items() if c in self._kept}

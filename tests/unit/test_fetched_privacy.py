@@ -154,3 +154,71 @@ def test_nothing_personal_passes_and_nothing_else_changes(given_: list[dict[str,
     assert not any(one.get("email") == "u7" for one in data(found))
     clean = [one for one in came if not any(mark in one.data for mark in ("@", "+", "4111", "u7", "%"))]
     assert {one.data for one in clean} <= set(texts)
+
+
+INSIDE = [
+    ({"password": "hunter2", "total": 1.10}, {"total": 1.10}),
+    ({"auth": [{"access_token": "tok", "n": 1}]}, {"auth": [{"n": 1}]}),
+    ({"ip": "203.0.113.77"}, {"ip": "203.0.113.0"}),
+    ([{"pan": int(VISA)}, {"pan": VISA}], [{"pan": "[card]"}, {"pan": "[card]"}]),
+    ({"phone": "030 1234567", "order_id": VISA}, {"phone": "[phone]", "order_id": VISA}),
+    ({"to": EMAIL, "n": 2**60}, {"to": "[email]", "n": 2**60}),
+    ({"key": KEY}, {"key": "[removed]"}),
+]
+
+
+@pytest.mark.parametrize(("value", "cleaned"), INSIDE)
+@pytest.mark.parametrize("write", [json.dumps, lambda value: "\n " + json.dumps(value, indent=1)])
+def test_json_in_a_text_is_cleaned_like_what_is_nested(value: Any, cleaned: Any, write: Any) -> None:
+    nested, within = {"memo": [write(value)]}, json.dumps({"payload": write(value)})
+    found = screen(row(memo=write(value), deep=nested, twice=within), row(memo=value))
+    text, same = data(found)
+    assert json.loads(text["memo"]) == cleaned == same["memo"]
+    assert json.loads(text["deep"]["memo"][0]) == cleaned
+    assert json.loads(json.loads(text["twice"])["payload"]) == cleaned
+    assert found.masked == 2
+    # What is cleaned stays as it is, and the same row becomes the same text each time it is fetched.
+    again = screen(row(memo=write(value), deep=nested, twice=within)).rows
+    assert again == found.rows[:1]
+    assert screen(*again).rows == again
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"b": 1.10,  "a" : [1e2, 123456789012345678901234567890]}',
+        "[1, 2",
+        "{not json}",
+        "[]",
+        '{"n": NaN}',
+        "[" * 5_000,
+    ],
+)
+def test_a_text_in_which_nothing_was_found_stays_as_it_was_written(text: str) -> None:
+    came = row(memo=text)
+    assert screen(came).rows == [came]
+
+
+def test_numbers_beside_what_is_taken_out_of_a_text_stay_exact() -> None:
+    (found,) = data(
+        screen(row(memo='{"password": "x", "b": 12345678901234567.10, "a": 123456789012345678901234567890}'))
+    )
+    assert found["memo"] == '{"b":12345678901234567.10,"a":123456789012345678901234567890}'
+
+
+def test_a_name_that_stands_twice_in_a_text_hides_nothing() -> None:
+    (found,) = data(screen(row(memo=f'{{"a": "{VISA}", "a": 1}}')))
+    assert found["memo"] == '{"a":1}'
+
+
+def test_texts_within_texts_without_an_end_are_looked_through_as_texts() -> None:
+    text = f'[{"[" * 20}"{VISA} x"{"]" * 20}]'
+    for _ in range(12):
+        text = f"{'[' * 20}{json.dumps(text)}{']' * 20}"
+    (found,) = data(screen(row(memo=text)))
+    assert VISA not in found["memo"]
+
+
+def test_json_texts_of_columns_that_are_kept_are_left_alone() -> None:
+    came = table_row("shop", "orders", FetchedTable(key=("id",)), {"id": json.dumps({"password": "x"})})
+    assert screen(came).rows == [came]
