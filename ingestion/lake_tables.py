@@ -109,12 +109,22 @@ def reached(lake: Lake, table: Table) -> str | None:
 
 def landed_digests(lake: Lake, table: Table, since: str | None) -> set[bytes]:
     """Hashes of the landed rows whose cursor is `since` or later; without a cursor, of each key's current row."""
-    files = table.entries(lake)
     if since is None:
-        return {digest(*row) for row in current_rows(lake, files)}
+        return {digest(*row) for row in current_rows(lake, table.entries(lake))}
+    return {digest(*row) for row in _rows(lake, *_from(lake, table, since))}
+
+
+def current_since(lake: Lake, table: Table, since: str) -> dict[str, tuple[str, bytes]]:
+    """By key the cursor (compared as `normal_cursor`) and hash of each current row whose cursor is `since` or later."""
+    rows = _last_rows(lake, *_from(lake, table, since))
+    return {key: (normal_cursor(cursor or ""), digest(key, cursor, data)) for key, cursor, data in rows}
+
+
+def _from(lake: Lake, table: Table, since: str) -> tuple[list[Entry], str, str]:
+    """The files that can hold rows from a cursor on, which of their rows these are, and the least of their cursors."""
     least = normal_cursor(since)
-    files = [e for e in files if e.cursor_max is not None and normal_cursor(e.cursor_max) >= least]
-    return {digest(*row) for row in _rows(lake, files, "normal_cursor(row_cursor) >= $since", least)}
+    files = [e for e in table.entries(lake) if e.cursor_max is not None and normal_cursor(e.cursor_max) >= least]
+    return files, "normal_cursor(row_cursor) >= $since", least
 
 
 def landed_without_cursor(lake: Lake, table: Table) -> set[bytes]:
@@ -127,9 +137,11 @@ def current_rows(lake: Lake, entries: Sequence[Entry]) -> Iterator[tuple[str, st
     return _last_rows(lake, entries, "true")
 
 
-def _last_rows(lake: Lake, entries: Sequence[Entry], where: str) -> Iterator[tuple[str, str | None, str]]:
+def _last_rows(
+    lake: Lake, entries: Sequence[Entry], where: str, since: str = ""
+) -> Iterator[tuple[str, str | None, str]]:
     order = "normal_cursor(row_cursor) desc nulls last, received_at desc, file_id desc, ingest_row desc"
-    return _rows(lake, entries, f"{where} qualify row_number() over (partition by row_key order by {order}) = 1")
+    return _rows(lake, entries, f"{where} qualify row_number() over (partition by row_key order by {order}) = 1", since)
 
 
 def _rows(lake: Lake, entries: Sequence[Entry], where: str, since: str = "") -> Iterator[tuple[str, str | None, str]]:

@@ -1,5 +1,6 @@
 """Landing what is fetched: table by table, in the order of the cursor, every run from where the lake says it ended."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,7 +10,17 @@ from almanac.errors import AlmanacError
 from almanac.progress import progress
 from almanac.settings import Settings
 from ingestion.lake import Lake
-from ingestion.lake_tables import Table, TableRow, land_rows, landed_digests, landed_without_cursor, reached, state_of
+from ingestion.lake_cursors import normal_cursor
+from ingestion.lake_tables import (
+    Table,
+    TableRow,
+    current_since,
+    land_rows,
+    landed_digests,
+    landed_without_cursor,
+    reached,
+    state_of,
+)
 from ingestion.privacy.suppression import load_suppression
 from ingestion.sources.cursors import earlier
 from ingestion.sources.fetched_privacy import Screen
@@ -59,6 +70,7 @@ def fetch_table(
     since = None if described.cursor is None else _since(lake, table, described, url)
     before = state_of(lake, table)
     known = landed_digests(lake, table, since)
+    current = {} if since is None else current_since(lake, table, since)
     is_complete = since is None  # whether `known` has the rows without a cursor too
     read = landed = masked = suppressed = 0
     try:
@@ -77,7 +89,7 @@ def fetch_table(
                 # Rare, and takes reading all that has landed: a source gives rows without a cursor every time.
                 known |= landed_without_cursor(lake, table)
                 is_complete = True
-            new = _unknown(screened.rows, known)
+            new = list(_unknown(screened.rows, known, current))
             # Rows that were landed by a run that was killed, or lie in the overlap, are known by their content.
             if land_rows(lake, table, new, now, before):
                 landed += len(new)
@@ -113,10 +125,19 @@ def _since(lake: Lake, table: Table, described: FetchedTable, url: str) -> str |
     return earlier(cursor, overlap)
 
 
-def _unknown(batch: list[TableRow], known: set[bytes]) -> list[TableRow]:
-    new = []
-    for row in batch:
-        if row.digest not in known:
-            known.add(row.digest)
-            new.append(row)
-    return new
+def _unknown(batch: list[TableRow], known: set[bytes], current: dict[str, tuple[str, bytes]]) -> Iterator[TableRow]:
+    """The rows that have not landed, and those that came back: their key is something else at the same cursor now.
+
+    `current` is what each key was when the run began, and what came back since. What a source gives several times of
+    one key at one cursor does not come back: it would land anew in every run.
+    """
+    placed = [((row.key, normal_cursor(row.cursor or "")), row.digest) for row in batch]
+    times = Counter(place for place, _ in set(placed))
+    for row, (place, digest) in zip(batch, placed, strict=True):
+        cursor, now = current.get(row.key, ("", digest))
+        is_back = row.cursor is not None and place[1] == cursor and now != digest and times[place] == 1
+        if is_back:
+            current[row.key] = (cursor, digest)
+        if is_back or digest not in known:
+            known.add(digest)
+            yield row
