@@ -35,7 +35,7 @@ class Arrival:
 
     `received_at` is aware (UTC). `message` has Segment's shape; bytes are an event that could not be parsed.
     `reasons` are the door's own grounds to refuse it, `warnings` what was noted of it
-    before it is judged. A file's rows need no identity.
+    before it is judged. A file's rows need no identity. `own_id` (16 bytes) names bytes that may come again.
     """
 
     received_at: datetime
@@ -43,6 +43,7 @@ class Arrival:
     reasons: tuple[Reason, ...] = ()
     identity_required: bool = True
     warnings: tuple[str, ...] = ()
+    own_id: bytes | None = None
 
 
 class EventRow(NamedTuple):
@@ -109,7 +110,7 @@ def to_row(
     received_at = to_utc(arrival.received_at)
     if isinstance(message, bytes):
         reasons = arrival.reasons or (Reason("", "unreadable", "the event is not a JSON object"),)
-        return _refused(tenant, source, received_at, message, reasons)
+        return _refused(tenant, source, received_at, message, reasons)._replace(message_id=arrival.own_id)
     if arrival.reasons:
         return _refused(tenant, source, received_at, message, arrival.reasons)
     try:

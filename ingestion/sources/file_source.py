@@ -2,21 +2,21 @@
 
 Redelivery: a landing is known by the SHA-256 of the file's uncompressed content, so the same content under another
 name, compressed otherwise or on another day lands nothing. An event is known by its natural key where the mapping
-declares one, of an access log by its line, else by that hash and its row number; two equal rows of one file are two
-events. The further events of a row (`also`) are known by their place in the mapping as well.
+declares one, of an access log by its line, also in quarantine, else by that hash and its row number; two equal rows of
+one file are two events. The further events of a row (`also`) are known by their place in the mapping as well.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import partial
-from hashlib import md5
 from heapq import merge
 from itertools import islice
 from operator import itemgetter
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from uuid import UUID
 
 from almanac.progress import progress
 from almanac.settings import Settings
@@ -24,24 +24,25 @@ from ingestion.envelope import Arrival, json_bytes
 from ingestion.lake import Lake
 from ingestion.lake_parts import LandResult, file_id
 from ingestion.privacy.suppression import Suppression, load_suppression
-from ingestion.sources.access_log import WORDS
 from ingestion.sources.delivered import Delivered, delivered
 from ingestion.sources.expressions import ExpressionFailed, Expressions
 from ingestion.sources.file_rows import Rows, key_columns
 from ingestion.sources.local_time import Clock
 from ingestion.sources.mapping import Format, Mapping, load_mapping
+from ingestion.sources.message_ids import uuid_of
 from ingestion.sources.messages import Messages, unfit
 from ingestion.sources.problems import FileProblem
 from ingestion.sources.readers import reader_of
+from ingestion.sources.unreadable_lines import arrival as unreadable_arrival
+from ingestion.sources.unreadable_lines import named, quarantined
 from ingestion.tracking_plan import Plan, load_plan
-from ingestion.tracking_plan.contracts import Reason
 
 # Rows of one landing: a larger file is several landings, so that memory does not grow with it. All its rows have been
 # read and evaluated before the first one lands. Another number here would land such files a second time.
 PART_ROWS = 100_000
 # An event of a row: the row's number, the event's place in the mapping (0 its own, 1 the first of `also`), its values.
 Value = tuple[int, int, tuple[Any, ...]]
-UNREADABLE = -1  # place of a row that could not be read; its value is its text
+UNREADABLE = -1  # place of a row that could not be read; its value is its text and its name
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,7 @@ class FileSource:
         self._expressions += [Expressions(mapping, plan, more, f"also.{n}.") for n, more in enumerate(mapping.also)]
         self._reader = reader_of(mapping)
         self._landed = self._landings()
+        self._quarantined: set[UUID] = set()  # names of unreadable lines
 
     @classmethod
     def open(cls, settings: Settings, name: str, *, plan: Plan | None = None, lake: Lake | None = None) -> Self:
@@ -160,6 +162,7 @@ class FileSource:
                 if self._has_landed(content_hash):
                     continue
                 arrivals = self._arrivals(file, values, received_at)
+                count -= len(values) - len(arrivals)  # lines that stand in quarantine already
                 result, dropped = self._land(content_hash, arrivals, received_at, count)
                 if result.is_new:
                     is_new, received, suppressed = True, received + count, suppressed + dropped
@@ -211,7 +214,10 @@ class FileSource:
             line = self._reader.line_of(file, failed.row)
             raise FileProblem(file.origin, what, line=line, row=failed.row) from failed
         events = [_placed(parts, place) for place, (_, parts) in enumerate(evaluated)]
-        unreadable = ((row, UNREADABLE, (text,)) for row, text in rows.unreadable.items())
+        lines = named(self._mapping.source, rows.unreadable)
+        unreadable = ((row, UNREADABLE, (text, name)) for row, text, name in lines)
+        if rows.unreadable:
+            self._quarantined = quarantined(self._lake, self._mapping.tenant, self._mapping.source)
         total = rows.count + sum(count for count, _ in evaluated[1:])
         return total, _in_order([*events, unreadable]) if total else iter([[]])
 
@@ -222,7 +228,9 @@ class FileSource:
         arrivals = []
         for row, place, value in values:
             if place == UNREADABLE:
-                arrivals.append(_unreadable(received_at, row, value[0]))
+                # Dropped only here: which rows make a part must not depend on what has landed.
+                if value[1] not in self._quarantined:
+                    arrivals.append(unreadable_arrival(received_at, row, *value))
                 continue
             # Lengths stand before a key's texts, so that no two keys can look alike.
             key = [f"{len(text)}:{text}" for text in value[1 : 1 + keys]] if keys else [file.content_hash, str(row)]
@@ -242,14 +250,3 @@ def _in_order(events: list[Iterable[Value]]) -> Iterator[list[Value]]:
     merged = merge(*events, key=itemgetter(0))
     while part := list(islice(merged, PART_ROWS)):
         yield part
-
-
-def _unreadable(received_at: datetime, row: int, text: str) -> Arrival:
-    """A row that is quarantined as it came."""
-    return Arrival(received_at, text.encode(), (Reason("", FileProblem.code, f"row {row:,} is {WORDS}"),), False)
-
-
-def uuid_of(text: str) -> str:
-    """A message id that is the same for the same text."""
-    digest = md5(text.encode(), usedforsecurity=False).hexdigest()
-    return f"{digest[:8]}-{digest[8:12]}-{digest[12:16]}-{digest[16:20]}-{digest[20:]}"

@@ -26,7 +26,7 @@ from ingestion.privacy.suppression import load_suppression
 from ingestion.sources.cursors import cursor_text, earlier, python_type, value_of
 from ingestion.sources.databases import engine_of, table_of
 from ingestion.sources.fetched_source import FetchedSource, Outbox
-from ingestion.sources.file_source import uuid_of
+from ingestion.sources.message_ids import uuid_of
 from ingestion.tracking_plan.contracts import Reason
 
 BATCH_ROWS = 10_000  # rows of one landing

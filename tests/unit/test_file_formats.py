@@ -222,6 +222,23 @@ def test_unreadable_lines_stay_in_place_across_parts(
     assert sorted(row["payload"] for row in landed(tmp_path, "quarantine")) == ["x", "y"]
 
 
+def test_an_unreadable_line_of_a_grown_or_rotated_log_is_quarantined_once(
+    ingest: Ingest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad, card = SEEN[:-1], "10.0.0.1 said 4111 1111 1111 1111"
+    monkeypatch.setattr("ingestion.sources.file_source.PART_ROWS", 3)
+    first = ingest("a.log", lines(SEEN, bad, SEEN, bad, card, SEEN), LOG)
+    assert (first.received, first.accepted, first.quarantined) == (6, 3, 3)  # equal lines of one file are as many
+    grown = ingest("a.log", lines(SEEN, bad, SEEN, bad, card, SEEN, SEEN, SEEN, bad, "x"), LOG)
+    assert (grown.received, grown.accepted, grown.quarantined) == (7, 5, 2)
+    rotated = ingest("a.log.1", lines(SEEN, bad, card, SEEN, SEEN), LOG)
+    assert (rotated.received, rotated.accepted, rotated.quarantined) == (3, 3, 0)
+    refused = landed(tmp_path, "quarantine")
+    assert sorted(row["payload"][-6:] for row in refused) == sorted([bad[-6:]] * 3 + ["[card]", "x"])
+    assert len({row["message_id"] for row in refused}) == 5
+    assert sum(row["received"] for row in landed(tmp_path, "counters")) == 16
+
+
 def test_a_line_of_a_grown_or_redelivered_log_is_the_event_that_it_was(ingest: Ingest, tmp_path: Path) -> None:
     also = [
         {"when": "true", "event": "'api_request'", "event_at": "requested_at", "properties": dict(LOG["properties"])}
