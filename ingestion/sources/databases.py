@@ -6,9 +6,12 @@ from almanac.errors import AlmanacError
 
 
 def engine_of(what: str, url: str) -> sqlalchemy.Engine:
-    """The engine of an address. Raises AlmanacError, beginning with `what`, if its driver is not installed."""
+    """The engine of an address. Raises AlmanacError, beginning with `what`, if it is none or lacks its driver."""
     try:
-        return sqlalchemy.create_engine(url)
+        return sqlalchemy.create_engine(url, hide_parameters=True)
+    except (ValueError, sqlalchemy.exc.ArgumentError):  # what they say may repeat the password
+        example = "postgresql://user:secret@host:5432/database"
+        raise AlmanacError(f"{what}: its address is none of a database, such as {example}") from None
     except ImportError as error:
         todo = "install it into .venv, or name another one in the address, such as postgresql+psycopg2://"
         raise AlmanacError(f"{what}: the database's driver {error.name} is not installed: {todo}") from error

@@ -26,8 +26,10 @@ from ingestion.sources.cursors import earlier
 from ingestion.sources.fetched_privacy import Screen
 from ingestion.sources.fetched_rows import fetch
 from ingestion.sources.fetched_source import FetchedSource, FetchedTable
+from ingestion.sources.secrets import without_secrets
 
 BATCH_ROWS = 50_000  # rows of one landing
+_LONGEST = 300  # characters of what a client library says
 
 
 @dataclass(frozen=True)
@@ -96,8 +98,9 @@ def fetch_table(
     except AlmanacError:
         raise
     except Exception as error:
-        what = f"source {source.source}, table {name}: {_cause(error)}"
-        raise AlmanacError(f"{what}; {landed:,} rows landed before, run it again to go on") from error
+        what = f"source {source.source}, table {name}: {without_secrets(_cause(error), url, token)[:_LONGEST]}"
+        # Not `from error`: whoever shows the chain would show what was taken out.
+        raise AlmanacError(f"{what}; {landed:,} rows landed before, run it again to go on") from None
     return Fetched(name, read, landed, masked, suppressed)
 
 
@@ -112,7 +115,7 @@ def _cause(error: BaseException) -> str:
     """What the database or API said, without what stood around it."""
     while error.__cause__ is not None:
         error = error.__cause__
-    return str(error).splitlines()[0][:300] if str(error) else type(error).__name__
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
 def _since(lake: Lake, table: Table, described: FetchedTable, url: str) -> str | None:

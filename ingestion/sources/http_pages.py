@@ -37,10 +37,10 @@ def pages_of(
         response = error.response
         if response is None:
             raise
-        # What the library says of it has the whole address.
+        # What the library says of it has the whole address, also where the chain of errors is shown.
         answered = f"answered {response.status_code} {response.reason}"
         todo = "look at address and token, or run it again when the API is well"
-        raise AlmanacError(f"{client.where(response)} {answered}: {todo}") from error
+        raise AlmanacError(f"{client.where(response)} {answered}: {todo}") from None
 
 
 class _Client(RESTClient):

@@ -27,6 +27,7 @@ from ingestion.sources.cursors import cursor_text, earlier, python_type, value_o
 from ingestion.sources.databases import engine_of, table_of
 from ingestion.sources.fetched_source import FetchedSource, Outbox
 from ingestion.sources.message_ids import uuid_of
+from ingestion.sources.secrets import without_secrets
 from ingestion.tracking_plan.contracts import Reason
 
 BATCH_ROWS = 10_000  # rows of one landing
@@ -80,8 +81,9 @@ def take_outbox(settings: Settings, source: FetchedSource, lake: Lake, now: date
             received, dropped = received + len(rows), dropped + sum(suppressed.values())
             accepted, quarantined = accepted + landed.accepted, quarantined + landed.quarantined
     except sqlalchemy.exc.SQLAlchemyError as error:
-        why = str(error.__cause__ or error).splitlines()[0]
-        raise AlmanacError(f"source {source.source}: the outbox {outbox.table} cannot be read: {why}") from error
+        why = without_secrets(str(error.__cause__ or error).splitlines()[0], url)
+        # Not `from error`: whoever shows the chain would show what was taken out.
+        raise AlmanacError(f"source {source.source}: the outbox {outbox.table} cannot be read: {why}") from None
     if unfit:
         more = f" and {len(unfit) - 1:,} more" if len(unfit) > 1 else ""
         todo = f"write into it when the row was made, it lands then; {received:,} other rows landed"
