@@ -73,6 +73,7 @@ def fetch_table(
     before = state_of(lake, table)
     known = landed_digests(lake, table, since)
     current = {} if since is None else current_since(lake, table, since)
+    told: dict[tuple[str, str], bytes] = {}
     is_complete = since is None  # whether `known` has the rows without a cursor too
     read = landed = masked = suppressed = 0
     try:
@@ -91,7 +92,7 @@ def fetch_table(
                 # Rare, and takes reading all that has landed: a source gives rows without a cursor every time.
                 known |= landed_without_cursor(lake, table)
                 is_complete = True
-            new = list(_unknown(screened.rows, known, current))
+            new = list(_unknown(screened.rows, known, current, told))
             # Rows that were landed by a run that was killed, or lie in the overlap, are known by their content.
             if land_rows(lake, table, new, now, before):
                 landed += len(new)
@@ -128,17 +129,24 @@ def _since(lake: Lake, table: Table, described: FetchedTable, url: str) -> str |
     return earlier(cursor, overlap)
 
 
-def _unknown(batch: list[TableRow], known: set[bytes], current: dict[str, tuple[str, bytes]]) -> Iterator[TableRow]:
+def _unknown(
+    batch: list[TableRow],
+    known: set[bytes],
+    current: dict[str, tuple[str, bytes]],
+    told: dict[tuple[str, str], bytes],
+) -> Iterator[TableRow]:
     """The rows that have not landed, and those that came back: their key is something else at the same cursor now.
 
-    `current` is what each key was when the run began, and what came back since. What a source gives several times of
-    one key at one cursor does not come back: it would land anew in every run.
+    `current` is what each key was when the run began, and what came back since; `told` what the source gave first of
+    these keys. What it gives several times of one key at one cursor does not come back: it would land in every run.
     """
     placed = [((row.key, normal_cursor(row.cursor or "")), row.digest) for row in batch]
     times = Counter(place for place, _ in set(placed))
     for row, (place, digest) in zip(batch, placed, strict=True):
         cursor, now = current.get(row.key, ("", digest))
-        is_back = row.cursor is not None and place[1] == cursor and now != digest and times[place] == 1
+        is_back = False
+        if row.cursor is not None and place[1] == cursor and row.key in current:
+            is_back = told.setdefault(place, digest) == digest != now and times[place] == 1
         if is_back:
             current[row.key] = (cursor, digest)
         if is_back or digest not in known:

@@ -88,6 +88,15 @@ def test_rows_of_one_key_and_cursor_that_a_source_gives_together_land_once(
     assert [shop.fetch() for _ in range(3)] == [1, 0, 0]
 
 
+def test_such_rows_that_are_read_apart_do_not_land_in_every_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetching, "BATCH_ROWS", 1)
+    shop = Shop(tmp_path, monkeypatch)
+    shop.rows = [{"id": 1, "at": 7, "name": name} for name in "AB"]
+    assert [shop.fetch() for _ in range(5)] == [2, 1, 0, 0, 0]
+
+
 def test_a_database_gives_a_value_that_comes_back_under_its_cursor(tmp_path: Path) -> None:
     place = Place(
         tmp_path, f"sqlite:///{tmp_path / 'shop.db'}", kind="sql", tables={"places": {"key": ["code"], "cursor": "at"}}
