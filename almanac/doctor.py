@@ -156,7 +156,9 @@ def state(settings: Settings) -> Iterator[Line]:
         yield Line("warn", "state", f"{where} has schema {found}, this Almanac {newest}", "its next use migrates it")
     if erasures:
         seen = f"{erasures} {'erasures have' if erasures > 1 else 'erasure has'} begun and not ended"
-        yield Line("warn", "erasing", seen, "almanac erase resume, unless one runs now")
+        yield Line(
+            "warn", "erasing", seen, "almanac erase resume, unless one runs now; it says what to do about a lost secret"
+        )
 
 
 def channels(settings: Settings) -> Iterator[Line]:

@@ -15,7 +15,9 @@ from sqlalchemy import or_, select
 from almanac.errors import AlmanacError
 from almanac.state.database import StateDB
 from almanac.state.models import ErasureRow
-from almanac.state.suppressions import IdKind, hash_id, name_of, refuse_unfit, secret_in
+from almanac.state.suppressions import IdKind, hash_id, name_of, refuse_note, refuse_unfit, secret_in
+
+SHOWN = 8  # characters of an erasure's id that are shown, and enough to name it
 
 
 class OtherSecret(AlmanacError):
@@ -25,7 +27,7 @@ class OtherSecret(AlmanacError):
 @dataclass(frozen=True)
 class Erasure:
     """One erasure (times aware, UTC): the rows that it has dropped so far, also out of a log that landed later; `files`
-    are those in which rows were found when it began."""
+    are those in which rows were found when it began. One with a `closed_reason` was given up when it `finished`."""
 
     id: str
     tenant: str
@@ -37,6 +39,7 @@ class Erasure:
     refused: int
     fetched: int
     files: int
+    closed_reason: str = ""
 
 
 def begin_erasure(
@@ -73,6 +76,7 @@ def begin_erasure(
                 refused=0,
                 fetched=0,
                 files=files,
+                closed_reason="",
             )
             session.add(row)
             session.flush()
@@ -87,8 +91,8 @@ def erasure_secret(state: StateDB, erasure: Erasure, given: str | None = None) -
         if row is None or row.secret_id != name_of(key):
             raise OtherSecret(
                 f"the erasure of {erasure.begun_at:%Y-%m-%d %H:%M} UTC was begun with another secret: set "
-                "ALMANAC_SUPPRESSION_SECRET as it was then and resume it; without it nobody can be recognised, and "
-                "whoever it was has to be erased anew"
+                "ALMANAC_SUPPRESSION_SECRET as it was then and resume it; without it nobody can be recognised, so "
+                f"erase whoever it was anew and close this one: `almanac erase close {erasure.id[:SHOWN]} --reason ...`"
             )
         return key
 
@@ -109,10 +113,41 @@ def finish_erasure(state: StateDB, erasure: Erasure) -> Erasure:
         return _erasure(row)
 
 
+def close_erasure(state: StateDB, begun: str, reason: str, given: str | None = None) -> Erasure:
+    """Give up an erasure that can never be ended, by the beginning of its id; `given` as in `erasure_secret`.
+
+    Raises AlmanacError for a reason that is none, an id that is of no pending erasure or of several, and an erasure
+    whose secret is known: that one can be ended.
+    """
+    refuse_note(reason)
+    if not reason.strip():
+        raise AlmanacError("say why it is closed, and what became of the person: --reason 'erased anew on 2026-03-31'")
+    found = [one for one in list_erasures(state) if len(begun) >= SHOWN and one.id.startswith(begun)]
+    if len(found) != 1:
+        raise AlmanacError(f"{begun!r} is the id of no erasure: `almanac erase list` shows them")
+    if found[0].finished_at is not None:
+        raise AlmanacError(f"the erasure {begun} is not pending: it ended at {found[0].finished_at:%Y-%m-%d %H:%M} UTC")
+    try:
+        erasure_secret(state, found[0], given)
+    except OtherSecret:
+        pass
+    else:
+        raise AlmanacError(f"the erasure {begun} has the secret of now: end it with `almanac erase resume`")
+    with state.write() as session:
+        row = session.get_one(ErasureRow, found[0].id)
+        if row.finished_at is None:
+            row.finished_at, row.closed_reason = datetime.now(UTC), reason
+        return _erasure(row)
+
+
 def erasures_after(state: StateDB, moment: datetime) -> list[Erasure]:
-    """The erasures that have not ended, or ended at or after a moment (aware), in the order in which they began."""
+    """The erasures that have not ended, or ended at or after a moment (aware), in the order in which they began.
+
+    Those that were closed are left out: nobody can be recognised by them.
+    """
     query = select(ErasureRow).order_by(ErasureRow.begun_at, ErasureRow.id)
     query = query.where(or_(ErasureRow.finished_at.is_(None), ErasureRow.finished_at >= moment))
+    query = query.where(ErasureRow.closed_reason == "")
     with state.read() as session:
         return [_erasure(row) for row in session.scalars(query)]
 
@@ -138,4 +173,5 @@ def _erasure(row: ErasureRow) -> Erasure:
         row.refused,
         row.fetched,
         row.files,
+        row.closed_reason,
     )

@@ -71,7 +71,10 @@ class SuppressionRow(Base):
 
 
 class ErasureRow(Base):
-    """An erasure of people from the lake, known by keyed hashes only; not ended while `finished_at` is empty."""
+    """An erasure of people from the lake, known by keyed hashes only; not ended while `finished_at` is empty.
+
+    One with a `closed_reason` was given up then: what it left is not known.
+    """
 
     __tablename__ = "erasures"
 
@@ -86,6 +89,7 @@ class ErasureRow(Base):
     refused: Mapped[int]
     files: Mapped[int]
     fetched: Mapped[int]
+    closed_reason: Mapped[str] = mapped_column(String(200))
 
 
 class SecretRow(Base):

@@ -171,6 +171,11 @@ def refuse_unfit(kind: IdKind, text: str, note: str) -> None:
         raise AlmanacError(f"an id has 1 to {LONGEST_ID} characters that are not all spaces")
     if kind == "email" and "@" not in text:
         raise AlmanacError("that is no e-mail address: there is no @ in it")
+    refuse_note(note)
+
+
+def refuse_note(note: str) -> None:
+    """Raise AlmanacError for a note that cannot be one."""
     if len(note) > LONGEST_NOTE or not (note.isprintable() or note == ""):
         raise AlmanacError(f"a note is one line of at most {LONGEST_NOTE} characters")
 

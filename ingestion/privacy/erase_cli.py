@@ -13,12 +13,14 @@ from almanac.state import (
     OtherSecret,
     StateDB,
     begin_erasure,
+    close_erasure,
     erasure_secret,
     finish_erasure,
     list_erasures,
     open_state,
     suppress,
 )
+from almanac.state.erasures import SHOWN
 from almanac.tables import text_table
 from ingestion.lake import Lake
 from ingestion.privacy import erasing
@@ -111,6 +113,28 @@ def resume() -> None:
         state.close()
 
 
+@erase.command()
+@click.argument("erasure", metavar="ID")
+@click.option("--reason", required=True, help="Why, and what became of the person, in words; do not name the person.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def close(erasure: str, reason: str, yes: bool) -> None:
+    """Close a pending erasure whose secret is lost: nobody can be recognised by it, so it can never be ended.
+
+    It erases nothing. Erase whoever it was anew first; `almanac erase list` shows ID, and afterwards that it was closed
+    and why. One whose secret is known is refused: resume it.
+    """
+    settings = Settings.from_env()
+    if not yes:
+        click.confirm("Rows about whoever it was may be left in the lake. Is that person erased anew?", abort=True)
+    state = open_state(settings)
+    try:
+        with exclusive(settings.home / LOCK, "an erasure"):
+            closed = close_erasure(state, erasure, reason, settings.suppression_secret)
+    finally:
+        state.close()
+    click.echo(f"closed the erasure {closed.id[:SHOWN]} of {closed.tenant}, begun {closed.begun_at:%Y-%m-%d %H:%M} UTC")
+
+
 @erase.command("list")
 def list_() -> None:
     """List the erasures so far: when, how many ids and rows, why; never whom."""
@@ -124,8 +148,9 @@ def list_() -> None:
         return
     rows = [
         (
+            one.id[:SHOWN],
             f"{one.begun_at:%Y-%m-%d %H:%M}",
-            f"{one.finished_at:%Y-%m-%d %H:%M}" if one.finished_at else "not ended: almanac erase resume",
+            _ended(one),
             one.tenant,
             f"{len(one.id_hashes):,}",
             f"{one.events:,}",
@@ -136,8 +161,15 @@ def list_() -> None:
         )
         for one in known
     ]
-    head = ["begun (UTC)", "ended", "tenant", "ids", "events", "rejected", "fetched", "files", "note"]
+    head = ["id", "begun (UTC)", "ended", "tenant", "ids", "events", "rejected", "fetched", "files", "note"]
     click.echo(text_table(head, rows, right=("ids", "events", "rejected", "fetched", "files")))
+
+
+def _ended(one: Erasure) -> str:
+    if one.finished_at is None:
+        return "not ended: almanac erase resume"
+    closed = f", closed: {one.closed_reason}" if one.closed_reason else ""
+    return f"{one.finished_at:%Y-%m-%d %H:%M}{closed}"
 
 
 def _erase(

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from almanac import doctor
 from almanac.errors import AlmanacError
 from almanac.settings import Settings
-from almanac.state import begin_erasure, list_erasures, list_suppressed, open_state
+from almanac.state import begin_erasure, erasures_after, list_erasures, list_suppressed, open_state
 from ingestion.collector import records
 from ingestion.collector.door import Verdict
 from ingestion.collector.log_files import LogFile
@@ -136,6 +136,45 @@ def test_an_erasure_of_another_secret_keeps_no_other_one_from_being_resumed(sett
     assert "was begun with another secret" in str(resumed.exception)
     assert of_person(settings) == 0
     assert [one.finished_at is None for one in list_erasures(state)] == [True, False]
+    state.close()
+
+
+def test_an_erasure_whose_secret_is_lost_is_closed_with_a_reason(settings: Settings) -> None:
+    state = open_state(settings)
+    lost = begin_erasure(state, "rentals", [("user", "user-2")], files=0, secret="a secret that is lost since then")
+    pending = begin_erasure(state, "rentals", [("user", "user-1")], files=3)
+    assert f"almanac erase close {lost.id[:8]} --reason" in str(run(settings, "resume").exception)
+    assert lost.id[:8] in told(settings, "list")
+    for arguments, words in (
+        ((lost.id[:8], "--reason", " "), "say why it is closed"),
+        ((lost.id[:8], "--reason", "x" * 201), "one line of at most 200 characters"),
+        (("0" * 8, "--reason", "lost"), "is the id of no erasure"),
+        ((lost.id[:7], "--reason", "lost"), "is the id of no erasure"),
+        ((pending.id, "--reason", "lost"), "is not pending: it ended at"),
+    ):
+        assert words in str(run(settings, "close", *arguments, "--yes").exception)
+    assert run(settings, "close", lost.id, "--reason", "lost", given="n\n").exit_code == 1
+    assert [one.closed_reason for one in list_erasures(state)] == ["", ""]
+    erased = len(rows_of(lake_of(settings), "events"))
+
+    assert told(settings, "close", lost.id[:8], "--reason", "lost; erased anew", given="y\n").endswith("UTC\n")
+    assert "closed: lost; erased anew" in told(settings, "list")
+    assert "no erasure was interrupted" in told(settings, "resume")
+    assert [line.subject for line in doctor.state(settings)] == ["state"]
+    # A landing has nobody to look for by it; the one that ended is still looked for.
+    assert [one.id for one in erasures_after(state, lost.begun_at)] == [pending.id]
+    assert len(rows_of(lake_of(settings), "events")) == erased
+    assert "is not pending" in str(run(settings, "close", lost.id, "--reason", "again", "--yes").exception)
+    state.close()
+
+
+def test_an_erasure_whose_secret_is_known_is_not_closed(settings: Settings) -> None:
+    state = open_state(settings)
+    begun = begin_erasure(state, "rentals", [("user", "user-1")], files=3)
+    assert "end it with `almanac erase resume`" in str(
+        run(settings, "close", begun.id, "--reason", "x", "--yes").exception
+    )
+    assert [one.id for one in list_erasures(state, unfinished=True)] == [begun.id]
     state.close()
 
 
