@@ -81,7 +81,7 @@ RENTALS = Business(
         Fulfilment(unit_days=1),
         Interest(impressions=0.6),
         Recommendations(shown=0.12),
-        Inquiries(asks=0.05),
+        Inquiries(asks=0.055),
         Reviews(),
         Profiles(per_day=4.0, roles=("guest", "host")),
         Notifications(per_day=30.0),
