@@ -89,7 +89,9 @@ def _summary(result: "BuildResult") -> str:
         return "nothing new in the lake: no model had to run"
     models = sum(n.resource_type == "model" for n in result.nodes)
     how = "anew" if result.full_refresh else f"from {result.pending} new landings"
-    return f"built {how}: {models} models, {len(result.nodes) - models} tests passed"
+    warned = [n.name for n in result.nodes if n.status == "warn"]
+    told = f", {len(warned)} warned: {', '.join(warned)}" if warned else ""
+    return f"built {how}: {models} models, {len(result.nodes) - models - len(warned)} tests passed{told}"
 
 
 def _failure(result: "BuildResult") -> str:

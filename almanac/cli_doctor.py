@@ -82,6 +82,11 @@ def _lake(settings: Settings, deep: bool) -> Iterator[Line]:
     if not problems:
         how = "hashed" if deep else "sizes compared; --deep hashes them"
         yield Line("ok", "lake", f"{len(entries):,} files, {sum(e.rows for e in entries):,} rows ({how})")
+    if strangers := sorted({e.tenant for e in entries if e.kind == "events"} - lake.plan.tenants.keys()):
+        seen = f"events of {', '.join(strangers)}, whom the tracking plan does not know: their days are cut in UTC"
+        yield Line(
+            "warn", "tenants", seen, "put the tenant's file back (ingestion/tracking_plan/tenants); a name is for good"
+        )
 
 
 COMMANDS: dict[str, click.Command] = {"doctor": doctor}

@@ -12,6 +12,7 @@ from almanac.cli import cli
 from almanac.locks import exclusive
 from almanac.settings import Settings
 from almanac.state import open_state
+from tests.refused_events import land, new_place, villa
 
 
 @pytest.fixture
@@ -94,3 +95,13 @@ def test_the_command_reports_and_says_so_when_something_fails(
     broken = CliRunner().invoke(cli, ["doctor"])
     assert broken.exit_code == 1
     assert broken.stderr.startswith("Error: 1 of the lines above")
+
+
+def test_events_of_a_tenant_that_the_plan_no_longer_knows_are_told(tmp_path: Path) -> None:
+    place = new_place(tmp_path)
+    land(place.lake, [villa(1, event="search_performed", properties={"query": "flat"})])
+    environment = {"ALMANAC_HOME": str(place.home), "ALMANAC_ROOT": str(place.root)}
+    assert "tenants " not in CliRunner().invoke(cli, ["doctor"], env=environment).stdout
+    (place.root / "ingestion" / "tracking_plan" / "tenants" / "rentals.yml").unlink()
+    said = CliRunner().invoke(cli, ["doctor"], env=environment).stdout
+    assert "warn  tenants    events of rentals, whom the tracking plan does not know" in said
