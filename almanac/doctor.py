@@ -159,6 +159,23 @@ def state(settings: Settings) -> Iterator[Line]:
         yield Line(
             "warn", "erasing", seen, "almanac erase resume, unless one runs now; it says what to do about a lost secret"
         )
+    if found == newest:
+        yield from _secret(settings)
+
+
+def _secret(settings: Settings) -> Iterator[Line]:
+    """Whether who was suppressed can be recognised: a collector does not start if not."""
+    from almanac.errors import AlmanacError
+    from almanac.state import open_state, suppressed_ids
+
+    try:
+        opened = open_state(settings)
+        try:
+            suppressed_ids(opened, settings.suppression_secret)
+        finally:
+            opened.close()
+    except AlmanacError as error:
+        yield Line("fail", "secret", str(error), "collectors, ingest and replays refuse to start until then")
 
 
 def channels(settings: Settings) -> Iterator[Line]:

@@ -1,6 +1,7 @@
 """The doctor says what is wrong with an installation and what to do about it."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from almanac import doctor
 from almanac.cli import cli
 from almanac.locks import exclusive
 from almanac.settings import Settings
-from almanac.state import open_state
+from almanac.state import open_state, suppress
 from tests.refused_events import land, new_place, villa
 
 
@@ -79,6 +80,17 @@ def test_the_state_is_examined_and_not_migrated(settings: Settings) -> None:
     assert verdicts(list(doctor.state(settings))) == ["ok"]
     (settings.home / "state.db").write_bytes(b"this is no database, whatever its name says" * 100)
     assert verdicts(list(doctor.state(settings))) == ["fail"]
+
+
+def test_another_secret_than_that_of_suppressed_ids_is_told(settings: Settings) -> None:
+    opened = open_state(settings)
+    assert verdicts(list(doctor.state(replace(settings, suppression_secret="b" * 20)))) == ["ok"], "nobody is yet"
+    suppress(opened, "rentals", "user", "u-1")
+    opened.close()
+    assert verdicts(list(doctor.state(settings))) == ["ok"]
+    _, line = doctor.state(replace(settings, suppression_secret="b" * 20))
+    assert line.verdict == "fail"
+    assert "another secret than the present one" in str(line)
 
 
 def test_the_command_reports_and_says_so_when_something_fails(
