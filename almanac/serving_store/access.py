@@ -67,11 +67,16 @@ class Reader:
 
 
 def prepare(cursor: Any) -> None:
-    """Make the tables and the function that are not there yet."""
+    """Make the tables, the function and the column that are not there yet."""
     cursor.execute("select to_regclass(%s) is null or to_regproc(%s) is null", [f"{ACCESS}.tenant_role", _function()])
     if cursor.fetchone()[0]:
         cursor.execute(TABLES)
         cursor.execute(FUNCTION)
+    cursor.execute(
+        "select 1 from pg_attribute where attrelid = to_regclass(%s) and attname = 'filled_by'", [f"{ACCESS}.version"]
+    )
+    if not cursor.fetchone():  # also in a database of an earlier Almanac
+        cursor.execute(f"alter table {ACCESS}.version add column filled_by text")
 
 
 def exists(cursor: Any) -> bool:

@@ -14,6 +14,7 @@ from almanac.postgres import first_line
 from almanac.serving_store import ACCESS, SERVED, access, schema_of, walls
 from almanac.serving_store.declared import load_declared
 from almanac.serving_store.fill import fill
+from almanac.serving_store.publisher import displaced, installation
 from almanac.serving_store.session import WHO, changing, connection
 from almanac.settings import Settings
 from almanac.version_store import KEEP, kept_versions
@@ -65,7 +66,8 @@ def _bring(opened: Any, settings: Settings, version: Version) -> Followed:
             return Followed(version.id, is_new=False)
         if serving is None:
             _refuse_what_is_not_ours(cursor)
-        notes = _switch(cursor, settings, version, serving)
+        notes = displaced(cursor, installation(settings))
+        notes += _switch(cursor, settings, version, serving)
     return Followed(version.id, is_new=True, notes=(*notes, *_drop_old(opened, settings)))
 
 
@@ -93,8 +95,9 @@ def _switch(cursor: Any, settings: Settings, version: Version, serving: str | No
     if not known or not known[0]:
         fill(cursor, version, schema, load_declared(settings.root))
         cursor.execute(
-            f"insert into {ACCESS}.version (id, schema_name) values (%s, %s) on conflict (id) do nothing",
-            [version.id, schema],
+            f"insert into {ACCESS}.version (id, schema_name, filled_by) values (%s, %s, %s) "
+            "on conflict (id) do nothing",
+            [version.id, schema, installation(settings)],
         )
     readers = access.readers(cursor)
     walls.open_to(cursor, schema, [r for r in readers if not r.problem])

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import psycopg2
@@ -64,6 +65,28 @@ def served(place: Place) -> Place:
     follow(place.settings)
     place.let_in("reader", EVERY_TENANT)
     return place
+
+
+def test_who_takes_a_database_from_another_installation_says_so(served: Place) -> None:
+    make_version(served.settings, 2)
+    same = follow(served.settings)
+    assert same is not None
+    assert same.notes == ()
+    other = replace(served.settings, home=served.settings.home / "other")
+    make_version(other, 3)
+    displacing = follow(other)
+    assert displacing is not None
+    assert "served what another installation published" in displacing.notes[0]
+    make_version(served.settings, 4)
+    back = follow(served.settings)
+    assert back is not None
+    assert "give each its own" in back.notes[0]
+
+
+def test_a_database_of_an_earlier_version_is_followed(served: Place) -> None:
+    execute(served.admin, "alter table published_access.version drop column filled_by")
+    version = make_version(served.settings, 2)
+    assert follow(served.settings) == following.Followed(version, is_new=True)
 
 
 def test_the_copy_is_equal_in_rows_types_comments_and_has_its_indexes(place: Place) -> None:
