@@ -13,6 +13,7 @@ import msgspec
 
 from ingestion.collector.problems import Problem
 from ingestion.privacy.cleaning import NAMES
+from ingestion.repeated_names import RepeatedNames
 
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
@@ -110,16 +111,9 @@ def repeats_names(raw: bytes, value: Any) -> bool:
     plain = write(value)
     if len(plain) == len(raw) or plain.count(_NAME_END) == raw.count(_NAME_END):
         return False
-    repeated = False
-
-    def look(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        nonlocal repeated
-        found = dict(pairs)
-        repeated |= len(found) < len(pairs)
-        return found
-
-    json.loads(raw, object_pairs_hook=look)
-    return repeated
+    repeated = RepeatedNames()
+    json.loads(raw, object_pairs_hook=repeated)
+    return repeated.found
 
 
 def without_keys(raw: bytes) -> bytes:

@@ -12,6 +12,7 @@ from ingestion.collector.messages import deeper_than
 from ingestion.privacy.cleaning import clean
 from ingestion.privacy.masking import CARDS, Masker
 from ingestion.privacy.patterns import Kind
+from ingestion.repeated_names import RepeatedNames
 
 # In the syntax of RE2: where in a row's JSON a text may be JSON itself.
 MAY_BE_JSON = r'"(?:\s|\\[nrt])*[\[{]'
@@ -32,19 +33,12 @@ def inside_of(text: str) -> Inside | None:
     """
     if text.lstrip(" \t\r\n")[:1] not in ("{", "["):
         return None
-    repeats = False
-
-    def named(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        nonlocal repeats
-        found = dict(pairs)
-        repeats |= len(found) < len(pairs)
-        return found
-
+    repeated = RepeatedNames()
     try:
-        value = json.loads(text, parse_float=Decimal, parse_constant=_refuse, object_pairs_hook=named)
+        value = json.loads(text, parse_float=Decimal, parse_constant=_refuse, object_pairs_hook=repeated)
     except (ValueError, RecursionError):
         return None
-    return None if deeper_than(value, MAX_DEPTH) else Inside(value, repeats)
+    return None if deeper_than(value, MAX_DEPTH) else Inside(value, repeated.found)
 
 
 def clean_texts(value: dict[str, Any] | list[Any]) -> None:
