@@ -48,8 +48,8 @@ def test_random_histories_equal_their_replay_and_the_reference(root: Path, tmp_p
 
 @pytest.mark.deep
 @pytest.mark.parametrize("first", range(1000, 1000 + DEEP, TOGETHER))
-def test_a_hundred_random_histories_equal_their_replay(root: Path, tmp_path: Path, first: int) -> None:
-    """The long count, ten histories at a time."""
+def test_ten_random_histories_equal_their_replay(root: Path, tmp_path: Path, first: int) -> None:
+    """The long count: a hundred histories, ten at a time."""
     expected = {name: at_least for name, at_least in OCCURRENCES.items() if name != RARE}
     _play(dict.fromkeys(range(first, first + TOGETHER), root), tmp_path, expected)
 
