@@ -3,6 +3,8 @@
 import fcntl
 import os
 
+import duckdb
+
 from almanac import durable
 from almanac.publication_file import read_publication
 from almanac.settings import Settings
@@ -28,16 +30,20 @@ def prune(settings: Settings) -> list[Version]:
     now = current(settings)
     kept = kept_versions(settings)
     others = [v for v in kept if now is None or v.id != now.id]
-    old = [v for v in others if v in kept[:-KEEP] or (now is not None and _corrections(v) != _corrections(now))]
+    old = [v for v in others if v in kept[:-KEEP] or (now is not None and _has_who_was_erased(v, now))]
     removed = [v for v in old if _unlink_unheld(v)]
     if removed:
         durable.sync_folder(settings.versions)
     return removed
 
 
-def _corrections(version: Version) -> object:
-    """How many builds up to this version took over landings that had lost rows."""
-    return read_publication(version).get("corrections")
+def _has_who_was_erased(version: Version, now: Version) -> bool:
+    """Whether rows have left the lake, and so the version of `now`, since a version was built."""
+    try:
+        before = read_publication(version).get("corrections")
+    except duckdb.Error:
+        return False  # nobody can be shown what cannot be read; it goes when it is old
+    return before != read_publication(now).get("corrections")
 
 
 def _unlink_unheld(version: Version) -> bool:

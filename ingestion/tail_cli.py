@@ -28,8 +28,8 @@ def tail(tenant: str | None, follow: bool, as_json: bool) -> None:
     """Show events that the collector has acknowledged and not yet landed: accepted, or rejected with field and reason.
 
     Reads the log of the collector on this machine, judges and masks as the landing will, and leaves out who was erased
-    meanwhile. With --follow each event is
-    shown within a second of its acknowledgement. What is landed is in the lake: see `almanac quarantine list`.
+    meanwhile. With --follow each event is shown within a second of its acknowledgement. What is landed is in the lake:
+    see `almanac quarantine list`.
     """
     # Imported here: the other commands about events need no Parquet.
     from ingestion.lake import Lake

@@ -155,23 +155,27 @@ def _kpi(row: dict[str, Any], checks: list[Check]) -> Kpi:
     )
 
 
+def valued(reading: Reading) -> dict[str, frozenset[str]]:
+    """By tenant the KPIs of which it has any value on any day."""
+    if "valued" not in reading.memo:
+        rows = reading.rows(
+            "select tenant, list(distinct kpi) from kpi_values"
+            " where time_grain = 'day' and dimension = 'all' and value is not null group by tenant"
+        )
+        reading.memo["valued"] = {name: frozenset(found) for name, found in rows}
+    return cast(dict[str, frozenset[str]], reading.memo["valued"])
+
+
 def lacking(reading: Reading, tenant: str) -> frozenset[str]:
     """The KPIs that say nothing of a tenant: each goes only with another one, of which it never had a value.
 
     A business that takes no bookings turns 0 % of its searches into some, and nobody wants to read that as a failure.
     """
-    if "lacking" not in reading.memo:
-        needs = {kpi.kpi: kpi.only_with for kpi in kpis(reading).values() if kpi.only_with}
-        rows = reading.rows(
-            "select distinct tenant, kpi from kpi_values"
-            " where time_grain = 'day' and dimension = 'all' and value is not null and list_contains(?, kpi)",
-            [sorted(set(needs.values()))],
-        )
-        reading.memo["lacking"] = {
-            name: frozenset(kpi for kpi, other in needs.items() if (name, other) not in set(rows))
-            for name in tenants(reading)
-        }
-    return cast(dict[str, frozenset[str]], reading.memo["lacking"]).get(tenant, frozenset())
+    key = f"lacking {tenant}"
+    if key not in reading.memo:
+        found = valued(reading).get(tenant, frozenset())
+        reading.memo[key] = frozenset(k.kpi for k in kpis(reading).values() if k.only_with and k.only_with not in found)
+    return cast(frozenset[str], reading.memo[key])
 
 
 def dimension_values(reading: Reading, tenant: str, dimension: str) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from itertools import groupby
 from typing import cast
 
 from dashboards.specs import COLUMNS, Card, Dashboard, Position, Ranking, Size, Tile, kpis_of
-from serving.catalogue import Kpi, Tenant, kpis, lacking, tenants
+from serving.catalogue import Kpi, Tenant, kpis, lacking, tenants, valued
 from serving.rankings import UNTOLD, words
 from serving.reading import Reading
 
@@ -31,13 +31,7 @@ class Fitted:
 
 def covered(reading: Reading, tenant: str) -> frozenset[str]:
     """The KPIs of which a tenant has any value on any day that says something of it."""
-    if "covered" not in reading.memo:
-        rows = reading.rows(
-            "select tenant, list(distinct kpi) from kpi_values"
-            " where time_grain = 'day' and dimension = 'all' and value is not null group by tenant"
-        )
-        reading.memo["covered"] = {name: frozenset(found) - lacking(reading, name) for name, found in rows}
-    return cast(dict[str, frozenset[str]], reading.memo["covered"]).get(tenant, frozenset())
+    return valued(reading).get(tenant, frozenset()) - lacking(reading, tenant)
 
 
 def has_values(spec: Dashboard, reading: Reading, tenant: str) -> bool:

@@ -2,7 +2,7 @@
 
 Each id begins with the number of its row. Events are in `test_bad_input_events.py`, files in `test_bad_input_files.py`;
 slow bodies (16) are in `test_slow_body.py`, too many requests (33) in `test_collector_limits.py`, full disks (34) in
-`test_disk_full.py`; a write key that asks the portal (17) is in `tests/unit/test_portal_api.py`.
+`test_disk_full.py`; a write key that asks the portal (17) is in `tests/unit/portal/test_api.py`.
 """
 
 import gzip

@@ -48,3 +48,12 @@ def test_nobody_who_was_erased_comes_back_with_an_earlier_version(tmp_path: Path
         assert [version.id for version in prune(settings)] == ["b"], "one that is read stays until it is not"
     assert [version.id for version in prune(settings)] == ["a"]
     assert names(settings) == ["c"]
+
+
+def test_a_damaged_version_keeps_nobody_from_publishing(tmp_path: Path) -> None:
+    settings = place(tmp_path)
+    publish(settings, "a", corrections=0)
+    (settings.versions / "a.duckdb").write_bytes(b"no database")
+    publish(settings, "b", corrections=0)
+    assert prune(settings) == []
+    assert set(names(settings)) == {"a", "b"}
