@@ -4,7 +4,6 @@
 with less; a new dbt that has renamed it fails at once, in `tests/unit/test_dbt_shortcuts.py` and here.
 """
 
-import re
 import sys
 from collections import ChainMap
 from collections.abc import Callable, Iterable
@@ -34,8 +33,6 @@ _get: Callable[[BaseEvent, str], Any] = BaseEvent.__getattr__
 _set: Callable[[BaseEvent, str, Any], None] = BaseEvent.__setattr__
 _templates: dict[tuple[str, bool, bool], Any] = {}
 _flat: dict[Any, dict[str, Any]] = {}
-_FROM = re.compile(r"\b(?:from|join)\b", re.IGNORECASE)
-_OF_A_QUERY = re.compile(r"\bfrom\s*\(\s*select\b", re.IGNORECASE)
 _flattening = Lock()
 _new_macro: Callable[..., Callable[..., Any]] = dbt.clients.jinja.MacroGenerator.get_macro
 _new_setter: Callable[..., None] = BaseAdapter.set_macro_context_generator
@@ -66,26 +63,6 @@ def build_often() -> None:
     dbt.clients.jinja.get_template = _template  # type: ignore[attr-defined]
     ParsedNode.write_node = lambda *_: None  # type: ignore[method-assign]
     PluginManager.get_prefixed_modules = staticmethod(_plugin_modules)  # type: ignore[method-assign]
-    _ask_once_for_the_types_of_a_contract()
-
-
-def _ask_once_for_the_types_of_a_contract() -> None:
-    """A contract is described as a query without a table, whose columns are always the same."""
-    from dbt.adapters.duckdb.impl import DuckDBAdapter
-
-    if hasattr(DuckDBAdapter.get_column_schema_from_query, "kept"):
-        return
-    ask, kept = DuckDBAdapter.get_column_schema_from_query, {}
-
-    def columns(adapter: DuckDBAdapter, sql: str) -> Any:
-        if len(_FROM.findall(sql)) != 1 or not _OF_A_QUERY.search(sql):
-            return ask(adapter, sql)
-        if sql not in kept:
-            kept[sql] = ask(adapter, sql)
-        return list(kept[sql])
-
-    columns.kept = kept  # type: ignore[attr-defined]
-    DuckDBAdapter.get_column_schema_from_query = columns  # type: ignore[method-assign]
 
 
 class HeardEvents(EventManager):

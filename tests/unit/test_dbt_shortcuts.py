@@ -12,7 +12,6 @@ import dbt.context.manifest
 import dbt.context.providers
 import pytest
 from dbt.adapters.base.impl import BaseAdapter
-from dbt.adapters.duckdb.impl import DuckDBAdapter
 from dbt.adapters.events.types import SQLQuery
 from dbt.artifacts.resources.types import NodeType
 from dbt.clients.jinja import MacroGenerator, MacroStack
@@ -45,7 +44,6 @@ PLACES = [
     (MacroGenerator, "get_macro"),
     (BehaviorFlagRendered, "_default_source"),
     (BaseAdapter, "set_macro_context_generator"),
-    (DuckDBAdapter, "get_column_schema_from_query"),
     (dbt.context.providers, "args_to_dict"),
     (Linker, "get_graph_summary"),
     (PluginManager, "get_prefixed_modules"),
@@ -97,32 +95,6 @@ def test_modules_that_may_extend_dbt_are_sought_once() -> None:
     assert found == MODULES()
     assert found
     assert PluginManager.get_prefixed_modules() is found
-
-
-class Asked:
-    """Stands for an adapter with one kind of column, and counts how often it is asked."""
-
-    def __init__(self) -> None:
-        self.connections, self.times = self, 0
-
-    def add_select_query(self, sql: str) -> tuple[None, Any]:
-        self.times += 1
-        return None, self
-
-    def fetchall(self) -> list[tuple[str, str]]:
-        return [("a", "INTEGER")]
-
-
-def test_the_types_of_a_contract_are_asked_for_once_and_those_of_a_query_always() -> None:
-    asked, columns = Asked(), DuckDBAdapter.get_column_schema_from_query
-    for sql, times in (
-        ("select * from (select cast(null as integer) as a)", 1),
-        ("select a from (select a from t)", 3),
-        ("select a from t", 5),
-    ):
-        for _ in range(2):
-            assert [c.dtype for c in columns(asked, sql)] == ["INTEGER"]  # type: ignore[arg-type]
-        assert asked.times == times
 
 
 def test_an_adapter_makes_the_context_of_a_macro_once_in_an_invocation() -> None:
