@@ -122,7 +122,7 @@ def _with_context(item: Item, message: dict[str, Any], own: dict[str, Any], adde
     merged = {**own, **{name: _filled(part, own.get(name)) for name, part in added.items()}}
     longer = None
     if own.keys().isdisjoint(added) and not _ESCAPED_LETTER.search(raw):
-        longer = _spliced(raw, added)
+        longer = _spliced(raw, added, has_own=bool(own))
     if longer is None:
         try:
             longer = write({**message, "context": merged})
@@ -134,12 +134,15 @@ def _with_context(item: Item, message: dict[str, Any], own: dict[str, Any], adde
     return item._replace(raw=longer)
 
 
-def _spliced(raw: bytes, added: Parts) -> bytes | None:
-    """The bytes of an event with more in its context, or None where its place cannot be told for certain."""
+def _spliced(raw: bytes, added: Parts, *, has_own: bool) -> bytes | None:
+    """The bytes of an event with more in its context, or None where its place cannot be told for certain.
+
+    `has_own` says that the event has a context that holds something: else the name may be that of a property.
+    """
     count = raw.count(_CONTEXT)
     if count == 0 and raw.startswith(b'{"'):
         return b'{"context":' + _encode(added) + b"," + raw[1:]
-    opened = _OPENED.search(raw) if count == 1 else None
+    opened = _OPENED.search(raw) if count == 1 and has_own else None
     if opened is None:
         return None
     return b"".join((raw[: opened.end()], _encode(added)[1:-1], b",", raw[opened.end() :]))
