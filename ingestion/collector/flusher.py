@@ -115,6 +115,9 @@ class Flusher:
                 self._each_time()
         except OSError as error:
             _log.warning("what follows a landing was not done: %s", error)
+        except Exception:
+            # Whatever it is, the landing has to go on.
+            _log.exception("what follows a landing was not done because of a mistake in this program")
 
     def _do(self, then: Callable[[], None]) -> None:
         try:

@@ -156,6 +156,25 @@ def test_what_is_asked_for_between_landings_is_done_when_all_before_it_is_landed
     assert caplog.text.count("because of a mistake in this program") == 2
 
 
+def test_a_mistake_in_what_follows_a_landing_does_not_end_the_landing(
+    folder: Path, lake: Lake, caplog: pytest.LogCaptureFixture
+) -> None:
+    def mistaken() -> None:
+        raise RuntimeError("a mistake")
+
+    wal = Wal(folder)
+    flusher = Flusher(wal, partial(land_file, lake), 3600, each_time=mistaken)
+    flusher.start()
+    for number in (1, 2):
+        landed: Queue[int] = Queue()
+        asyncio.run(wal.append(request("rentals", AFTER_MIDNIGHT, f"{number}")))
+        flusher.land_now(then=partial(landed.put, number))
+        assert landed.get(timeout=30) == number
+    flusher.stop()
+    assert flusher.accepted == 2
+    assert "what follows a landing was not done because of a mistake in this program" in caplog.text
+
+
 def test_a_file_that_cannot_be_landed_stays_and_does_not_hold_up_the_others(
     folder: Path, lake: Lake, caplog: pytest.LogCaptureFixture
 ) -> None:
