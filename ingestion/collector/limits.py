@@ -186,7 +186,7 @@ def inflate(body: bytes, encoding: bytes, limit: int = MAX_BODY_BYTES) -> bytes:
     except zlib.error as error:
         raise Problem(400, "invalid_compression", f"The body is not valid gzip: {error}.") from None
     if len(content) > limit:
-        message = f"The body inflates to more than {MAX_BODY_BYTES:,} bytes. Send smaller batches."
+        message = f"The body inflates to more than {limit:,} bytes. Send smaller batches."
         raise too_large("decompressed_too_large", message, limit)
     if not inflater.eof or inflater.unused_data:
         what = "is cut short" if not inflater.eof else "is followed by other bytes"

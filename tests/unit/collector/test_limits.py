@@ -134,6 +134,9 @@ def test_a_bomb_is_not_unpacked() -> None:
     with pytest.raises(Problem) as caught:
         inflate(bomb, b"gzip")
     assert (caught.value.status, caught.value.code) == (413, "decompressed_too_large")
+    with pytest.raises(Problem) as caught:
+        inflate(bomb, b"gzip", 4_000_000)  # of a key that may send more than others
+    assert "more than 4,000,000 bytes" in caught.value.message
 
 
 @pytest.mark.parametrize(
