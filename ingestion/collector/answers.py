@@ -40,9 +40,11 @@ def answer(verdicts: Sequence[Verdict], is_batch: bool) -> bytes:
 
 def _refused(verdicts: Sequence[Verdict], errors: list[dict[str, object]], is_batch: bool) -> Problem:
     extra: dict[str, object] = {"accepted": 0, "rejected": len(verdicts), "errors": errors}
-    if is_batch:
-        message = f"None of the {len(verdicts):,} events was accepted; errors says why."
-        return Problem(400, "all_rejected", message, extra=extra, kept=True)
     first = verdicts[0].reasons[0]
+    if is_batch:
+        # Client libraries show people this message at best, and nothing of `errors`.
+        many = f"None of the {len(verdicts):,} events was accepted. The first one"
+        what = many if len(verdicts) > 1 else "The one event of the batch was not accepted"
+        return Problem(400, "all_rejected", f"{what}: {first.message}.", extra=extra, kept=True)
     status = _STATUS.get(first.code, 400)
     return Problem(status, first.code, first.message, extra={"field": first.field, **extra}, kept=True)

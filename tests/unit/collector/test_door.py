@@ -237,6 +237,18 @@ def test_nothing_accepted_is_no_success(code: str, is_batch: bool, status: int, 
     document = json.loads(problem.body())
     assert document["errors"] == [{"index": 0, "code": code, "field": "event", "message": "why"}]
     assert {"type", "title", "status", "detail", "code", "message"} <= document.keys()
+    # The libraries of the Segment family show this and nothing else of the answer.
+    assert "why" in document["message"]
+
+
+def test_a_batch_of_which_nothing_is_accepted_says_what_is_wrong_with_its_first_event() -> None:
+    bad = [Verdict(b"{}", (Reason("total", "invalid_money", f"{n} is no money"),)) for n in range(3)]
+    with pytest.raises(Problem) as caught:
+        answer(bad, True)
+    assert caught.value.message == "None of the 3 events was accepted. The first one: 0 is no money."
+    with pytest.raises(Problem) as caught:
+        answer(bad[:1], True)
+    assert caught.value.message == "The one event of the batch was not accepted: 0 is no money."
 
 
 @pytest.mark.parametrize(
