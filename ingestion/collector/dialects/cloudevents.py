@@ -30,6 +30,8 @@ _BATCH = b"application/cloudevents-batch+json"
 _STRUCTURED = b"application/cloudevents+json"
 _REQUIRED = ("specversion", "id", "source", "type")
 _UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
+_ESCAPED = re.compile(r"\\(.)")
 # Attributes with a place in the message; all others are kept in its context.
 _PLACED = frozenset({"id", "type", "time", "subject", "data", "data_base64", "userid", "anonymousid"})
 INVALID = "invalid_cloudevent"
@@ -139,7 +141,7 @@ def _properties(event: dict[str, Any]) -> dict[str, Any] | None:
 
 def _binary(request: Request, media: bytes) -> dict[str, Any]:
     event: dict[str, Any] = {
-        name[3:].decode("latin-1"): unquote(value.decode("latin-1"))
+        name[3:].decode("latin-1"): unquote(_unquoted(value.decode("latin-1")))
         for name, value in request.headers.items()
         if name.startswith(b"ce-")
     }
@@ -151,6 +153,12 @@ def _binary(request: Request, media: bytes) -> dict[str, Any]:
         return event | _data(request.body, media)
     except Unreadable as error:
         raise refuse_body(error, request.body, request.content_type) from None
+
+
+def _unquoted(value: str) -> str:
+    """A header's value; what stands in double quotes is what they hold (RFC 7230, 3.2.6)."""
+    quoted = _QUOTED.fullmatch(value)
+    return value if quoted is None else _ESCAPED.sub(r"\1", quoted[1])
 
 
 ROUTES = {("POST", "/cloudevents"): Route(read_events)}

@@ -258,6 +258,14 @@ def test_headers_of_a_binary_cloudevent_are_decoded_and_its_data_may_be_anything
     assert "properties" not in only("/cloudevents", b"", BINARY)
 
 
+@pytest.mark.parametrize(
+    ("header", "user"),
+    [('"J%C3%BCrgen"', "Jürgen"), (r'"a \"b\" \\c"', r'a "b" \c'), ('"', '"'), ('5"', '5"'), ('""', None)],
+)
+def test_a_quoted_header_of_a_binary_cloudevent_is_what_the_quotes_hold(header: str, user: str | None) -> None:
+    assert only("/cloudevents", {"a": 1}, BINARY | {"ce-subject": header}).get("userId") == user
+
+
 def test_an_id_that_is_no_uuid_is_unique_within_its_source_only() -> None:
     assert only("/cloudevents", CLOUD | {"id": "7"})["messageId"] == "/app#7"
     long = only("/cloudevents", CLOUD | {"id": "7", "source": "/" + "x" * 100})["messageId"]
