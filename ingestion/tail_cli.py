@@ -23,7 +23,7 @@ _PLACE = ("file_id", "ingest_row")
 @click.command("tail")
 @click.option("--tenant", help="Only this tenant's events.")
 @click.option("--follow", "-f", is_flag=True, help="Go on and show what arrives, until Ctrl-C.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line: the lake's columns, and `status`.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line: the lake's columns, and `verdict`.")
 def tail(tenant: str | None, follow: bool, as_json: bool) -> None:
     """Show events that the collector has acknowledged and not yet landed: accepted, or rejected with field and reason.
 
