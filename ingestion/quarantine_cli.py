@@ -1,13 +1,17 @@
 """The command `almanac quarantine`: what was refused, why, and bringing it in after the plan was mended."""
 
 import json
+import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import wraps
-from typing import Any, TextIO
+from pathlib import Path
+from typing import IO, Any
 
 import click
 
+from almanac.errors import AlmanacError
 from almanac.progress import progress
 from almanac.settings import Settings
 from ingestion.collector.door import OUT_OF_SCOPE
@@ -110,17 +114,19 @@ def show(name: str) -> None:
 @click.option("--state", type=click.Choice(list(STATES)), default="all", help="Only those that wait, or were replayed.")
 @click.option(
     "--output",
-    type=click.File("w", encoding="utf-8", lazy=True, atomic=True),
+    type=click.Path(dir_okay=False, allow_dash=True),
     default="-",
+    metavar="FILENAME",
     help="The file to write (replaced whole); - is standard output, the default.",
 )
-def export(choice: Choice, state: str, output: TextIO) -> None:
+def export(choice: Choice, state: str, output: str) -> None:
     """Write rejected events as JSON, one a line: the payload as it came, and all reasons."""
     count = 0
     lake = _lake(choice)
-    with progress("Exporting", None, "events") as said:
+    # Left by an error the file stays what it was.
+    with _written_whole(output) as file, progress("Exporting", None, "events") as said:
         for row in oldest_first(lake, _in_state(choice, state)):
-            output.write(json.dumps(row.document(), ensure_ascii=False) + "\n")
+            file.write(json.dumps(row.document(), ensure_ascii=False) + "\n")
             count += 1
             said.advance()
     click.echo(f"exported {_many(count)}", err=True)
@@ -155,6 +161,27 @@ def replay_quarantine(choice: Choice, everything: bool, dry_run: bool) -> None:
                 for (code, field), count in outcome.refused.most_common()
             ],
         )
+
+
+@contextmanager
+def _written_whole(name: str) -> Iterator[IO[str]]:
+    """What to write into; an ordinary file takes its place when all is written, and stays away if that fails."""
+    path = Path(name)
+    if name == "-" or (path.exists() and not path.is_file()):
+        with click.open_file(name, "w", encoding="utf-8") as stream:
+            yield stream
+        return
+    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        file = aside.open("w", encoding="utf-8")
+    except OSError as error:
+        raise AlmanacError(f"{name} cannot be written: {error.strerror or error}; choose another --output") from error
+    try:
+        with file:
+            yield file
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
 
 
 def _told(outcome: Outcome, dry_run: bool) -> Iterator[str]:

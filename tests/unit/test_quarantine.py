@@ -109,6 +109,28 @@ def test_an_export_holds_what_came_byte_for_byte(place: Place, tmp_path: Path) -
     assert rows[0]["code"] == rows[0]["reasons"][0]["code"] == "unreadable"
 
 
+def test_an_export_replaces_its_file_whole_or_not_at_all(place: Place, tmp_path: Path) -> None:
+    file = tmp_path / "out.jsonl"
+    land(place.lake, [villa(1), villa(2)])
+    land(place.lake, [villa(3)], NEXT)
+    place.run("export", "--output", str(file))
+    whole = file.read_text()
+    assert len(whole.splitlines()) == 3
+    newest_file = max(place.lake.entries("quarantine"), key=lambda entry: entry.received_max or "")
+    damaged = Path(place.lake.locate(newest_file.path))
+    kept = damaged.read_bytes()
+    damaged.write_bytes(b"x" + kept[1:])
+    assert isinstance(place.run("export", "--output", str(file)).exception, AlmanacError)
+    assert file.read_text() == whole, "half an export must not pass for one"
+    damaged.write_bytes(kept)
+    assert "exported 0 events" in place.run("export", "--code", "no_such_code", "--output", str(file)).stderr
+    assert file.read_text() == "", "an old export must not pass for a new one"
+    assert not list(tmp_path.glob(".out*"))
+    assert place.run("export", "--output", "/dev/null").exit_code == 0
+    assert Path("/dev/null").is_char_device()
+    assert "choose another --output" in str(place.run("export", "--output", str(file / "in.jsonl")).exception)
+
+
 def test_an_event_is_shown_with_every_reason_and_what_to_do(place: Place) -> None:
     land(place.lake, [villa(1), booking(2, amount="much", nights="two")])
     unknown, wrong = (line.split("  ")[1] for line in sorted(place.told("list")[1:]))
