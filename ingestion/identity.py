@@ -14,7 +14,8 @@ INVALID_CHARACTER = "invalid_character"
 _IDS = ("userId", "anonymousId", "previousId", "groupId", "messageId")
 _UUID_LENGTH = 36
 _UUID = re.compile(r"[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}")
-# Ids that are a client's programming mistake; as identities they would make strangers one person.
+# Ids that are a client's programming mistake, also with space around them; as identities they would make strangers one
+# person.
 _NO_IDS = frozenset({"", "0", "anonymous", "nan", "nil", "none", "null", "undefined", "[object object]"})
 
 
@@ -33,7 +34,7 @@ def identity(message: dict[str, Any], field: str, reasons: list[Reason], warning
         # Never cut: two long ids with the same beginning would become one person.
         reasons.append(Reason(field, "identity_too_long", f"{field} is longer than {LONGEST_ID} characters"))
         return None
-    if value.lower() in _NO_IDS:
+    if value.strip().lower() in _NO_IDS:
         if value:
             warnings.append(f"illegal:{field}")
         return None
@@ -45,7 +46,7 @@ def nobody(message: dict[str, Any]) -> Reason:
     """Why an event without a usable id is refused: it has none, or one that only a client's mistake can be."""
     for field in ("userId", "anonymousId"):
         text = str(message.get(field)) if type(message.get(field)) in (str, int) else ""
-        if text and text.lower() in _NO_IDS:
+        if text and text.strip().lower() in _NO_IDS:
             what = f"{field} {text!r} looks like a mistake of the client; send a real id, or none"
             return Reason(field, "illegal_identity", what)
     return Reason("userId", "missing_identity", "an event needs a userId or an anonymousId")

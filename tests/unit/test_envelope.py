@@ -228,7 +228,9 @@ def test_an_object_is_no_id() -> None:
 # Identity
 
 
-@pytest.mark.parametrize("text", ["", None, "undefined", "NULL", "NaN", "[object Object]", "0", "anonymous"])
+@pytest.mark.parametrize(
+    "text", ["", None, "undefined", "NULL", "NaN", "[object Object]", "0", "anonymous", " ", "\t\n", " null ", "\u00a0"]
+)
 def test_an_id_that_is_a_clients_mistake_identifies_nobody(text: object) -> None:
     assert row_of(userId=text).user_id is None
     refused = refusal_of(userId=text, anonymousId=...)
