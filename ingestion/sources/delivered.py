@@ -14,6 +14,7 @@ from typing import BinaryIO, cast
 from ingestion.sources.problems import FileProblem
 
 GZIP_MAGIC = b"\x1f\x8b"
+ZIP_MAGIC = b"PK\x03\x04"
 CHUNK = 1 << 20
 NAME = "delivered"  # never the given name: the reader would take * and [ in it for a pattern
 
@@ -40,6 +41,8 @@ def delivered(path: Path, encoding: str | None) -> Iterator[Delivered]:
         line = 1
         try:
             with path.open("rb") as raw, content.open("wb") as out:
+                if decoder is not None and raw.peek(4)[:4] == ZIP_MAGIC:
+                    raise FileProblem(path, "is a ZIP archive or an Excel workbook: unpack it, or save it as text")
                 for chunk in _chunks(path, raw):
                     digest.update(chunk)
                     if decoder is not None:

@@ -133,7 +133,7 @@ class Expressions:
                 # Beside the row's number, so that an aggregate over all rows is refused.
                 described = self._db.execute(f"describe select {identifier(ROW)}, {expression} from rows").fetchall()
             except duckdb.Error as error:
-                raise AlmanacError(f"{where}: {_first_line(error)}") from error
+                raise AlmanacError(f"{where}: {_first_line(error)}{_hint(mapping, expression)}") from error
             kind = str(described[1][1])
             if field == "event_at" and kind not in _TIMES:
                 raise AlmanacError(f"{where} gives {kind}: it must give a timestamp, an instant or a date")
@@ -149,6 +149,12 @@ class Expressions:
                 times.add(field)
         self._db.execute("drop table rows")
         return frozenset(times)
+
+
+def _hint(mapping: Mapping, expression: str) -> str:
+    """What to do where the expression that fails is the name of a column and nothing else."""
+    name = expression.partition("\n")[2].rpartition("\n")[0].strip()
+    return f"; `{name}` is a word of SQL: write '\"{name}\"'" if name in mapping.types() else ""
 
 
 def _first_line(error: duckdb.Error) -> str:

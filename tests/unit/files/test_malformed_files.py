@@ -2,6 +2,8 @@
 
 import bz2
 import gzip
+import io
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -92,6 +94,13 @@ def test_a_wrong_header_is_named(
     assert (raised.value.line, raised.value.column) == (1, column)
 
 
+def zipped(content: bytes) -> bytes:
+    with io.BytesIO() as whole:
+        with zipfile.ZipFile(whole, "w") as archive:
+            archive.writestr("a.csv", content)
+        return whole.getvalue()
+
+
 def broken(content: bytes) -> dict[str, tuple[str, bytes, str]]:
     packed = gzip.compress(content * 50)
     return {
@@ -99,6 +108,7 @@ def broken(content: bytes) -> dict[str, tuple[str, bytes, str]]:
         "cut off": ("a.csv.gz", packed[:-20], "damaged or cut off"),
         "damaged": ("a.csv.gz", packed[:40] + b"\x00\x00" + packed[42:], "damaged or cut off"),
         "not gzip": ("a.csv.gz", bz2.compress(content), "is not a gzip file"),
+        "an archive": ("a.csv", zipped(content), "is a ZIP archive or an Excel workbook"),
         "another encoding": (
             "a.csv",
             content + b"A3,1,2026-03-01 09:30:00,2,1.10,17,t\xe9\n",
@@ -176,6 +186,7 @@ def test_names_with_patterns_in_them_are_names(orders: Open, write: Callable[...
         ({"properties": {"amount": "cast(price as double)"}}, "properties.amount gives DOUBLE: money must be exact"),
         ({"properties": {"quantity": "sum(pieces)"}}, "properties.quantity: Binder Error"),
         ({"properties": {"description": "[note]"}}, "it must give one plain value"),
+        ({"event_at": "when"}, """`when` is a word of SQL: write '"when"'"""),
         ({"event_at": "note"}, "event_at gives VARCHAR"),
         ({"user_id": "(select content from read_text('pyproject.toml'))"}, "user_id: Permission Error"),
         ({"event": None}, "event: field required"),
