@@ -5,7 +5,16 @@ import binascii
 from typing import Any
 from urllib.parse import parse_qs
 
-from ingestion.collector.dialects.bodies import content, items_of, json_value, list_in, not_an_object, refuse_size, text
+from ingestion.collector.dialects.bodies import (
+    content,
+    first,
+    items_of,
+    json_value,
+    list_in,
+    not_an_object,
+    refuse_size,
+    text,
+)
 from ingestion.collector.dialects.interface import Document, Found, Request, Route
 from ingestion.collector.dialects.posthog_events import item_of_event
 from ingestion.collector.limits import MAX_EVENTS, inflate
@@ -47,7 +56,8 @@ def read_capture(request: Request) -> Found:
         raise not_an_object(value, body)
     refuse_size(len(events))
     items = items_of(events, item_of_event, body, request.content_type)
-    return Found(items, is_batch=is_batch, sent_at=beside.get("sent_at"), write_key=key)
+    # The library for Python called it as Segment's does for years.
+    return Found(items, is_batch=is_batch, sent_at=first(beside, "sent_at", "sentAt"), write_key=key)
 
 
 def read_flags(request: Request) -> Document:

@@ -128,6 +128,8 @@ POSTHOG = {
 def test_a_batch_of_posthog_becomes_segments_messages() -> None:
     found = events("/batch/", POSTHOG)
     assert (found.is_batch, found.sent_at, found.write_key) == (True, AT, "alm_k")
+    older = {name: value for name, value in POSTHOG.items() if name != "sent_at"}
+    assert events("/batch/", older | {"sentAt": AT}).sent_at == AT
     track, identify, set_, alias, group = [item.value for item in found.items]
     assert track == {
         "messageId": UUID,
