@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from almanac.errors import AlmanacError
 from almanac.settings import Settings
 from ingestion.conflicts import conflicts
 from ingestion.envelope import Arrival
@@ -63,3 +64,9 @@ def test_the_command_lists_them(settings: Settings) -> None:
     assert "user_id, context" in result.output
     result = CliRunner().invoke(COMMANDS["events"], ["conflicts", "--tenant", "advisory"], env=env)
     assert "No copy differs" in result.output
+
+
+def test_a_tenant_that_nobody_knows_is_named(settings: Settings) -> None:
+    done = CliRunner().invoke(COMMANDS["events"], ["conflicts", "--tenant", "nobody"], env={"ALMANAC_HOME": str(settings.home)})
+    assert isinstance(done.exception, AlmanacError)
+    assert "use one of advisory" in str(done.exception)
