@@ -84,6 +84,19 @@ def test_a_name_that_stands_twice_is_warned_of(outbox: tuple[Place, Add]) -> Non
     assert "duplicate_key" in json.loads(event["warnings"])
 
 
+@pytest.mark.parametrize("nothing", [None, ""])
+def test_what_a_message_leaves_empty_comes_from_its_row(outbox: tuple[Place, Add], nothing: str | None) -> None:
+    place, add = outbox
+    empty = {"type": nothing, "messageId": nothing, "timestamp": nothing}
+    add(1, json.dumps({**json.loads(booking()), **empty}))
+    add(2, booking())
+    assert place.take() == (2, 2, 0)
+    given, absent = stored(place, "events")
+    assert str(given["event_at"]) == str(absent["event_at"]) == AT
+    # The message's id must be the row's: it may land twice.
+    assert "generated:messageId" not in (given["warnings"] or "")
+
+
 def said(place: Place, days: int = 0) -> str:
     with pytest.raises(AlmanacError) as raised:
         place.take(days)
