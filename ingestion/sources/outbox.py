@@ -160,6 +160,6 @@ def _arrival(source: str, row: Sequence[Any], received_at: datetime) -> Arrival:
         return Arrival(received_at, taken.raw, reasons, False)
     at = created_at if isinstance(created_at, str) else cursor_text(created_at)
     own = {"type": "track", "messageId": uuid_of(f"{source}\n{key}"), "timestamp": at if at[-1:] == "Z" else f"{at}Z"}
-    # Programs write null for what they do not know; a message without its row's id would count twice if it landed twice.
+    # Programs write null for what they do not know; without its row's id a message that lands twice would count twice.
     given = {name: value for name, value in taken.message.items() if name not in own or value not in (None, "")}
     return Arrival(received_at, {**own, **given}, reasons, False, taken.warnings)

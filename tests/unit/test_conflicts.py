@@ -67,6 +67,8 @@ def test_the_command_lists_them(settings: Settings) -> None:
 
 
 def test_a_tenant_that_nobody_knows_is_named(settings: Settings) -> None:
-    done = CliRunner().invoke(COMMANDS["events"], ["conflicts", "--tenant", "nobody"], env={"ALMANAC_HOME": str(settings.home)})
+    done = CliRunner().invoke(
+        COMMANDS["events"], ["conflicts", "--tenant", "nobody"], env={"ALMANAC_HOME": str(settings.home)}
+    )
     assert isinstance(done.exception, AlmanacError)
     assert "use one of advisory" in str(done.exception)
