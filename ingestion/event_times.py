@@ -36,7 +36,7 @@ def judge_times(
     """
     sent_at = _sent_at(message, warnings)
     given = message.get("originalTimestamp")
-    if given is None:
+    if given is None or given == "":
         given = message.get("timestamp")
     if given is None or given == "":
         return Times(received_at, None, sent_at, "missing")

@@ -173,6 +173,12 @@ def test_the_original_timestamp_goes_before_the_timestamp() -> None:
     assert row.event_at == datetime(2026, 3, 1, 11)
 
 
+@pytest.mark.parametrize("nothing", [None, ""])
+def test_an_empty_original_timestamp_is_none(nothing: str | None) -> None:
+    row = row_of(originalTimestamp=nothing, timestamp="2026-03-01T11:59:00Z")
+    assert (row.time_quality, row.event_at) == ("ok", datetime(2026, 3, 1, 11, 59))
+
+
 def test_a_sent_at_that_cannot_be_read_corrects_nothing() -> None:
     row = row_of(sentAt="now")
     assert (row.time_quality, row.sent_at, warnings_of(row)) == ("ok", None, ["invalid:sentAt"])
