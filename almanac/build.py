@@ -15,6 +15,7 @@ from almanac.dbt_worker import DbtRun, Node, OnEvent, Runner, SpawnedDbt
 from almanac.engines import Engine, open_warehouse
 from almanac.errors import AlmanacError
 from almanac.fingerprints import code_hash, definitions_hash
+from almanac.kpis import load_catalogue
 from almanac.load_log import Landing, LoadLog, TenantRow, fingerprint
 from almanac.locks import exclusive
 from almanac.openlineage.dbt_runs import tell_build
@@ -136,6 +137,8 @@ def _prepare(settings: Settings, lake: Lake, full_refresh: bool, again: Callable
         pending = log.pending()
         if not full_refresh and not pending and all(log.state(k) == v for k, v in remembered.items()):
             return None
+        if log.state("definitions") != remembered["definitions"]:
+            load_catalogue(settings.root)  # says what is wrong by file and field; dbt says little, a publication late
         # A first build, changed model code and a failed full refresh all start from nothing.
         full = full_refresh or log.state("code") != remembered["code"] or log.state("full_refresh") is not None
         _verify(lake, entries, pending, full)

@@ -1,10 +1,11 @@
 """What `config.meta.kpi` of a metric may say, and which values."""
 
 from collections.abc import Callable
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+Words = Annotated[str, Field(min_length=1)]
 TimeGrain = Literal["hour", "day", "week", "month", "quarter"]
 
 
@@ -35,12 +36,12 @@ class KpiSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    title: str
-    owner: str
+    title: Words
+    owner: Words
     unit: Literal["count", "money", "ratio"]
     format: Literal["integer", "currency", "percent", "decimal"]
     direction: Literal["up_is_good", "down_is_good"]
-    formula: str = Field(description="The formula in words; a ratio as `numerator / denominator`.")
+    formula: Words = Field(description="The formula in words; a ratio as `numerator / denominator`.")
     matures_after_days: int | None = Field(
         default=None, gt=0, description="Days it looks ahead: until they have passed, no period is complete."
     )
@@ -59,7 +60,25 @@ class KpiSettings(BaseModel):
         return f"{self.unit} as {self.format}"
 
     @model_validator(mode="after")
+    def _is_shown_as_what_it_is(self) -> Self:
+        if (self.format == "currency") != (self.unit == "money"):
+            raise ValueError("unit money and format currency go together")
+        if self.format == "percent" and self.unit != "ratio":
+            raise ValueError("format percent goes with unit ratio")
+        return self
+
+    @model_validator(mode="after")
+    def _nothing_is_named_twice(self) -> Self:
+        for field in ("time_grains", "dimensions"):
+            names = getattr(self, field)
+            if again := next((name for name in names if names.count(name) > 1), None):
+                raise ValueError(f"{field} names {again} twice")
+        return self
+
+    @model_validator(mode="after")
     def _hours_are_final(self) -> Self:
+        if self.time_grains == ["hour"]:
+            raise ValueError("time_grains: hour goes with day, of which its hours are made")
         if self.matures_after_days and "hour" in self.time_grains:
             raise ValueError("matures_after_days goes with days and longer, not with hour")
         return self

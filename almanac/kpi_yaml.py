@@ -1,5 +1,7 @@
 """Reading the YAML of KPIs and measures: shapes that dbt would accept or crash on are refused by file and field."""
 
+import re
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -8,6 +10,17 @@ import yaml
 
 from almanac.errors import AlmanacError
 from almanac.yaml_files import load
+
+AGGREGATIONS = ("sum", "count", "count_distinct", "percentile")
+COLUMN = re.compile(r"[a-z][a-z0-9_]*")
+KPIS = "kpis"  # the folder of KPIs, with one for each area
+
+
+def definition_files(models: Path) -> list[Path]:
+    """Every file below `models` that defines something. Raises AlmanacError for one that only dbt would read."""
+    if other := sorted(models.rglob("*.yaml")):
+        raise AlmanacError(f"{other[0]}: what is defined here ends in .yml: rename it")
+    return sorted(models.rglob("*.yml"))
 
 
 def read(file: Path) -> dict[str, Any]:
@@ -51,6 +64,8 @@ def kpi_settings(metric: dict[str, Any], file: Path) -> Any:
 
 def input_name(field: str, value: Any, file: Path) -> str:
     """The name of an input metric. A filter, alias or offset on it would be ignored here, so it is refused."""
+    if value is None:
+        raise AlmanacError(f"{file}: {field} is missing; give the name of a measure")
     if isinstance(value, dict) and set(value) == {"name"}:
         value = value["name"]
     if not isinstance(value, str):
@@ -84,6 +99,61 @@ def is_level(metric: dict[str, Any], model: dict[str, Any], file: Path) -> bool:
 def is_of_period(model: dict[str, Any], file: Path) -> bool:
     """Whether each row of a model is one period's, and counts in KPIs of that time grain alone."""
     return any(column["name"] == "period_grain" for column in entries(model, "columns", file))
+
+
+def check_measure(metric: dict[str, Any], file: Path) -> None:
+    """A measure is a simple metric that the macros can compute; what they would pass over is refused."""
+    name, agg = f"{file}: measure {metric['name']}", metric.get("agg")
+    if metric.get("type") != "simple":
+        raise AlmanacError(f"{name}: type is {metric.get('type')!r}; use simple")
+    if agg not in AGGREGATIONS:
+        raise AlmanacError(f"{name}: agg is {agg!r}; use one of {', '.join(AGGREGATIONS)}")
+    if agg == "count_distinct" and not COLUMN.fullmatch(str(metric.get("expr") or metric["name"])):
+        raise AlmanacError(f"{name}: expr of a count_distinct must be a column; give the fact a column that says it")
+    if agg == "percentile" and not is_share(metric.get("percentile")):
+        raise AlmanacError(f"{name}: percentile must be a number between 0 and 1, such as 0.95")
+    if metric.get("percentile_type") or (agg == "percentile" and metric.get("filter")):
+        raise AlmanacError(
+            f"{name}: a percentile has neither a percentile_type (it is exact) nor a filter; give the fact a column "
+            "that is empty where a row does not count"
+        )
+    if metric.get("fill_nulls_with") is not None:
+        raise AlmanacError(
+            f"{name}: fill_nulls_with is not supported; put the rule into a model and measure its column"
+        )
+
+
+def check_names(files: Iterable[Path], titles: Mapping[Path, str]) -> None:
+    """Every file of a KPI holds one, and no two have one title, or one label: dbt refuses that without saying where.
+
+    `titles` are those of the KPIs by their file. Raises AlmanacError that names the file, and the other one.
+    """
+    known: dict[tuple[str, str], Path] = {}
+    for file in files:
+        content = read(file)
+        if file.parent.parent.name == KPIS and file not in titles:
+            raise AlmanacError(f"{file}: no metric here has config.meta.kpi, so nothing of it would be a KPI")
+        metrics = [*entries(content, "metrics", file)]
+        for model in entries(content, "models", file):
+            metrics += entries(model, "metrics", file)
+        names = [("label", str(metric["label"])) for metric in metrics if metric.get("label")]
+        for kind, name in [*names, *([("title", titles[file])] if file in titles else [])]:
+            if (kind, name) in known:
+                raise AlmanacError(f"{file}: the {kind} {name!r} is that of {known[kind, name]}, too; give it another")
+            known[kind, name] = file
+
+
+def near_names(name: str, known: Iterable[str]) -> list[str]:
+    """Those that somebody may have meant by `name`, the most likely first."""
+    import difflib
+
+    return difflib.get_close_matches(name, sorted(known))
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """The end of a message about a name that is not known."""
+    near = near_names(name, known)
+    return f"; is it {' or '.join(near)}?" if near else ""
 
 
 def is_share(value: Any) -> bool:

@@ -16,22 +16,23 @@ from pydantic import ValidationError
 from almanac.errors import AlmanacError
 from almanac.kpi_settings import KpiSettings
 from almanac.kpi_yaml import (
+    check_measure,
+    check_names,
     check_previous,
+    definition_files,
     dimensions_of,
     entries,
     input_name,
     is_level,
     is_of_period,
-    is_share,
     kpi_settings,
+    meant,
+    near_names,
     read,
 )
 
 HOUR = "hour_of_day"  # the column by which a fact has the time grain `hour`
-AGGREGATIONS = ("sum", "count", "count_distinct", "percentile")
 TERM = re.compile(r"\s*([+-]?)\s*(?:(\d+(?:\.\d+)?)\s*\*\s*)?([a-z][a-z0-9_]*)\s*")
-
-COLUMN = re.compile(r"[a-z][a-z0-9_]*")
 
 
 @dataclass(frozen=True)
@@ -120,9 +121,7 @@ class Catalogue:
         """The KPI of that name. Raises AlmanacError with the nearest names if there is none."""
         if name in self.kpis:
             return self.kpis[name]
-        import difflib
-
-        near = difflib.get_close_matches(name, self.kpis) or sorted(self.kpis)
+        near = near_names(name, self.kpis) or sorted(self.kpis)
         raise AlmanacError(f"no KPI is called {name!r}; there is {', '.join(near)}")
 
 
@@ -131,11 +130,11 @@ def load_catalogue(root: Path) -> Catalogue:
 
     Raises AlmanacError that names the file and the field if a definition is wrong.
     """
-    models = root / "dbt_project" / "models"
     measures: dict[str, Measure] = {}
     dimensions: dict[str, list[str]] = {}
     raw: dict[str, tuple[dict[str, Any], Path]] = {}
-    for file in sorted(models.rglob("*.yml")):
+    files = definition_files(root / "dbt_project" / "models")
+    for file in files:
         content = read(file)
         dimensions |= {model["name"]: dimensions_of(model) for model in entries(content, "models", file)}
         for measure in _measures(content, file):
@@ -152,6 +151,7 @@ def load_catalogue(root: Path) -> Catalogue:
         for name, (metric, file) in raw.items()
         if kpi_settings(metric, file) is not None
     }
+    check_names(files, {kpi.file: kpi.settings.title for kpi in kpis.values()})
     for kpi in kpis.values():
         if (other := kpi.settings.only_with) and other not in kpis:
             raise AlmanacError(f"{kpi.file}: config.meta.kpi.only_with: {other!r} is no KPI")
@@ -161,35 +161,10 @@ def load_catalogue(root: Path) -> Catalogue:
 def _measures(content: dict[str, Any], file: Path) -> Iterator[Measure]:
     for model in entries(content, "models", file):
         for metric in entries(model, "metrics", file):
-            agg = metric.get("agg")
-            if metric.get("type") != "simple":
-                raise AlmanacError(f"{file}: measure {metric['name']}: type is {metric.get('type')!r}; use simple")
-            if agg not in AGGREGATIONS:
-                raise AlmanacError(
-                    f"{file}: measure {metric['name']}: agg is {agg!r}; use one of {', '.join(AGGREGATIONS)}"
-                )
-            if agg == "count_distinct" and not COLUMN.fullmatch(str(metric.get("expr") or metric["name"])):
-                raise AlmanacError(
-                    f"{file}: measure {metric['name']}: expr of a count_distinct must be a column; "
-                    "give the fact a column that says it"
-                )
-            if agg == "percentile" and not is_share(metric.get("percentile")):
-                raise AlmanacError(
-                    f"{file}: measure {metric['name']}: percentile must be a number between 0 and 1, such as 0.95"
-                )
-            if metric.get("percentile_type") or (agg == "percentile" and metric.get("filter")):
-                raise AlmanacError(
-                    f"{file}: measure {metric['name']}: a percentile has neither a percentile_type (it is exact) nor a "
-                    "filter; give the fact a column that is empty where a row does not count"
-                )
-            if metric.get("fill_nulls_with") is not None:
-                raise AlmanacError(
-                    f"{file}: measure {metric['name']}: fill_nulls_with is not supported; "
-                    "put the rule into a model and measure its column"
-                )
+            check_measure(metric, file)
             check_previous(metric, model, file)
             yield Measure(
-                metric["name"], model["name"], agg, str(metric.get("expr") or metric["name"]),
+                metric["name"], model["name"], metric["agg"], str(metric.get("expr") or metric["name"]),
                 str(metric.get("description") or metric["name"]).rstrip("."), file, is_level(metric, model, file),
                 metric.get("percentile"), is_of_period(model, file),
             )  # fmt: skip
@@ -209,8 +184,8 @@ def _kpi(
         settings = KpiSettings.model_validate(kpi_settings(metric, file))
     except ValidationError as e:
         first = e.errors()[0]
-        where = ".".join(str(p) for p in first["loc"])
-        raise AlmanacError(f"{file}: config.meta.kpi.{where}: {first['msg']}") from e
+        where = ".".join(("config.meta.kpi", *(str(p) for p in first["loc"])))
+        raise AlmanacError(f"{file}: {where}: {first['msg'].removeprefix('Value error, ')}") from e
     if metric.get("filter"):
         raise AlmanacError(f"{file}: a KPI has no filter; filter its measure or measure a column that says it")
     numerator: tuple[Term, ...]
@@ -249,7 +224,8 @@ def _side(
         return (Term(1.0, measures[name]),)
     if name in raw and raw[name][0].get("type") == "derived":
         return _derived(raw[name][0], raw[name][1], measures)
-    raise AlmanacError(f"{file}: {field}: {name!r} is neither a measure nor a derived metric over measures")
+    near = meant(name, measures)
+    raise AlmanacError(f"{file}: {field}: {name!r} is neither a measure nor a derived metric over measures{near}")
 
 
 def _derived(metric: dict[str, Any], file: Path, measures: dict[str, Measure]) -> tuple[Term, ...]:
@@ -261,7 +237,7 @@ def _derived(metric: dict[str, Any], file: Path, measures: dict[str, Measure]) -
     if not isinstance(inputs, list):
         raise AlmanacError(f"{file}: input_metrics must be a list")
     named = {input_name("input_metrics", value, file) for value in inputs}
-    if named and named != {t.measure.name for t in terms}:
+    if named != {t.measure.name for t in terms}:
         raise AlmanacError(f"{file}: input_metrics must name exactly the measures of expr {metric['expr']!r}")
     return terms
 
@@ -277,7 +253,8 @@ def _terms(expr: str, file: Path, measures: dict[str, Measure]) -> tuple[Term, .
                 "anything else becomes a model with a measure first"
             )
         if match[3] not in measures:
-            raise AlmanacError(f"{file}: expr names {match[3]!r}, which is no measure of any fact")
+            near = meant(match[3], measures)
+            raise AlmanacError(f"{file}: expr names {match[3]!r}, which is no measure of any fact{near}")
         factor = float(match[2] or 1) * (-1 if match[1] == "-" else 1)
         terms.append(Term(factor, measures[match[3]]))
         position = match.end()

@@ -1,5 +1,6 @@
 """What is work for a build: whatever landed or changed, and nothing else."""
 
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from almanac.build import BuildResult, run_build
 from almanac.dbt_worker import DbtRun, Node
 from almanac.errors import AlmanacError
-from almanac.settings import Settings
+from almanac.settings import ROOT, Settings
 from almanac.versions import read_status
 from ingestion.lake import Lake
 from ingestion.lake_tables import Table, TableRow, current_rows, land_rows, landed_digests, reached
@@ -38,6 +39,24 @@ def test_whatever_lands_is_work_once(tmp_path: Path) -> None:
     land_day(settings, FIRST_DAY, tag="more", extra=[REFUSED])
     assert build(settings).built
     assert not build(settings).built
+
+
+def test_a_wrong_definition_is_said_before_anything_is_built(tmp_path: Path) -> None:
+    """By file and field: dbt would say little of it, and a publication only after all models were built."""
+    for folder in ("dbt_project", "ingestion/tracking_plan"):
+        shutil.copytree(ROOT / folder, tmp_path / "root" / folder)
+    shutil.copy(ROOT / "dbt_project.yml", tmp_path / "root")
+    settings = Settings.for_home(tmp_path / "home", tmp_path / "root")
+    assert build(settings).built
+    wrong = settings.root / "dbt_project" / "models" / "kpis" / "growth" / "visits.yml"
+    wrong.write_text(
+        "metrics:\n- {name: visits, label: Visits, type: derived, expr: session_count}\n", encoding="utf-8"
+    )
+    with pytest.raises(AlmanacError, match=r"visits\.yml: no metric here has config\.meta\.kpi"):
+        build(settings)
+    assert "the build did not begin" in read_status(settings).reason
+    wrong.unlink()
+    assert not build(settings).built, "nothing was forgotten"
 
 
 def test_rows_of_a_foreign_table_are_work_without_any_event(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The KPI catalogue: what it reads, and that each refusal names the file and what is wrong in it."""
 
+import re
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,7 @@ PROJECT: dict[str, dict[str, Any]] = {
                 "name": "net_value",
                 "type": "derived",
                 "expr": "ordered_value - 1.5 * returned_value",
+                "input_metrics": [{"name": "ordered_value"}, {"name": "returned_value"}],
                 "config": {"meta": {"kpi": SETTINGS}},
             }
         ]
@@ -241,6 +243,20 @@ REFUSALS = [
     (SUM, f"{KPI}.matures_after_days", "a week", r"config\.meta\.kpi\.matures_after_days"),
     (SUM, f"{KPI}.only_with", "orders", r"config\.meta\.kpi\.only_with: 'orders' is no KPI"),
     (SUM, f"{KPI}.colour", "red", r"config\.meta\.kpi\.colour"),
+    (SUM, f"{KPI}.title", "", r"config\.meta\.kpi\.title: .*at least 1"),
+    (SUM, f"{KPI}.formula", "", r"config\.meta\.kpi\.formula: .*at least 1"),
+    (SUM, f"{KPI}.unit", "count", "unit money and format currency go together"),
+    (SUM, f"{KPI}.format", "decimal", "unit money and format currency go together"),
+    (SUM, KPI, SETTINGS | {"unit": "count", "format": "percent"}, "format percent goes with unit ratio"),
+    (SUM, f"{KPI}.time_grains", ["day", "week", "day"], "time_grains names day twice"),
+    (SUM, f"{KPI}.time_grains", ["hour"], "hour goes with day"),
+    (SUM, f"{KPI}.dimensions", ["channel", "channel"], r"config\.meta\.kpi: dimensions names channel twice"),
+    # a file of which nothing would be a KPI, or of which dbt would only say that it cannot be parsed
+    ("dbt_project/models/kpis/growth/visits.yml", "metrics", [], r"no metric here has config\.meta\.kpi"),
+    (SUM, "metrics.0.config", ..., r"no metric here has config\.meta\.kpi"),
+    (SUM, "metrics.0.config", {"kpi": SETTINGS}, r"no metric here has config\.meta\.kpi"),
+    (SUM, f"{KPI}.title", "Order value", "the title 'Order value' is that of .*, too"),
+    (SUM, "metrics.0.input_metrics", ..., "input_metrics must name exactly the measures of expr"),
     # a KPI's formula
     (SUM, "metrics.0.name", "gross_value", "called 'gross_value'"),
     (SUM, "metrics.0.type", "cumulative", "type is 'cumulative'"),
@@ -252,6 +268,9 @@ REFUSALS = [
     (SUM, "metrics.0.expr", "ordered_value - (returned_value)", "is not a linear"),
     (SUM, "metrics.0.expr", "ordered_value + 1", "is not a linear"),
     (SUM, "metrics.0.expr", "ordered_value + order_value", "expr names 'order_value', which is no measure"),
+    (SUM, "metrics.0.expr", "ordered_valeu", "no measure of any fact; is it ordered_value"),
+    (RATIO, "metrics.0.numerator", "ordered_valeu", "derived metric over measures; is it ordered_value"),
+    (RATIO, "metrics.0.denominator", ..., "denominator is missing; give the name of a measure"),
     (RATIO, "metrics.0.numerator", "orders", "'orders' is neither a measure nor"),
     (RATIO, "metrics.0.denominator", {"name": "orders"}, "'orders' is neither a measure nor"),
     (RATIO, "metrics.0.denominator", "order_value", "'order_value' is neither a measure nor"),
@@ -282,6 +301,22 @@ def test_a_metric_that_two_files_define_is_refused_by_both(tmp_path: Path) -> No
     with pytest.raises(AlmanacError, match="metric net_value is defined twice") as refused:
         load(tmp_path, other, ("metrics", PROJECT[SUM]["metrics"]))
     assert {str(tmp_path / other), str(tmp_path / SUM)} <= set(str(refused.value).replace(":", " ").split())
+
+
+def test_a_label_that_two_metrics_have_is_refused_by_both(tmp_path: Path) -> None:
+    load(tmp_path, SUM, ("metrics.0.label", "Net"))
+    ratio = PROJECT[RATIO]["metrics"][0] | {"label": "Net"}
+    (tmp_path / RATIO).write_text(yaml.safe_dump({"metrics": [ratio]}), encoding="utf-8")
+    with pytest.raises(AlmanacError, match="the label 'Net' is that of") as refused:
+        load_catalogue(tmp_path)
+    assert {str(tmp_path / RATIO), str(tmp_path / SUM)} <= set(re.findall(r"[^\s,:]+", str(refused.value)))
+
+
+def test_a_file_with_another_ending_is_refused_because_only_dbt_would_read_it(tmp_path: Path) -> None:
+    load(tmp_path)
+    (tmp_path / SUM).rename((tmp_path / SUM).with_suffix(".yaml"))
+    with pytest.raises(AlmanacError, match=r"net_value\.yaml: what is defined here ends in \.yml: rename it"):
+        load_catalogue(tmp_path)
 
 
 def test_a_file_that_is_not_yaml_is_refused_by_name_and_line(tmp_path: Path) -> None:
