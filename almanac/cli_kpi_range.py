@@ -46,6 +46,8 @@ def kpi_range(
     """
     from serving.problems import Problem
 
+    if grain and not (name or as_json):
+        raise AlmanacError("--by lists the periods of one KPI: name it, or take --json")
     try:
         chosen, found = _summaries(Settings.from_env(), name, tenant, first, last, grain)
     except Problem as problem:
@@ -53,7 +55,7 @@ def kpi_range(
     if as_json:
         click.echo(json.dumps([_document(one, chosen) for one in found], indent=2, ensure_ascii=False))
         return
-    lines = _detail(found[0], chosen) if name else _overview(found, chosen)
+    lines = _detail(found[0], chosen, grain) if name else _overview(found, chosen)
     click.echo("\n".join(lines).replace("\u00a0", " "))
 
 
@@ -89,7 +91,7 @@ def _summaries(
         versions.close()
 
 
-def _detail(one: "Summary", chosen: "Selection") -> Iterator[str]:
+def _detail(one: "Summary", chosen: "Selection", grain: str | None) -> Iterator[str]:
     """One KPI: the figure, the one before, each period, the missing dates."""
     from almanac.tables import text_table
     from serving.formatting import exact, span
@@ -114,6 +116,8 @@ def _detail(one: "Summary", chosen: "Selection") -> Iterator[str]:
         yield "\n" + text_table(("period", "value", "change", ""), rows, right=("value", "change")) + "\n"
         if days := shorter(chosen.span, one.steps[0].time_grain):
             yield f"Only what lies wholly in the range is listed: {span(days.first, days.last)}."
+    elif grain:
+        yield f"No whole {grain} lies in {span(chosen.span.first, chosen.span.last)}."
     if one.missing:
         yield _missing(one.missing, chosen.tenant.extent)
         yield from _eventless(one.missing)
@@ -143,7 +147,7 @@ def _overview(found: "Sequence[Summary]", chosen: "Selection") -> Iterator[str]:
 
 def _missing(missing: "Missing", extent: "Extent") -> str:
     if not missing.asked:
-        return f"None of these dates belongs to the data, which is from {extent.first} to {extent.anchor}."
+        return f"None of these dates is a whole day of the data, which is from {extent.first} to {extent.anchor}."
     if not missing.without_value:
         return f"Each of the {missing.asked} dates has a value."
     listed = _listed(missing.without_value)

@@ -1,6 +1,7 @@
 """`almanac kpis`: the catalogue, what the published version says about KPIs, and the dictionary of all."""
 
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -110,17 +111,20 @@ def _latest(settings: Settings, name: str, unit: str, form: str) -> str:
     if not rows:
         return "The published version has no complete period of it yet."
     # The one place that formats numbers for people; imported late because the list needs none of it.
+    from serving.explanations import number_style
     from serving.formatting import Style, bare, exact, period
 
-    part = Style("count", "decimal", decimals=2 if unit == "money" else 0)
+    def part(value: Decimal | None) -> str:
+        return bare(value, Style("count", decimals=2) if unit == "money" else number_style(value))
+
     lines = [
         (
             one.tenant,
             one.time_grain,
             period(one.period_start, one.time_grain),
             exact(one.value, Style(unit, form, one.currency)),
-            bare(one.numerator, part),
-            bare(one.denominator, part),
+            part(one.numerator),
+            part(one.denominator),
         )
         for one in rows
     ]

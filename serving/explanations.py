@@ -69,11 +69,11 @@ def _part_styles(kpi: Kpi, kpis: Iterable[Kpi], tenant: Tenant, parts: Parts) ->
     """How numerator and denominator look: as the KPI that is nothing but that part, else by the KPI's own unit."""
     alone = {k.numerator_label: k.style(tenant.currency) for k in kpis if not k.has_denominator}
     own = kpi.style(tenant.currency)
-    top = own if kpi.unit == "money" or not kpi.has_denominator else _number_style(parts.numerator)
-    return alone.get(kpi.numerator_label, top), alone.get(kpi.denominator_label, _number_style(parts.denominator))
+    top = own if kpi.unit == "money" or not kpi.has_denominator else number_style(parts.numerator)
+    return alone.get(kpi.numerator_label, top), alone.get(kpi.denominator_label, number_style(parts.denominator))
 
 
-def _number_style(number: Decimal | None) -> Style:
+def number_style(number: Decimal | None) -> Style:
     """A number of unknown unit: whole if it is, else with two decimals."""
     is_whole = number is None or number == number.to_integral_value()
     return Style("count", decimals=0 if is_whole else 2)

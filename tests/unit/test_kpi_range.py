@@ -1,6 +1,7 @@
 """`almanac kpis range`: totals, changes, periods, and the dates that lack a value."""
 
 import json
+import re
 import shutil
 from itertools import pairwise
 from pathlib import Path
@@ -110,7 +111,7 @@ def test_a_date_without_a_value_is_named_and_so_is_one_without_any_event(home: P
     )
     assert "Each of the 14 dates has a value." in ask(home, "sessions", "--tenant", "rentals", *DAYS).output
     outside = ask(home, "sessions", "--tenant", "advisory", "--from", "2020-01-01", "--to", "2020-01-02").output
-    assert "None of these dates belongs to the data, which is from 2026-" in outside
+    assert "None of these dates is a whole day of the data, which is from 2026-" in outside
 
 
 def test_a_business_that_has_fallen_silent_is_noticed(home: Path, tmp_path: Path) -> None:
@@ -153,6 +154,7 @@ def test_its_head_says_which_days_are_compared(home: Path) -> None:
     [
         (("nope",), "no published KPI is called 'nope'; there is "),
         (("gmv", "--by", "eon"), "--by is 'eon': use one of day, week, month"),
+        (("--by", "week"), "--by lists the periods of one KPI: name it, or take --json"),
         (("gmv", "--tenant", "nope"), "No tenant is called 'nope': choose one of "),
         (("gmv", "--from", "2026-11-02", "--to", "2026-11-01"), "from (2026-11-02) lies after to (2026-11-01)"),
     ],
@@ -161,6 +163,30 @@ def test_what_makes_no_sense_is_one_line(home: Path, arguments: tuple[str, ...],
     done = ask(home, *arguments)
     assert (done.exit_code, len(done.output.splitlines())) == (1, 1)
     assert said in done.output
+
+
+def test_a_kpi_is_shown_with_parts_that_divide_to_its_value(home: Path) -> None:
+    """Money and hours are not rounded to whole ones, of which nobody could tell the value."""
+    done = CliRunner().invoke(cli, ["kpis", "show", "take_rate"], env={"ALMANAC_HOME": str(home)})
+    assert done.exit_code == 0, done.output
+    found = re.findall(r"([\d.]+) % +(\S+) +(\S+)$", done.output, re.MULTILINE)
+    assert found
+    for value, above, below in found:
+        above, below = (float(part.replace(",", "")) for part in (above, below))
+        assert 100 * above / below == pytest.approx(float(value), abs=0.06)
+    assert any("." in above for _, above, _ in found)
+
+
+def test_a_time_grain_of_which_nothing_lies_wholly_in_the_range_is_said(home: Path) -> None:
+    said = ask(home, "gmv", "--tenant", "advisory", *DAYS, "--by", "month").output
+    assert "No whole month lies in 2–15 Nov 2026." in said
+    assert "No whole" not in ask(home, "gmv", "--tenant", "advisory", *DAYS, "--by", "week").output
+
+
+def test_a_day_that_is_not_over_belongs_to_the_data_but_is_not_asked_for_a_value(home: Path) -> None:
+    said = ask(home, "sessions", "--tenant", "advisory", "--from", "2026-11-21", "--to", "2026-11-22").output
+    assert "(not complete)" in said
+    assert "None of these dates is a whole day of the data, which is from 2026-07-25 to 2026-11-20." in said
 
 
 def test_without_a_published_version_it_says_so(tmp_path: Path) -> None:
