@@ -16,7 +16,7 @@ WRITTEN = {
         "title": "What people call it.",
         "description": "What it is.",
         "owner": "Who answers for it.",
-        "unit": "`count`, `money` or `ratio`.",
+        "unit": "`count`, `money`, `ratio`, `points` (of a score) or what time is counted in: `days`, `hours`, ...",
         "format": "How a value is shown: `integer`, `currency`, `percent` or `decimal`.",
         "direction": "Whether more is better: `up_is_good` or `down_is_good`.",
         "formula": "The formula in words.",

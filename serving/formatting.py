@@ -30,8 +30,8 @@ Tone = Literal["good", "bad", "warn", "neutral"]
 class Style:
     """How the numbers of one KPI look.
 
-    `unit` is `count`, `money` or `ratio` (0-1, shown in percent), `currency` an ISO code where the unit is money,
-    `decimals` fixes the number of decimals (a column of a table has the same in every row).
+    `unit` is `count`, `money`, `ratio` (0-1, in percent unless `format` says otherwise) or a unit's name (`hours`),
+    `currency` an ISO code where the unit is money, `decimals` fixes their number (a column has the same in every row).
     """
 
     unit: str
@@ -46,10 +46,10 @@ class Style:
 
     @property
     def unit_label(self) -> str:
-        """The unit as a table header or a chart title names it; empty for plain counts."""
+        """The unit as a table header or a chart title names it; empty for plain counts and quotients."""
         if self.unit == "money":
             return self.currency or ""
-        return "%" if self.is_percent else ""
+        return "%" if self.is_percent else "" if self.unit in ("count", "ratio") else self.unit
 
 
 @dataclass(frozen=True)
@@ -92,10 +92,7 @@ def compact(value: Number | None, style: Style) -> str:
 
 
 def ticks(values: Sequence[Number], style: Style) -> list[str]:
-    """Labels of an axis: short, without losing digits of its round numbers, those of one scale with the same decimals.
-
-    `€0`, `€500`, `€1.0 K`, `€1.5 K`; `0 %`, `2.5 %`, `5.0 %`.
-    """
+    """Labels of an axis, short but with all digits of its round numbers, in one scale alike: `€1.0 K`, `€1.5 K`."""
     scaled = [_scale_of(_decimal(v), style) for v in values]
     decimals: dict[str, int] = {}
     for number, name in scaled:
@@ -135,7 +132,7 @@ def minor_units(currency: str | None) -> int:
 
 
 def change(now: Number | None, before: Number | None, style: Style, *, up_is_good: bool) -> Change:
-    """The change from `before` to `now`: relative, or in percentage points where the unit is a share."""
+    """The change from `before` to `now`: relative, but in points of a share, and of a score, whose 0 means nothing."""
     if now is None:
         return Change("n/a", "neutral", "no value in this period")
     if before is None:
@@ -143,6 +140,8 @@ def change(now: Number | None, before: Number | None, style: Style, *, up_is_goo
     new, old = _decimal(now), _decimal(before)
     if style.is_percent:
         difference, unit = (new - old) * 100, "pp"
+    elif style.unit == "points":
+        difference, unit = new - old, "points"
     elif old == 0:
         return Change("n/a", "neutral", "the compared period is zero")
     else:

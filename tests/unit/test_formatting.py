@@ -12,6 +12,7 @@ COUNT = Style("count", "integer")
 EUR = Style("money", "currency", "EUR")
 INR = Style("money", "currency", "INR")
 JPY = Style("money", "currency", "JPY")
+POINTS, HOURS = Style("points", "decimal"), Style("hours", "decimal")
 SHARE = Style("ratio", "percent")
 
 
@@ -116,6 +117,9 @@ def test_a_column_has_the_same_decimals_in_every_row() -> None:
         (0.123, 0.1, SHARE, True, "+2.3 pp", "good"),
         (0.1, 0.0, SHARE, True, "+10.0 pp", "good"),
         (0.1004, 0.1, SHARE, False, "+0.04 pp", "bad"),
+        (25, -100, POINTS, True, "+125.0 points", "good"),
+        (-50, 0, POINTS, True, "−50.0 points", "bad"),
+        (30, 24, HOURS, False, "+25.0 %", "bad"),
         (1, 0, COUNT, True, "n/a", "neutral"),
         (1, None, COUNT, True, "n/a", "neutral"),
         (None, 1, COUNT, True, "n/a", "neutral"),

@@ -138,6 +138,19 @@ def test_a_kpi_that_is_named_after_gmv_says_whether_cancellations_are_taken_off(
     assert named.keys() == {"gmv", "gross_gmv", "gmv_per_supplier", "cancelled_gmv_rate"}
 
 
+def test_a_kpi_that_is_named_after_a_unit_of_time_has_that_unit() -> None:
+    """Whoever takes it into a sheet sees neither a count nor a share in a column of hours."""
+    units = {"days": "days", "hours": "hours", "seconds": "seconds", "ms": "milliseconds"}
+    named = [
+        (kpi, units[word])
+        for kpi in load_catalogue(ROOT).kpis.values()
+        for word in kpi.name.split("_")
+        if word in units
+    ]
+    assert len(named) > 10
+    assert [(kpi.name, kpi.settings.unit, unit) for kpi, unit in named if kpi.settings.unit != unit] == []
+
+
 def test_a_kpi_says_what_it_reads_and_in_which_words(tmp_path: Path) -> None:
     catalogue = load(tmp_path)
     net, each = catalogue.kpi("net_value"), catalogue.kpi("order_value")
