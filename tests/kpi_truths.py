@@ -56,6 +56,14 @@ def of(quantity: str, below: str = "", *, by: str = "", is_level: bool = False, 
 
 TRUTHS = {
     "payments_received": of("payments_received_amount", by="provider"),
+    "payments": Truth((Part("payments_attempted"), Part("payments_failed", -1)), by=("provider",)),
+    "average_payment": Truth(
+        (Part("payments_received_amount"),),
+        (Part("payments_attempted"), Part("payments_failed", -1)),
+        ("provider",),
+    ),
+    "earned_revenue_per_active_user": Truth((Part("earned_amount"),), per="active_users"),
+    "backer_conversion_rate": Truth((Part("pledges", met="backer"),), per="active_users"),
     "payment_failure_rate": of("payments_failed", "payments_attempted", by="provider"),
     "payment_fees": of("payment_fees_amount", by="provider"),
     "refunds": of("refunds"),
@@ -65,9 +73,9 @@ TRUTHS = {
     "lost_mrr": Truth(tuple(Part("mrr_movement_amount", -1, ("movement", kind)) for kind in ("churn", "contraction"))),
     "mrr": of("mrr_amount", is_level=True),
     "arr": of("mrr_amount", is_level=True, factor=12),
-    "pledges": of("pledges", by="category"),
-    "pledged_amount": of("pledges_amount", by="category"),
-    "average_pledge": of("pledges_amount", "pledges", by="category"),
+    "pledges": of("pledges", by="category community"),
+    "pledged_amount": of("pledges_amount", by="category community"),
+    "average_pledge": of("pledges_amount", "pledges", by="category community"),
     "active_subscriptions": of("subscriptions_active", is_level=True),
     "subscription_churn_rate": Truth(cohort="gone"),
     "mrr_churn_rate": Truth(cohort="lost"),
@@ -92,8 +100,12 @@ TRUTHS = {
             ("pool_usage_rate", "pool_used_ratio"),
             ("cache_hit_rate", "cache_hit_ratio"),
             ("quota_usage_rate", "quota_used_ratio"),
+            ("bundle_bytes", "bundle_bytes"),
         )
     },
+    "render_ms": Truth(
+        (Part("web_vital_sum", 1, ("metric", "render")),), (Part("web_vitals", 1, ("metric", "render")),)
+    ),
     "clicks": of("clicks", by="element"),
     "rage_clicks": of("rage_bursts", by="element"),
     "seconds_on_page": of("dwell_seconds", "pages_left", by="route"),
@@ -101,10 +113,10 @@ TRUTHS = {
     "dashboard_uses": of("dashboard_uses", by="dashboard"),
     "invoice_collection_rate": of("invoices_paid_amount", "invoices_issued_amount"),
     "float_balance": of("float_amount", is_level=True),
-    "projects_launched": of("projects_active", by="category"),
-    "projects_funded": of("projects_funded", by="category"),
+    "projects_launched": of("projects_active", by="category community"),
+    "projects_funded": of("projects_funded", by="category community"),
     "project_success_rate": Truth(
-        (Part("projects_funded"),), (Part("projects_funded"), Part("projects_failed")), ("category",)
+        (Part("projects_funded"),), (Part("projects_funded"), Part("projects_failed")), ("category", "community")
     ),
     "days_to_funding": of("projects_funding_days", "projects_funded"),
     "active_communities": Truth((Part("pledges", met="community"),)),

@@ -71,13 +71,21 @@ def state(name: str) -> dict[str, str]:
 
 
 PAID: Mapping[str, str | Value] = {"provider": "provider", "stream": stream}
+PLEDGE: Mapping[str, str | Value] = {
+    "project": "listing_id",
+    "community": "group_id",
+    "category": "category",
+    "backer": "user",
+}
 SUBSCRIPTION: Mapping[str, str | Value] = {"subscription": "subscription_id"}
 MOVED = ("new", "expansion", "contraction", "churn", "reactivation")
 COUNTS: dict[str, Count] = {
     "listing_updates": Count("listing_updated", by={"category": "category"}, of={"target_amount": None}),
     **{
         f"projects_{s}": Count(
-            "listing_updated", of={**state(s), "listing_type": "project"}, by={"category": "category"}
+            "listing_updated",
+            of={**state(s), "listing_type": "project"},
+            by={"category": "category", "community": "group_id"},
         )
         for s in ("active", "funded", "failed")
     },
@@ -157,10 +165,8 @@ COUNTS: dict[str, Count] = {
     "flag_evaluations": Count("flag_evaluated"),
     "profile_changes": Count("user_identified", of={"email": None}, by={"role": "role", "plan": "plan"}),
     "group_members_joined": Count("group_joined", by={"group": "group_id"}),
-    "pledges": Count("pledge_made", by={"project": "listing_id", "community": "group_id", "category": "category"}),
-    "pledges_amount": Count(
-        "pledge_made", amount, by={"project": "listing_id", "community": "group_id", "category": "category"}
-    ),
+    "pledges": Count("pledge_made", by=PLEDGE),
+    "pledges_amount": Count("pledge_made", amount, by=PLEDGE),
     "ad_views": Count("ad_viewed", by={"ad": "ad_id", "is_completed": lambda t: str(t["is_completed"]).lower()}),
     "ad_revenue_amount": Count("ad_viewed", amount, by={"community": "group_id"}),
     "loans": Count("loan_updated", by={"status": "status"}),
@@ -199,7 +205,7 @@ def recount_around(arrivals: Iterable[Arrival], tenant: str) -> tuple[dict[Cell,
     events, sums = clean(arrivals, tenant), defaultdict[Cell, Decimal](Decimal)
     for event in events:
         event["day"] = event["at"].astimezone(zone).date()
-        typed = event["typed"]
+        typed = event["typed"] | {"user": event["user"]}
         for quantity, count in of_event.get(event["event"], ()):
             if count.matches(typed) and (value := Decimal(str(count.value(typed)))):
                 sums[quantity, event["day"], "all", "all"] += value

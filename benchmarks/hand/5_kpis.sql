@@ -187,7 +187,9 @@ with
                 {'kpi': 'demand_liquidity', 'n': buyers, 'd': persons}, alone('new_buyers', of_known - repeats),
                 {'kpi': 'supply_liquidity', 'n': booked_listings, 'd': viewed},
                 {'kpi': 'zero_result_rate', 'n': found_nothing, 'd': answered},
-                -- Nobody tells of price alerts, or of referrals.
+                -- Nobody tells of price alerts, pledges and a ledger, or of referrals.
+                {'kpi': 'backer_conversion_rate', 'n': null, 'd': if(dimension = 'all', persons, null)},
+                {'kpi': 'earned_revenue_per_active_user', 'n': null, 'd': if(dimension = 'all', persons, null)},
                 {'kpi': 'price_alert_adoption_rate', 'n': null, 'd': if(dimension = 'all', persons, null)},
                 {'kpi': 'referral_rate', 'n': null, 'd': if(dimension = 'all', signups, null)},
                 -- Nothing was published of what can be booked; demand alone is known, of all channels together.

@@ -115,7 +115,7 @@ def test_the_catalogue_of_this_repository_is_whole() -> None:
     }  # fmt: skip
     distinct = {
         "active_communities", "gross_revenue_retention", "mrr_churn_rate", "net_revenue_retention",
-        "projects_per_community", "subscription_churn_rate",
+        "projects_per_community", "subscription_churn_rate", "backer_conversion_rate", "earned_revenue_per_active_user",
         "active_listings", "active_suppliers", "active_users", "booked_listings", "buyers", "demand_liquidity",
         "revenue_per_active_user", "spend_per_buyer", "supply_demand_ratio", "supply_liquidity",
         "api_latency_p50_ms", "api_latency_p95_ms", "api_latency_p99_ms", "cross_side_rate", "gmv_per_supplier",

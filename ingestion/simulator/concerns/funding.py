@@ -76,7 +76,11 @@ class Projects:
                 "due_date": iso_dates(days),
             },
             facts=(
-                Fact(f"projects_{status}", ones(n), {"category": market.category[rows]}),
+                Fact(
+                    f"projects_{status}",
+                    ones(n),
+                    {"category": market.category[rows], "community": market.group[rows]},
+                ),
                 Fact("projects_target_amount", target, {"status": [status] * n}, CENTS),
                 Fact("projects_funding_days", runs * (status == "funded")),
             ),
@@ -95,6 +99,7 @@ class Projects:
             "project": market.listing[listing],
             "community": market.group[listing],
             "category": market.category[listing],
+            "backer": [f"{today.business.user_prefix}-{person:06d}" for person in spots.person.tolist()],
         }
         yield visiting(
             spots,

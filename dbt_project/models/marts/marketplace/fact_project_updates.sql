@@ -5,7 +5,8 @@ with
         select * from {{ ref("int_events__business") }} where event = 'listing_updated' and listing_type = 'project'
     ),
 
-    -- A project that is told to be active again, after a pause or with another title, was launched before.
+    -- A project that is told to be active again, after a pause or with another title, was launched before; so it is with
+    -- the others, for every telling says the state.
     followed as (
         select
             e.*,
@@ -19,11 +20,13 @@ select
     message_id as project_update_id,
     listing_id,
     group_id as community_id,
+    coalesce(group_id, 'unknown') as community,
     coalesce(category, 'unknown') as category,
     status,
     status = 'active' and telling = 1 as is_launch,
+    telling = 1 as is_first_told,
     target_amount,
-    case when status = 'funded' then cast(event_date - launch_date as bigint) end as days_to_funding,
+    case when status = 'funded' and telling = 1 then cast(event_date - launch_date as bigint) end as days_to_funding,
     event_at as updated_at,
     event_date as update_date
 from followed

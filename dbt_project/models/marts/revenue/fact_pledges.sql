@@ -7,6 +7,7 @@ select
     e.subject_id as pledge_id,
     e.listing_id,
     e.group_id as community_id,
+    coalesce(e.group_id, 'unknown') as community,
     coalesce(e.category, 'unknown') as category,
     e.amount as pledged_amount,
     e.event_at as pledged_at,
