@@ -33,6 +33,8 @@ _LAYERS = {
     "marts": "What people and tools read: facts, dimensions, daily tables.",
     "kpis": "The values that every page, chart, alert and export shows.",
 }
+# What somebody defines on a page, and no event tells: other platforms have a table of it.
+_NOT_HERE = ("ReportExecution", "ScheduledReport", "UserSegment")
 
 
 @dataclass(frozen=True)
@@ -135,6 +137,8 @@ def _lines(root: Path, found: list[Model]) -> Iterator[str]:
     pairs = ((name, model.name) for model in found for name in model.names_elsewhere)
     for name, model_name in sorted(pairs, key=lambda pair: (pair[0].lower(), pair)):
         yield markdown_row(f"`{name}`", f"`{model_name}`")
+    names = ", ".join(f"`{name}`" for name in _NOT_HERE)
+    yield from ("", f"No model answers {names}: they hold what somebody has set up, which no event tells.")
 
 
 def _made_from(model: Model) -> str:

@@ -60,6 +60,22 @@ def test_readers_are_models_code_questions_and_kpis(found: dict[str, Model]) -> 
     assert found["fact_bookings"].grain == ("tenant", "booking_id")
 
 
+def test_every_table_that_others_call_otherwise_is_on_the_page(found: dict[str, Model]) -> None:
+    """The names of the texts: each has a model, or it is said that there is none."""
+    named = {name: model.name for model in found.values() for name in model.names_elsewhere}
+    assert named["AnalyticsEvent"] == named["analytics_events"] == "fact_events"
+    assert named["Experiment"] == named["ab_tests"] == "fact_experiment_exposures"
+    assert "MetricSnapshot" in found["kpi_values"].names_elsewhere
+    text = (ROOT / PAGE).read_text(encoding="utf-8")
+    wanted = {
+        "user_analytics", "property_analytics", "platform_metrics", "search_analytics", "booking_analytics",
+        "conversion_funnel", "revenue_analytics", "DailyMetric", "MetricSnapshot", "UserSession", "Experiment",
+        "ScheduledReport", "ReportExecution", "UserSegment", "FeatureFlag", "ExperimentAssignment", "AnalyticsEvent",
+        "ab_tests", "ab_test_assignments", "ab_test_conversions", "analytics_events",
+    }  # fmt: skip
+    assert {name for name in wanted if f"`{name}`" not in text} == set()
+
+
 def test_a_page_behind_its_models_and_a_model_that_nobody_reads_are_findings(copy: Path) -> None:
     assert check_warehouse(copy) == []
     new = copy / "dbt_project" / "models" / "marts" / "core" / "fact_nothing.sql"
