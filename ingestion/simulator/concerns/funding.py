@@ -7,7 +7,18 @@ from typing import Any
 import numpy as np
 
 from ingestion.simulator.columns import DAY, HOUR, MINUTE, Ints, Kind
-from ingestion.simulator.concerns.base import CENTS, Batch, Fact, Today, chosen, iso_dates, money, ones, visiting
+from ingestion.simulator.concerns.base import (
+    CENTS,
+    Batch,
+    Fact,
+    Today,
+    Values,
+    chosen,
+    iso_dates,
+    money,
+    ones,
+    visiting,
+)
 from ingestion.simulator.concerns.fulfilment import payments
 from ingestion.simulator.concerns.ledger import revenue_lines
 
@@ -95,7 +106,7 @@ class Projects:
             np.array(self.amounts)[rng.integers(0, len(self.amounts), n)],
         )
         ids = today.ids("PL", n)
-        by = {
+        by: dict[str, Values] = {
             "project": market.listing[listing],
             "community": market.group[listing],
             "category": market.category[listing],

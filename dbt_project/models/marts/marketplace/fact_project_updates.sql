@@ -5,8 +5,8 @@ with
         select * from {{ ref("int_events__business") }} where event = 'listing_updated' and listing_type = 'project'
     ),
 
-    -- A project that is told to be active again, after a pause or with another title, was launched before; so it is with
-    -- the others, for every telling says the state.
+    -- A project that is told to be active again, after a pause or with another title, was launched before; so it is
+    -- with the other states, for every telling says one.
     followed as (
         select
             e.*,
