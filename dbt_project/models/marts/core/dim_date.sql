@@ -17,6 +17,7 @@ select
     date_day,
     cast(date_trunc('week', date_day) as date) as week_start_date,
     cast(date_trunc('month', date_day) as date) as month_start_date,
+    cast(date_trunc('quarter', date_day) as date) as quarter_start_date,
     cast(extract(isodow from date_day) as integer) as iso_weekday,
     extract(isodow from date_day) >= 6 as is_weekend
 from days
