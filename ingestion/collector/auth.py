@@ -32,7 +32,12 @@ def key_in(headers: Mapping[bytes, bytes]) -> str | None:
     key = key_of(headers.get(b"authorization"))
     if key is not None or b"x-write-key" not in headers:
         return key
-    id_, _, secret = headers[b"x-write-key"].decode("latin-1").strip().partition(":")
+    return key_in_pair(headers[b"x-write-key"].decode("latin-1").strip())
+
+
+def key_in_pair(pair: str) -> str | None:
+    """The write key in `<id>:<secret>`, as whichever part it stands there, or alone; None if there is none."""
+    id_, _, secret = pair.partition(":")
     return (id_ if id_.startswith(KEY_MARK) or not secret else secret) or None
 
 

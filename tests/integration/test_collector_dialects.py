@@ -65,6 +65,15 @@ def in_every_dialect(key: str, ids: list[str]) -> list[dict[str, Any]]:
             "json": segment | {"messageId": next(fresh), "writeKey": "id:***"},
             "headers": {"x-write-key": f"id:{key}"},
         },
+        {
+            "url": "/api/s/s2s/batch",
+            "json": {"batch": [segment | {"type": "track", "messageId": next(fresh)}], "writeKey": "id:***"},
+            "headers": {"x-write-key": f"id:{key}"},
+        },
+        {
+            "url": "/api/s/s2s/batch",
+            "json": {"batch": [segment | {"type": "track", "messageId": next(fresh)}], "writeKey": f"id:{key}"},
+        },
         {"url": "/batch/", "json": {"api_key": key, "batch": [posthog | {"uuid": next(fresh)}]}},
         {"url": "/i/v0/e/", "json": posthog | {"uuid": next(fresh), "token": key}},
         {
@@ -97,7 +106,7 @@ def in_every_dialect(key: str, ids: list[str]) -> list[dict[str, Any]]:
 
 
 def test_one_event_gives_one_row_in_every_dialect(client: httpx.Client, home: Path, key: str) -> None:
-    ids = [str(uuid4()) for _ in range(9)]
+    ids = [str(uuid4()) for _ in range(11)]
     for request in in_every_dialect(key, ids):
         answer = client.post(**request)
         assert (answer.status_code, answer.json()) == (200, {"success": True, "accepted": 1, "rejected": 0})

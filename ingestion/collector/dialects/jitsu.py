@@ -1,7 +1,10 @@
 """Jitsu's libraries: Segment's messages, each to the address of its type, with the key in a header of its own."""
 
-from ingestion.collector.dialects.interface import Found, Request, Route
-from ingestion.collector.dialects.segment import TYPES, read_single
+from dataclasses import replace
+
+from ingestion.collector.auth import key_in_pair
+from ingestion.collector.dialects.interface import Found, Request, Route, Unread
+from ingestion.collector.dialects.segment import TYPES, quick_batch, read_batch, read_single
 from ingestion.collector.problems import Problem
 
 
@@ -16,7 +19,26 @@ def read_jitsu(request: Request) -> Found:
     return Found(found.items, type=named)
 
 
+def read_jitsu_batch(request: Request) -> Found:
+    """A batch as Segment's. Programs write it themselves, so a key in the body is one. Raises Problem as that does."""
+    found = read_batch(request)
+    return replace(found, write_key=_key(found.write_key))
+
+
+def quick_jitsu_batch(request: Request) -> Unread | None:
+    """The same batch, its events not read."""
+    unread = quick_batch(request)
+    if unread is not None:
+        unread.write_key = _key(unread.write_key)
+    return unread
+
+
+def _key(given: str | None) -> str | None:
+    return None if given is None else key_in_pair(given)
+
+
 ROUTES = {
     ("POST", "/api/s/{type}"): Route(read_jitsu),
     ("POST", "/api/s/s2s/{type}"): Route(read_jitsu),
+    ("POST", "/api/s/s2s/batch"): Route(read_jitsu_batch, quick=quick_jitsu_batch),
 }

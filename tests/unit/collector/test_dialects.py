@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingestion.collector.dialects import Document, Found, match
+from ingestion.collector.dialects import Document, Found, Request, match
 from ingestion.collector.limits import MAX_EVENTS
 from ingestion.collector.problems import Problem
 from tests.dialect_requests import events, only, read
@@ -98,6 +98,27 @@ def test_jitsu_is_told_when_the_address_names_no_type() -> None:
         read("/api/s/trakk", {})
     assert (caught.value.status, caught.value.code) == (404, "not_found")
     assert match("/api/s/s2s/track/x") is None
+
+
+@pytest.mark.parametrize(("given", "key"), [("alm_k", "alm_k"), ("id:alm_k", "alm_k"), ("id:***", "***"), (None, None)])
+def test_jitsu_takes_a_batch_whose_events_name_their_types(given: str | None, key: str | None) -> None:
+    batch = [{"type": "track", "event": "Signed Up", "userId": "u1"}, {"type": "page", "anonymousId": "a1"}]
+    body = {"batch": batch, "sentAt": AT, "context": {"locale": "de"}} | ({"writeKey": given} if given else {})
+    found = events("/api/s/s2s/batch", body)
+    assert (found.is_batch, found.type, found.sent_at, found.write_key) == (True, None, AT, key)
+    assert [item.value for item in found.items] == batch
+    quick = match("/api/s/s2s/batch").routes["POST"].quick  # type: ignore[union-attr]
+    del body["context"]
+    unread = quick(Request("POST", "/api/s/s2s/batch", json.dumps(body).encode()))  # type: ignore[misc]
+    assert unread is not None
+    assert (unread.count, unread.is_batch, unread.sent_at, unread.write_key) == (2, True, AT, key)
+
+
+def test_a_batch_of_jitsu_without_events_is_told_so() -> None:
+    for body, code in (({"batch": []}, "empty_batch"), ({"type": "track"}, "invalid_batch")):
+        with pytest.raises(Problem) as caught:
+            read("/api/s/s2s/batch", body)
+        assert (caught.value.status, caught.value.code) == (400, code)
 
 
 # --- PostHog ---------------------------------------------------------------------------------------------------------
