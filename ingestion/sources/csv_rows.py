@@ -8,7 +8,7 @@ import duckdb
 
 from ingestion.sources.column_types import identifier, quoted
 from ingestion.sources.delivered import Delivered
-from ingestion.sources.file_rows import ROW, RowReader
+from ingestion.sources.file_rows import ROW, RowReader, Unreadable
 from ingestion.sources.problems import FileProblem, longest_fields
 
 NO_HEADER = "is empty or begins with an empty line: the header is missing"
@@ -31,7 +31,7 @@ class CsvReader(RowReader):
         """
         return line_of(file.content, self._mapping.delimiter, self._mapping.quote, row)
 
-    def _load(self, file: Delivered) -> dict[int, str]:
+    def _load(self, file: Delivered) -> dict[int, Unreadable]:
         self._read(file, self._header(file))
         return {}
 

@@ -24,20 +24,22 @@ class Delivered:
     """A private copy of a delivered file."""
 
     origin: Path
-    content: Path  # UTF-8 without byte order mark; of a binary format the bytes, uncompressed
+    content: Path  # UTF-8 without byte order mark (but see `errors`); of a binary format the bytes, uncompressed
     content_hash: str  # SHA-256 of the uncompressed bytes as delivered
 
 
 @contextmanager
-def delivered(path: Path, encoding: str | None) -> Iterator[Delivered]:
+def delivered(path: Path, encoding: str | None, errors: str = "strict") -> Iterator[Delivered]:
     """Copy, uncompress and decode `path`, or (None) leave its bytes as they are.
+
+    With `errors` "surrogateescape" bytes that are no text stay in the content, for its reader to find.
 
     Raises FileProblem if it is unreadable, cut off or badly encoded.
     """
     with TemporaryDirectory(prefix="almanac-") as folder:
         content = Path(folder) / NAME
         digest = sha256()
-        decoder = _decoder(encoding)
+        decoder = _decoder(encoding, errors)
         line = 1
         try:
             with path.open("rb") as raw, content.open("wb") as out:
@@ -46,11 +48,11 @@ def delivered(path: Path, encoding: str | None) -> Iterator[Delivered]:
                 for chunk in _chunks(path, raw):
                     digest.update(chunk)
                     if decoder is not None:
-                        chunk = decoder.decode(chunk).encode()
+                        chunk = decoder.decode(chunk).encode("utf-8", errors)
                         line += chunk.count(b"\n")
                     out.write(chunk)
                 if decoder is not None:
-                    out.write(decoder.decode(b"", final=True).encode())
+                    out.write(decoder.decode(b"", final=True).encode("utf-8", errors))
         except UnicodeDecodeError as error:
             line += error.object[: error.start].count(b"\n")
             what = (
@@ -78,8 +80,8 @@ def _chunks(path: Path, raw: BinaryIO) -> Iterator[bytes]:
         yield chunk
 
 
-def _decoder(encoding: str | None) -> codecs.IncrementalDecoder | None:
+def _decoder(encoding: str | None, errors: str) -> codecs.IncrementalDecoder | None:
     if encoding is None:
         return None
     is_utf8 = codecs.lookup(encoding).name == "utf-8"
-    return codecs.getincrementaldecoder("utf-8-sig" if is_utf8 else encoding)()
+    return codecs.getincrementaldecoder("utf-8-sig" if is_utf8 else encoding)(errors)

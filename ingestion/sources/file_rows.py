@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from collections.abc import Mapping as Map
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import duckdb
 import pyarrow as pa
@@ -20,13 +21,21 @@ _OTHER_DATE = re.compile(r"\d{1,2}[./-]\d{1,2}[./-]\d{2,4}.*")
 PART = 20_000  # rows that exist as Python objects at one time
 
 
+class Unreadable(NamedTuple):
+    """A row that could not be read, in a format that lets such rows pass: the text that is kept of it, where, why."""
+
+    text: str
+    line: int
+    why: str
+
+
 @dataclass(frozen=True)
 class Rows:
     """Typed rows in the file's order: the declared columns that are not ignored, `key_columns` and `ROW`."""
 
     table: pa.Table
     count: int  # rows as the reader counts them, unreadable ones included
-    unreadable: Map[int, str] = field(default_factory=dict)  # row -> its text, where the format lets such rows pass
+    unreadable: Map[int, Unreadable] = field(default_factory=dict)  # by row
 
 
 def key_columns(mapping: Mapping) -> tuple[str, ...]:
@@ -44,6 +53,8 @@ class RowReader(ABC):
 
     A format says how its rows become text in the table `raw_rows` and on which line a row stands; the rest is common.
     """
+
+    decoding_errors = "strict"  # what becomes of bytes that are no text, in Python's words
 
     def __init__(self, mapping: Mapping) -> None:
         self._mapping = mapping
@@ -67,7 +78,7 @@ class RowReader(ABC):
                 self._db.execute(f"drop table {identifier(name)}")
 
     @abstractmethod
-    def _load(self, file: Delivered) -> Map[int, str]:
+    def _load(self, file: Delivered) -> Map[int, Unreadable]:
         """All rows as text into the temporary table `raw_rows` (a column `ROW` and one of varchar for each declared).
 
         Returns the rows that could not be read and shall be quarantined. Raises FileProblem for the first row that

@@ -7,6 +7,7 @@ one file are two events. The further events of a row (`also`) are known by their
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import partial
@@ -42,7 +43,7 @@ from ingestion.tracking_plan import Plan, load_plan
 PART_ROWS = 100_000
 # An event of a row: the row's number, the event's place in the mapping (0 its own, 1 the first of `also`), its values.
 Value = tuple[int, int, tuple[Any, ...]]
-UNREADABLE = -1  # place of a row that could not be read; its value is its text and its name
+UNREADABLE = -1  # place of a row that could not be read; its value is what is kept of it and its name
 
 
 @dataclass(frozen=True)
@@ -143,15 +144,18 @@ class FileSource:
 
     def preview(self, path: Path, count: int) -> list[dict[str, Any]]:
         """The messages of a file's first `count` readable rows; nothing lands. Raises FileProblem, as landing would."""
-        with delivered(path, self._mapping.text_encoding) as file:
+        with self._delivered(path) as file:
             values = [value for part in self._values(file, self._reader.read(file))[1] for value in part[:count]]
             arrivals = self._arrivals(file, values, datetime.now(UTC))
             return [arrival.message for arrival in arrivals if isinstance(arrival.message, dict)][:count]
 
+    def _delivered(self, path: Path) -> AbstractContextManager[Delivered]:
+        return delivered(path, self._mapping.text_encoding, self._reader.decoding_errors)
+
     def _ingest(self, path: Path, received_at: datetime) -> FileResult:
         received = accepted = quarantined = suppressed = 0
         is_new, had_landed = False, bool(self._landed[1])
-        with delivered(path, self._mapping.text_encoding) as file:
+        with self._delivered(path) as file:
             if self._has_landed(file.content_hash):
                 return FileResult(path, 0, 0, 0, is_new=False)
             total, parts = self._values(file, self._reader.read(file))
@@ -215,7 +219,7 @@ class FileSource:
             raise FileProblem(file.origin, what, line=line, row=failed.row) from failed
         events = [_placed(parts, place) for place, (_, parts) in enumerate(evaluated)]
         lines = named(self._mapping.source, rows.unreadable)
-        unreadable = ((row, UNREADABLE, (text, name)) for row, text, name in lines)
+        unreadable = ((row, UNREADABLE, (found, name)) for row, found, name in lines)
         if rows.unreadable:
             self._quarantined = quarantined(self._lake, self._mapping.tenant, self._mapping.source)
         total = rows.count + sum(count for count, _ in evaluated[1:])
@@ -230,7 +234,7 @@ class FileSource:
             if place == UNREADABLE:
                 # Dropped only here: which rows make a part must not depend on what has landed.
                 if value[1] not in self._quarantined:
-                    arrivals.append(unreadable_arrival(received_at, row, *value))
+                    arrivals.append(unreadable_arrival(received_at, *value))
                 continue
             # Lengths stand before a key's texts, so that no two keys can look alike.
             key = [f"{len(text)}:{text}" for text in value[1 : 1 + keys]] if keys else [file.content_hash, str(row)]

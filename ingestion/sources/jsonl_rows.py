@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import msgspec
 
 from ingestion.sources.delivered import Delivered
-from ingestion.sources.file_rows import PART, RowReader
+from ingestion.sources.file_rows import PART, RowReader, Unreadable
 from ingestion.sources.problems import FileProblem, shown
 
 _LARGEST_EXPONENT = 400  # of a number that is written out; larger ones fit no type anyway
@@ -25,7 +25,7 @@ class JsonlReader(RowReader):
         """The line on which a row stands: empty lines are no rows."""
         return next((line for line, found, _ in _lines(file) if found == row), None)
 
-    def _load(self, file: Delivered) -> dict[int, str]:
+    def _load(self, file: Delivered) -> dict[int, Unreadable]:
         self._create()
         rows = self._rows(file)
         while part := list(islice(rows, PART)):

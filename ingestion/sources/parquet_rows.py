@@ -4,7 +4,7 @@ import duckdb
 
 from ingestion.sources.column_types import identifier, quoted
 from ingestion.sources.delivered import Delivered
-from ingestion.sources.file_rows import ROW, RowReader
+from ingestion.sources.file_rows import ROW, RowReader, Unreadable
 from ingestion.sources.problems import FileProblem
 
 _NESTED = ("STRUCT", "MAP", "UNION")
@@ -17,7 +17,7 @@ class ParquetReader(RowReader):
         """None: there are no lines, the row's number says where."""
         return None
 
-    def _load(self, file: Delivered) -> dict[int, str]:
+    def _load(self, file: Delivered) -> dict[int, Unreadable]:
         rows = f"read_parquet({quoted(str(file.content))}, file_row_number = true)"
         try:
             described = self._db.execute(f"describe select * from {rows}").fetchall()

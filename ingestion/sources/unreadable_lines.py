@@ -8,28 +8,28 @@ from uuid import UUID
 from ingestion.envelope import Arrival
 from ingestion.lake import Lake
 from ingestion.privacy.patterns import mask
-from ingestion.sources.access_log import WORDS
+from ingestion.sources.file_rows import Unreadable
 from ingestion.sources.message_ids import uuid_of
 from ingestion.sources.problems import FileProblem
 from ingestion.tracking_plan.contracts import Reason
 
 
-def named(source: str, unreadable: Mapping[int, str]) -> Iterator[tuple[int, str, UUID]]:
-    """Row, text and name of a file's unreadable lines: what a line says, and how many equal ones stand above it.
+def named(source: str, unreadable: Mapping[int, Unreadable]) -> Iterator[tuple[int, Unreadable, UUID]]:
+    """Row, content and name of a file's unreadable lines: what a line says, and how many equal ones stand above it.
 
     The name is made of what is kept of a line: that of a card number would give the number away.
     """
     seen: Counter[str] = Counter()
-    for row, text in unreadable.items():
-        kept, _ = mask(text, frozenset({"card", "email", "phone"}))
+    for row, found in unreadable.items():
+        kept, _ = mask(found.text, frozenset({"card", "email", "phone"}))
         seen[kept] += 1
-        yield row, text, UUID(uuid_of("\n".join((source, "unreadable", kept, str(seen[kept])))))
+        yield row, found, UUID(uuid_of("\n".join((source, "unreadable", kept, str(seen[kept])))))
 
 
-def arrival(received_at: datetime, row: int, text: str, name: UUID) -> Arrival:
-    """A line that is quarantined as it came; `row` is its number in the file, `received_at` aware."""
-    reason = Reason("", FileProblem.code, f"row {row:,} is {WORDS}")
-    return Arrival(received_at, text.encode(), (reason,), identity_required=False, own_id=name.bytes)
+def arrival(received_at: datetime, found: Unreadable, name: UUID) -> Arrival:
+    """A line that is quarantined as it came; `received_at` is aware."""
+    reason = Reason("", FileProblem.code, f"line {found.line:,} {found.why}")
+    return Arrival(received_at, found.text.encode(), (reason,), identity_required=False, own_id=name.bytes)
 
 
 def quarantined(lake: Lake, tenant: str, source: str) -> set[UUID]:

@@ -81,6 +81,12 @@ def landed(tmp_path: Path, kind: Any = "events") -> list[dict[str, Any]]:
     return [row for entry in lake.entries(kind) for row in lake.read(entry).to_pylist()]
 
 
+def _why(refused: dict[str, Any]) -> str:
+    (reason,) = json.loads(refused["reasons"])
+    message: str = reason["message"]
+    return message
+
+
 def lines(*rows: Any) -> bytes:
     return "\n".join(row if isinstance(row, str) else json.dumps(row) for row in rows).encode()
 
@@ -207,6 +213,7 @@ def test_a_line_that_does_not_fit_is_quarantined_alone(ingest: Ingest, tmp_path:
     assert (result.received, result.accepted, result.quarantined) == (3, 2, 1)
     (refused,) = landed(tmp_path, "quarantine")
     assert (refused["code"], refused["ingest_row"]) == ("source_parse_error", 1)
+    assert _why(refused) == "line 3 is no line of an access log in combined format"
     assert refused["payload"] == bad.replace("10.0.0.1", "10.0.0.0")  # addresses are cut wherever they stand
     assert [row["ingest_row"] for row in landed(tmp_path)] == [0, 2]
     assert [row["status_code"] for row in landed(tmp_path)] == [200, 200]
@@ -261,6 +268,40 @@ def test_a_line_of_a_grown_or_redelivered_log_is_the_event_that_it_was(ingest: I
 def test_a_log_may_name_its_lines_by_a_natural_key(ingest: Ingest, tmp_path: Path) -> None:
     ingest("a.log", lines(SEEN, SEEN), LOG, natural_key=["requested_at", "path"])
     assert len({row["message_id"] for row in landed(tmp_path)}) == 1
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_a_line_with_bytes_that_are_no_text_is_quarantined_alone(
+    ingest: Ingest, tmp_path: Path, pack: Callable[[bytes], bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ingestion.sources.delivered.CHUNK", 7)  # characters and lines are cut between two reads
+    good, later = SEEN.replace("Firefox", "Füchse €"), SEEN.replace("10:05:03", "10:05:04")
+    latin, cut = SEEN.replace("Firefox", "Füchse").encode("latin-1"), SEEN.encode() + "€".encode()[:2]
+    log = b"\n".join([good.encode(), b"", latin, SEEN.encode(), cut])
+    result = ingest("a.log", pack(log), LOG)
+    assert (result.received, result.accepted, result.quarantined) == (4, 2, 2)
+    assert [row["ingest_row"] for row in landed(tmp_path)] == [0, 2]
+    first, last = landed(tmp_path, "quarantine")
+    assert (first["code"], first["ingest_row"], last["ingest_row"]) == ("source_parse_error", 1, 3)
+    place = len(SEEN.partition("Firefox")[0]) + 2
+    assert _why(first) == f"line 3 has a byte (0xfc, at character {place}) that is not utf-8"
+    assert first["payload"] == SEEN.replace("10.0.0.1", "10.0.0.0").replace("Firefox", "F\\xfcchse")
+    assert _why(last) == f"line 5 has a byte (0xe2, at character {len(SEEN) + 1}) that is not utf-8"
+    assert not ingest("b.log", log, LOG).is_new
+    grown = ingest("a.log.1", pack(log + b"\n" + later.encode()), LOG)
+    assert (grown.received, grown.accepted, grown.quarantined) == (4 - 2 + 1, 3, 0)
+    assert len(landed(tmp_path, "quarantine")) == 2
+    assert len({row["message_id"] for row in landed(tmp_path)}) == 3
+
+
+def test_a_log_in_another_encoding_is_told_so(ingest: Ingest, tmp_path: Path) -> None:
+    latin = SEEN.replace("Firefox", "Füchse").encode("latin-1")
+    with pytest.raises(
+        FileProblem, match=r"line 2: has a byte \(0xfc.*\) that is not utf-8, .* the mapping's encoding"
+    ):
+        ingest("a.log", b"\n".join([b"", latin, latin, SEEN.encode()]), LOG)
+    assert landed(tmp_path, "quarantine") == []
+    assert ingest("a.log", b"\n".join([latin, latin]), LOG, encoding="latin-1").accepted == 2
 
 
 def test_another_file_is_no_access_log(ingest: Ingest, tmp_path: Path) -> None:
