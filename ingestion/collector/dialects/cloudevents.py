@@ -78,8 +78,10 @@ def _item(event: Any) -> Item:
 def _data_in_base64(event: dict[str, Any]) -> dict[str, Any]:
     """What stands in `data_base64`, read as binary mode reads a body. Raises Unreadable."""
     given = event.get("data_base64")
-    if event.get("data") is not None or given is None or given == "":
+    if given is None or given == "":
         return {}
+    if event.get("data") is not None:
+        raise Unreadable(INVALID, "data and data_base64 stand in one CloudEvent: send one of them")
     try:
         body = base64.b64decode(given, validate=True)
     except (TypeError, ValueError, binascii.Error):

@@ -302,6 +302,9 @@ def test_an_id_that_is_no_uuid_is_unique_within_its_source_only() -> None:
         ({"id": ""}, "needs id as text"),
         ({"type": None, "source": 3}, "needs source, type as text"),
         ({"specversion": "0.3"}, "specversion '0.3' is not supported"),
+        ({"data_base64": "e30="}, "data and data_base64 stand in one CloudEvent: send one of them"),
+        ({"data": "", "data_base64": "e30="}, "data and data_base64 stand in one CloudEvent"),
+        ({"data": 0, "data_base64": 7}, "data and data_base64 stand in one CloudEvent"),
     ],
 )
 def test_a_broken_cloudevent_is_kept_with_its_reason_and_its_neighbours_are_unharmed(
@@ -361,6 +364,11 @@ def test_data_in_base64_that_cannot_be_read_is_named(change: dict[str, Any], say
     assert broken.fault is not None
     assert (broken.fault.code, json.loads(broken.raw), fit.value) == ("invalid_cloudevent", event, MESSAGE)
     assert says in str(broken.fault)
+
+
+@pytest.mark.parametrize("nothing", [None, ""])
+def test_data_in_base64_that_is_empty_is_none(nothing: Any) -> None:
+    assert only("/cloudevents", CLOUD | {"data_base64": nothing}) == MESSAGE
 
 
 def test_extensions_can_name_user_and_visitor() -> None:
