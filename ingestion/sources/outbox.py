@@ -27,6 +27,7 @@ from ingestion.sources.cursors import cursor_text, earlier, python_type, value_o
 from ingestion.sources.databases import engine_of, table_of
 from ingestion.sources.fetched_source import FetchedSource, Outbox
 from ingestion.sources.message_ids import uuid_of
+from ingestion.sources.outbox_times import UNITS, instant, units_a_second
 from ingestion.sources.secrets import without_secrets
 from ingestion.tracking_plan.contracts import Reason
 
@@ -59,7 +60,8 @@ def take_outbox(settings: Settings, source: FetchedSource, lake: Lake, now: date
     received_at = (now or datetime.now(UTC)).astimezone(UTC)
     received = accepted = quarantined = dropped = 0
     table = Table(source.tenant, source.source, MARKS)
-    since = earlier(reached(lake, table), outbox.overlap)
+    reached_so_far = reached(lake, table)
+    since = earlier(reached_so_far, outbox.overlap * units_a_second(reached_so_far))
     known = landed_digests(lake, table, since) if since is not None else set()
     suppression = load_suppression(settings)
     unfit: list[str] = []
@@ -68,7 +70,7 @@ def take_outbox(settings: Settings, source: FetchedSource, lake: Lake, now: date
             rows = [(row, mark) for row in batch if (mark := _mark(row)).digest not in known]
             if not rows:
                 continue
-            arrivals = [_arrival(source.source, row, received_at) for row, _ in rows]
+            arrivals = [_arrival(source.source, outbox, row, received_at) for row, _ in rows]
             kept, suppressed = suppression.split(source.tenant, arrivals)
             content = hashlib.sha256(b"".join(mark.digest for _, mark in rows)).hexdigest()
             day = {received_at.date(): len(rows)}
@@ -147,10 +149,11 @@ def _mark(row: Sequence[Any]) -> TableRow:
     return TableRow(_encode([str(row[0])]).decode(), cursor_text(row[2]), "{}")
 
 
-def _arrival(source: str, row: Sequence[Any], received_at: datetime) -> Arrival:
+def _arrival(source: str, outbox: Outbox, row: Sequence[Any], received_at: datetime) -> Arrival:
     """A row as an event: the payload is a message in Segment's shape, whose own time or message id come first.
 
-    It is cleaned and held to the same limits as at the door of the collector.
+    It is cleaned and held to the same limits as at the door of the collector. Raises AlmanacError where neither the
+    message nor the row says when it was: booked at its arrival it would be in another day's revenue.
     """
     key, payload, created_at = row
     raw = payload if isinstance(payload, bytes) else payload.encode() if isinstance(payload, str) else _encode(payload)
@@ -158,8 +161,12 @@ def _arrival(source: str, row: Sequence[Any], received_at: datetime) -> Arrival:
     reasons = tuple(Reason(r.field or "payload", r.code, f"outbox row {key}: {r.message}") for r in taken.reasons)
     if taken.message is None:
         return Arrival(received_at, taken.raw, reasons, False)
-    at = created_at if isinstance(created_at, str) else cursor_text(created_at)
-    own = {"type": "track", "messageId": uuid_of(f"{source}\n{key}"), "timestamp": at if at[-1:] == "Z" else f"{at}Z"}
+    at = instant(created_at)
+    if at is None and not (reasons or any(taken.message.get(name) for name in ("timestamp", "originalTimestamp"))):
+        place = f"source {source}: outbox {outbox.table}, row {key}: its {outbox.created_at} is {repr(created_at)[:60]}"
+        todo = f"give it one, or name as created_at a column of times, or of {UNITS}; no row from there on lands"
+        raise AlmanacError(f"{place}, and its message has no timestamp: {todo}")
+    own = {"type": "track", "messageId": uuid_of(f"{source}\n{key}"), "timestamp": at}
     # Programs write null for what they do not know; without its row's id a message that lands twice would count twice.
     given = {name: value for name, value in taken.message.items() if name not in own or value not in (None, "")}
     return Arrival(received_at, {**own, **given}, reasons, False, taken.warnings)

@@ -25,6 +25,11 @@ def booking(event: str = "booking_confirmed", **changes: Any) -> str:
 @pytest.fixture
 def outbox(tmp_path: Path) -> tuple[Place, Add]:
     """A place with an outbox, and what adds a row to it."""
+    return of_type(tmp_path, "timestamp")
+
+
+def of_type(tmp_path: Path, kind: str) -> tuple[Place, Add]:
+    """The same with times in a column of a type."""
 
     def run(sql: str, *values: Any) -> None:
         with sqlite3.connect(tmp_path / "shop.db") as connection:
@@ -34,7 +39,7 @@ def outbox(tmp_path: Path) -> tuple[Place, Add]:
     def add(n: int, payload: Any, at: Any = AT) -> None:
         run("insert into outbox values (?, ?, ?)", n, payload, at)
 
-    run("create table outbox (id integer primary key, payload text, created_at timestamp)")
+    run(f"create table outbox (id integer primary key, payload text, created_at {kind})")
     return Place(tmp_path, f"sqlite:///{tmp_path / 'shop.db'}", kind="outbox", outbox={"table": "outbox"}), add
 
 
@@ -144,14 +149,62 @@ def test_several_rows_without_a_time_are_counted(outbox: tuple[Place, Add]) -> N
 
 @pytest.mark.parametrize("times", [(1, 2, 3), ("2026-03-30T10:00:00Z", "2026-03-30T10:00:01Z", "2026-03-30T10:30:00Z")])
 def test_a_column_of_no_type_is_read_as_what_stands_in_it(tmp_path: Path, times: tuple[Any, ...]) -> None:
-    place = Place(tmp_path, f"sqlite:///{tmp_path / 'shop.db'}", kind="outbox", outbox={"table": "outbox"})
-    with sqlite3.connect(tmp_path / "shop.db") as connection:
-        connection.execute("create table outbox (id integer primary key, payload text, created_at)")
-        for n, time in enumerate(times):
-            connection.execute("insert into outbox values (?, ?, ?)", (n, booking(), time))
-            connection.commit()
-            assert place.take() == (1, 1, 0)
-    connection.close()
+    place, add = of_type(tmp_path, "")
+    for n, time in enumerate(times):
+        add(n, json.dumps(json.loads(booking()) | {"timestamp": "2026-03-30T10:00:00Z"}), time)
+        assert place.take() == (1, 1, 0)
+
+
+@pytest.mark.parametrize("kind", ["", "integer", "bigint"])
+@pytest.mark.parametrize("unit", [1, 1000])
+def test_integers_are_seconds_or_milliseconds_since_1970(tmp_path: Path, kind: str, unit: int) -> None:
+    place, add = of_type(tmp_path, kind)
+    at = 1774864800  # 2026-03-30 10:00:00
+    add(1, booking(), at * unit)
+    add(2, booking(), (at + 1) * unit + (unit > 1))
+    assert place.take() == (2, 2, 0)
+    events = stored(place, "events")
+    assert [str(event["event_at"]) for event in events] == [AT, AT[:-1] + ("1.001000" if unit > 1 else "1")]
+    assert {event["time_quality"] for event in events} == {"ok"}
+    add(3, booking(), (at - 500) * unit)  # its transaction ended later
+    add(4, booking(), (at - 700) * unit)
+    assert place.take() == (1, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("kind", "at", "shown"),
+    [
+        ("integer", 7, "7"),
+        ("integer", 0, "0"),
+        ("integer", 946_684_799, "946684799"),
+        ("bigint", 1774864800 * 10**9, "1774864800000000000"),
+        ("", 7, "7"),
+        ("text", "soon", "'soon'"),
+        ("text", "2026-03-30", "'2026-03-30'"),
+        ("text", "1774864800", "'1774864800'"),
+    ],
+)
+def test_what_is_no_time_is_never_the_time_of_arrival(tmp_path: Path, kind: str, at: Any, shown: str) -> None:
+    place, add = of_type(tmp_path, kind)
+    if kind != "text":  # from a text that is no time nobody can read again
+        add(1, json.dumps(json.loads(booking()) | {"timestamp": "2026-03-30T10:00:00Z"}), at)
+        assert place.take() == (1, 1, 0)
+    add(2, booking(), at)
+    wrong = f"source shop: outbox outbox, row 2: its created_at is {shown}, and its message has no timestamp: "
+    for _ in range(2):
+        assert said(place) == (
+            f"{wrong}give it one, or name as created_at a column of times, or of seconds or milliseconds since 1970; "
+            "no row from there on lands"
+        )
+    assert len(stored(place, "events")) == (kind != "text")
+
+
+def test_a_text_with_an_offset_is_a_time(tmp_path: Path) -> None:
+    place, add = of_type(tmp_path, "text")
+    for n, time in enumerate(("2026-03-30 10:00:00", "2026-03-30T10:00:00Z", "2026-03-30T12:00:00+02:00")):
+        add(n, booking(), time)
+    assert place.take() == (3, 3, 0)
+    assert {str(event["event_at"]) for event in stored(place, "events")} == {AT}
 
 
 def test_a_column_of_numbers_with_fractions_is_named(tmp_path: Path) -> None:
