@@ -97,8 +97,9 @@ def _shared(plan: Plan) -> Iterator[str]:
         "An event happens at its `originalTimestamp` or `timestamp`. Where the message's `sentAt` shows that the"
         f" client's clock is off by more than {limits.skew_seconds} seconds, the time is corrected by that difference."
         f" An event that would lie more than {limits.future_minutes} minutes in the future, or has no time that can be"
-        " read, gets the time of its arrival. An event counts as late when it arrives more than"
-        f" {limits.late_hours} hours after it happened, and is marked `too_old` after {limits.too_old_days} days."
+        " read or true (the years 2000 to 2100 can), gets the time of its arrival."
+        f" An event counts as late when it arrives more than {limits.late_hours} hours after it happened, and is marked"
+        f" `too_old` after {limits.too_old_days} days."
         " `time_quality` says which of these was the case, and `original_at` keeps what the client said."
     )
     yield ""

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ingestion.plan_check import check_plan
+from ingestion.event_times import NEWEST_YEAR, OLDEST_YEAR
 from ingestion.tracking_plan import Judged, Plan, judge
 from ingestion.tracking_plan.docs import dictionary
 from ingestion.tracking_plan.names import ENVELOPE, PLACE
@@ -28,6 +29,10 @@ def reasons(judged: Judged) -> list[tuple[str, str]]:
 
 def test_the_plan_that_ships_has_no_problems(root: Path) -> None:
     assert check_plan(root) == []
+
+
+def test_the_dictionary_says_which_years_can_be_true(plan: Plan) -> None:
+    assert f"(the years {OLDEST_YEAR} to {NEWEST_YEAR} can), gets the time of its arrival" in dictionary(plan)
 
 
 def test_the_dictionary_promises_no_deletion_that_nobody_does(plan: Plan) -> None:
