@@ -17,9 +17,9 @@ from ingestion.repeated_names import RepeatedNames
 
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
-_JSON_LIKE = (
-    b"",
-    b"application/json",
+_CALLED_JSON = (b"", b"application/json")
+# What clients call JSON that is none of these by its name; so a body that begins as JSON is taken for broken JSON.
+_PERHAPS_JSON = (
     b"text/plain",
     b"application/x-www-form-urlencoded",
     b"application/octet-stream",
@@ -137,7 +137,10 @@ def redact(raw: bytes) -> bytes:
 def refuse_body(error: Unreadable, body: bytes, content_type: bytes) -> Problem:
     """The refusal of a body in which no events can be told apart."""
     media = content_type.partition(b";")[0].strip().lower()
-    if error.code == "invalid_json" and media not in _JSON_LIKE and not media.endswith(b"+json"):
+    is_json = media in _CALLED_JSON or media.endswith(b"+json")
+    if media in _PERHAPS_JSON:
+        is_json = body.lstrip()[:1] in (b"{", b"[")
+    if error.code == "invalid_json" and not is_json:
         message = f"The body is {media[:60].decode('latin-1')!r} and not JSON. Send application/json."
         return Problem(415, "unsupported_media_type", message, excerpt=body)
     return Problem(400, error.code, f"The body is not valid JSON: {error}.", excerpt=body)

@@ -19,6 +19,7 @@ from tests.integration.bad_input import event
 from tests.integration.collector_process import CollectorProcess, eventually, lake_rows, new_key
 
 GZIP = {"content-encoding": "gzip"}
+FORM = {"content-type": "application/x-www-form-urlencoded"}
 TRACK, BATCH = "/v1/track", "/v1/batch"
 home, key, collector = both_servers.home, both_servers.key, both_servers.collector
 client, stranger = both_servers.client, both_servers.stranger
@@ -56,6 +57,10 @@ def refused(
         refused("14-bomb", TRACK, gzip.compress(bytes(50_000_000)), 413, "decompressed_too_large", GZIP),
         refused("14-unknown-encoding", TRACK, b"{}", 415, "unsupported_encoding", {"content-encoding": "br"}),
         refused("15-xml", TRACK, b"<a/>", 415, "unsupported_media_type", {"content-type": "application/xml"}),
+        refused(
+            "15-form", TRACK, b"event=a&userId=u", 415, "unsupported_media_type", FORM, says="Send application/json"
+        ),
+        refused("15-json-as-a-form", BATCH, b'{"batch":[}', 400, "invalid_json", FORM, says="line 1 column 11"),
         refused("17-key-in-url", f"{TRACK}?writeKey=alm_x", b"{}", 400, "key_in_url", says="Authorization"),
     ],
 )
@@ -88,7 +93,7 @@ def is_counted(home: Path, tenant: str, code: str) -> bool:
         pytest.param(b"\xef\xbb\xbf%s", {}, id="05-byte-order-mark"),
         pytest.param(b"%s", {"content-type": "text/plain"}, id="15-text-plain"),
         pytest.param(b"%s", {"content-type": "application/xml"}, id="15-json-under-another-type"),
-        pytest.param(b"gzip", {**GZIP, "content-type": "application/x-www-form-urlencoded"}, id="15-gzip-as-a-form"),
+        pytest.param(b"gzip", {**GZIP, **FORM}, id="15-gzip-as-a-form"),
     ],
 )
 def test_what_real_clients_send_is_understood(

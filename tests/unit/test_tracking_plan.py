@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ingestion.plan_check import check_plan
 from ingestion.event_times import NEWEST_YEAR, OLDEST_YEAR
+from ingestion.plan_check import check_plan
 from ingestion.tracking_plan import Judged, Plan, judge
 from ingestion.tracking_plan.docs import dictionary
 from ingestion.tracking_plan.names import ENVELOPE, PLACE

@@ -22,6 +22,7 @@ from ingestion.collector.messages import write
 from ingestion.collector.problems import Problem
 
 _GZIP = b"\x1f\x8b"
+_FORM = b"application/x-www-form-urlencoded"
 # Without flags, and saying so: an application that asks gets its own defaults.
 _NO_FLAGS = write(
     {
@@ -44,8 +45,8 @@ _NO_FLAGS = write(
 
 def read_capture(request: Request) -> Found:
     """The events of a request: `batch`, a list, or one event. Raises Problem where none can be told apart."""
-    body = _uncompressed(request)
-    value = json_value(body, request.content_type)
+    body, content_type = _uncompressed(request), _content_type(request)
+    value = json_value(body, content_type)
     if isinstance(value, list):
         events, is_batch, beside = value[: MAX_EVENTS + 1], True, {}
         key = next((_key(event) for event in events if isinstance(event, dict)), None)
@@ -55,7 +56,7 @@ def read_capture(request: Request) -> Found:
     else:
         raise not_an_object(value, body)
     refuse_size(len(events))
-    items = items_of(events, item_of_event, body, request.content_type)
+    items = items_of(events, item_of_event, body, content_type)
     # The library for Python called it as Segment's does for years.
     return Found(items, is_batch=is_batch, sent_at=first(beside, "sent_at", "sentAt"), write_key=key)
 
@@ -63,7 +64,7 @@ def read_capture(request: Request) -> Found:
 def read_flags(request: Request) -> Document:
     """No flags. A key that comes with the question must be valid, so that a wrong one is noticed at once."""
     body = _uncompressed(request) if request.body else b"{}"
-    value = json_value(body, request.content_type)
+    value = json_value(body, _content_type(request))
     return Document(_NO_FLAGS, write_key=_key(value) if isinstance(value, dict) else None)
 
 
@@ -71,6 +72,11 @@ def _key(value: dict[str, Any]) -> str | None:
     properties = value.get("properties")
     inner = properties.get("token") if isinstance(properties, dict) else None
     return text(value.get("api_key")) or text(value.get("token")) or text(inner)
+
+
+def _content_type(request: Request) -> bytes:
+    """The client's word for the body; nothing where it is a form, which may hold JSON here."""
+    return b"" if request.content_type.lower().startswith(_FORM) else request.content_type
 
 
 def _uncompressed(request: Request) -> bytes:

@@ -218,6 +218,13 @@ def test_a_browsers_page_view_says_who_where_and_on_what(body: bytes) -> None:
     assert not {"token", "$ip"} & set(message["properties"])
 
 
+@pytest.mark.parametrize("body", [b"data=%7B", b"data=eA==", b"event=x", b"{'a':1}"])
+def test_a_form_that_holds_no_events_of_posthog_is_of_a_type_that_is_taken(body: bytes) -> None:
+    with pytest.raises(Problem) as caught:
+        read("/e/", body, {"content-type": "application/x-www-form-urlencoded"})
+    assert (caught.value.status, caught.value.code[:8]) == (400, "invalid_")
+
+
 def test_an_identified_browser_names_user_and_device() -> None:
     event = {"event": "x", "distinct_id": "u1", "properties": {"$anon_distinct_id": "d1", "$device_id": "d0"}}
     message = only("/i/v0/e/", event)

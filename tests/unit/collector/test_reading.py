@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -149,16 +150,35 @@ def test_as_many_events_as_allowed_are_taken() -> None:
 )
 def test_json_is_taken_under_any_type_that_real_clients_send(media: bytes) -> None:
     assert read_single(b"{}", media, "track").items
+    for body in (b"{'a':1}", b' [{"a":1},'):  # JSON with a mistake: where it is says more than its type
+        with pytest.raises(Problem) as caught:
+            read_single(body, media, "track")
+        assert (caught.value.status, caught.value.code) == (400, "invalid_json")
+
+
+@pytest.mark.parametrize(
+    ("media", "body"),
+    [
+        (b"application/xml", b"<a/>"),
+        (b"application/x-www-form-urlencoded", b"event=Signed+Up&userId=u1"),
+        (b"application/x-www-form-urlencoded; charset=utf-8", b"data=e30="),
+        (b"text/plain", b"hello"),
+        (b"application/octet-stream", b"\x16\x03"),
+    ],
+)
+def test_something_else_under_its_own_type_is_told_so(media: bytes, body: bytes) -> None:
+    assert read_single(b"{}", media, "track").items
+    for reader in (partial(read_single, type_="track"), read_batch):
+        with pytest.raises(Problem) as caught:
+            reader(body, media)
+        assert (caught.value.status, caught.value.code) == (415, "unsupported_media_type")
+
+
+@pytest.mark.parametrize("media", [b"", b"application/json", b"application/cloudevents+json"])
+def test_what_is_called_json_and_is_none_is_told_where(media: bytes) -> None:
     with pytest.raises(Problem) as caught:
         read_single(b"a=1", media, "track")
     assert (caught.value.status, caught.value.code) == (400, "invalid_json")
-
-
-def test_something_else_under_its_own_type_is_told_so() -> None:
-    assert read_single(b"{}", b"application/xml", "track").items
-    with pytest.raises(Problem) as caught:
-        read_single(b"<a/>", b"application/xml", "track")
-    assert (caught.value.status, caught.value.code) == (415, "unsupported_media_type")
 
 
 @pytest.mark.parametrize(
