@@ -25,7 +25,8 @@ from ingestion.collector.wal import DRAINING, Trouble, Wal
 Headers = tuple[tuple[bytes, bytes], ...]
 
 # Write keys are public and nothing can be read with them, so any page may send.
-_CORS = ((b"access-control-allow-origin", b"*"), (b"access-control-expose-headers", b"retry-after, x-ratelimit-reset"))
+_EXPOSED = b"retry-after, x-ratelimit-limit, x-ratelimit-remaining, x-ratelimit-reset"
+_CORS = ((b"access-control-allow-origin", b"*"), (b"access-control-expose-headers", _EXPOSED))
 _PREFLIGHT: Headers = (
     (b"access-control-allow-origin", b"*"),
     (b"access-control-allow-headers", b"authorization, content-type, content-encoding, *"),

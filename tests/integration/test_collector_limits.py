@@ -53,6 +53,8 @@ def test_33_a_key_that_sends_too_fast_is_told_when_to_come_again(collector: Coll
     assert answer.headers["x-ratelimit-limit"] == "0.1"
     assert answer.headers["x-ratelimit-remaining"] == "0"
     assert int(answer.headers["x-ratelimit-reset"]) > time.time()
+    told = {name for name in answer.headers if name.startswith("x-ratelimit-")} | {"retry-after"}
+    assert told == set(answer.headers["access-control-expose-headers"].split(", "))  # or a page's script sees none
     in_body = httpx.post(f"{collector.url}/v1/batch", json={**batch(1), "writeKey": slow}, timeout=30)
     assert in_body.status_code == 429
     assert post(collector, free, batch(3)).status_code == 200
