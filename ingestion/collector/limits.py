@@ -21,6 +21,10 @@ _DRAINED = 8  # times the limit
 _TOO_SLOW = "the body did not arrive in time"
 _CLOSE = ((b"connection", b"close"),)
 
+_GZIP_BITS, _GZIP_MAGIC = 31, b"\x1f\x8b"
+_MAX_MEMBERS = 1_000  # of a gzip body behind its first: each costs some microseconds, however little it holds
+_WINDOW = 16 * 1024
+
 KEEP_ALIVE_SECONDS = 75  # longer than load balancers keep idle connections, so that they are the ones to close
 BACKLOG = 2048
 
@@ -179,16 +183,50 @@ def inflate(body: bytes, encoding: bytes, limit: int = MAX_BODY_BYTES) -> bytes:
         shown = encoding[:40].decode("latin-1")
         message = f"Content-Encoding {shown!r} is not supported. Use gzip or none."
         raise Problem(415, "unsupported_encoding", message, headers=((b"accept-encoding", b"gzip"),))
-    inflater = zlib.decompressobj(wbits=31)
+    inflater = zlib.decompressobj(wbits=_GZIP_BITS)
     try:
         # One byte more than allowed is enough to know; the rest of a bomb is never unpacked.
         content = inflater.decompress(body, limit + 1)
+        if inflater.unused_data and len(content) <= limit:
+            return _with_further_members(content, memoryview(inflater.unused_data), limit)
     except zlib.error as error:
         raise Problem(400, "invalid_compression", f"The body is not valid gzip: {error}.") from None
     if len(content) > limit:
-        message = f"The body inflates to more than {limit:,} bytes. Send smaller batches."
-        raise too_large("decompressed_too_large", message, limit)
-    if not inflater.eof or inflater.unused_data:
-        what = "is cut short" if not inflater.eof else "is followed by other bytes"
-        raise Problem(400, "invalid_compression", f"The body is not valid gzip: the stream {what}.")
+        raise _inflates_too_far(limit)
+    if not inflater.eof:
+        raise _bad_gzip("the stream is cut short")
     return content
+
+
+def _with_further_members(content: bytes, rest: memoryview, limit: int) -> bytes:
+    """The content of a first member and of those behind it: what was packed in parts is gzip too (RFC 1952, 2.2).
+
+    Raises Problem (400, 413) and zlib.error.
+    """
+    parts, size = [content], len(content)
+    for _ in range(_MAX_MEMBERS):
+        if not rest:
+            return b"".join(parts)
+        if bytes(rest[:2]) != _GZIP_MAGIC:
+            raise _bad_gzip("the stream is followed by other bytes")
+        inflater = zlib.decompressobj(wbits=_GZIP_BITS)
+        while not inflater.eof:
+            # By and by: what is behind a member is copied each time.
+            window = rest[:_WINDOW]
+            if not window:
+                raise _bad_gzip("the stream is cut short")
+            parts.append(inflater.decompress(window, limit + 1 - size))
+            size += len(parts[-1])
+            if size > limit:
+                raise _inflates_too_far(limit)
+            rest = rest[len(window) - len(inflater.unused_data) :]
+    raise _bad_gzip(f"it has more than {_MAX_MEMBERS:,} members; pack it whole")
+
+
+def _inflates_too_far(limit: int) -> Problem:
+    message = f"The body inflates to more than {limit:,} bytes. Send smaller batches."
+    return too_large("decompressed_too_large", message, limit)
+
+
+def _bad_gzip(why: str) -> Problem:
+    return Problem(400, "invalid_compression", f"The body is not valid gzip: {why}.")

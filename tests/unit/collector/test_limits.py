@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import time
 import zlib
 from collections.abc import AsyncIterator
 
@@ -123,6 +124,32 @@ def test_gzip_is_unpacked(encoding: bytes) -> None:
     assert inflate(gzip.compress(b'{"a":1}'), encoding) == b'{"a":1}'
 
 
+@pytest.mark.parametrize(
+    "parts", [[b'{"a":', b"1}"], [b"", b'{"a":1}', b""], [b"{"] * 200, [bytes(200_000), b"1" * 300_000]]
+)
+def test_gzip_of_several_members_is_their_content_in_order(parts: list[bytes]) -> None:
+    assert inflate(b"".join(map(gzip.compress, parts)), b"gzip", sum(map(len, parts))) == b"".join(parts)
+
+
+def test_the_limit_holds_over_all_members() -> None:
+    above = gzip.compress(bytes(MAX_BODY_BYTES + 1))
+    half, rest = gzip.compress(bytes(MAX_BODY_BYTES // 2)), gzip.compress(bytes(MAX_BODY_BYTES // 2 + 1))
+    for body in (above + half, half + rest, half * 3, half + gzip.compress(bytes(100 * 1024 * 1024))):
+        with pytest.raises(Problem) as caught:
+            inflate(body, b"gzip")
+        assert (caught.value.status, caught.value.code) == (413, "decompressed_too_large")
+
+
+def test_members_without_end_cost_no_time() -> None:
+    body = gzip.compress(b"") * (MAX_BODY_BYTES // 20)
+    began = time.process_time()
+    with pytest.raises(Problem, match=None) as caught:
+        inflate(body, b"gzip")
+    assert time.process_time() - began < 0.5
+    assert (caught.value.status, caught.value.code) == (400, "invalid_compression")
+    assert "has more than 1,000 members" in caught.value.message
+
+
 @pytest.mark.parametrize("encoding", [b"", b"identity"])
 def test_what_is_not_compressed_stays_as_it_is(encoding: bytes) -> None:
     assert inflate(b"{}", encoding) == b"{}"
@@ -145,12 +172,27 @@ def test_a_bomb_is_not_unpacked() -> None:
         (b"{}", "incorrect header check"),
         (gzip.compress(b"{}")[:-3], "is cut short"),
         (gzip.compress(b"{}") + b"x", "is followed by other bytes"),
+        (gzip.compress(b"{}") * 2 + bytes(8), "is followed by other bytes"),
+        (gzip.compress(b"{}") + gzip.compress(b"{}")[:-3], "is cut short"),
+        (gzip.compress(b"{}") + gzip.compress(b"{}")[:5], "is cut short"),
+        (gzip.compress(b"{}") + gzip.compress(b"{}")[:-8] + bytes(8), "incorrect data check"),
         (gzip.compress(b"{}")[:-8] + bytes(8), "incorrect data check"),
         (zlib.compress(b"{}"), "incorrect header check"),
         (b"", "is cut short"),
     ],
     # Packed bytes hold the time: as names they would differ between the processes that run the tests.
-    ids=["no gzip", "cut", "more behind", "wrong sum", "zlib", "empty"],
+    ids=[
+        "no gzip",
+        "cut",
+        "more behind",
+        "zeros",
+        "second cut",
+        "second begun",
+        "second wrong",
+        "wrong sum",
+        "zlib",
+        "empty",
+    ],
 )
 def test_bad_gzip_is_explained(body: bytes, why: str) -> None:
     with pytest.raises(Problem, match=None) as caught:
