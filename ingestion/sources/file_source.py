@@ -241,7 +241,8 @@ class FileSource:
             further = [f"also {place}"] if place else []
             message_id = uuid_of("\n".join((mapping.source, *key, *further)))
             message = messages[place].of(value, message_id)
-            arrivals.append(Arrival(received_at, message, unfit(message, len(json_bytes(message))), False))
+            reasons, noted = unfit(message, len(json_bytes(message))), messages[place].warnings(value)
+            arrivals.append(Arrival(received_at, message, reasons, False, noted))
         return arrivals
 
 

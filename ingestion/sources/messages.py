@@ -11,6 +11,7 @@ from ingestion.sources.mapping import Mapping
 from ingestion.tracking_plan import Plan, Reason
 
 MISSING_TIME = "missing_timestamp"
+SKIPPED = "skipped_local_time"  # clocks went forward over it
 _PROPERTY = "properties."
 
 
@@ -18,7 +19,7 @@ class Messages:
     """Messages in Segment's shape from evaluated rows."""
 
     def __init__(self, mapping: Mapping, plan: Plan, clock: Clock, expressions: Expressions) -> None:
-        self._utc = clock.utc
+        self._utc, self._skips = clock.utc, clock.skips
         self._currency = mapping.currency
         self._contracts = {name: (c.type, "currency" in c.properties) for name, c in plan.events.items()}
         first = 1 + len(key_columns(mapping))  # behind the row's number and its key
@@ -49,6 +50,11 @@ class Messages:
         if self._anonymous_id is not None and value[self._anonymous_id]:
             message["anonymousId"] = value[self._anonymous_id]
         return message
+
+    def warnings(self, value: tuple[Any, ...]) -> tuple[str, ...]:
+        """What is to be noted of a row whose message was made: which of its local times do not occur."""
+        times = [("timestamp", self._event_at), *self._times]
+        return tuple(f"{SKIPPED}:{name}" for name, place in times if self._skips(value[place]))
 
 
 def unfit(message: Map[str, Any], size: int) -> tuple[Reason, ...]:

@@ -1,6 +1,7 @@
 """File sources: exact values, and one landing for one content."""
 
 import gzip
+import json
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -125,6 +126,31 @@ def test_amounts_are_exact(orders: Open, write: Callable[..., Path], tmp_path: P
 def test_local_times_become_exact_instants(local: str, utc: str) -> None:
     found = Clock("Europe/London").utc(datetime.fromisoformat(local))
     assert found == datetime.fromisoformat(utc).replace(tzinfo=UTC)
+
+
+def test_a_local_time_that_does_not_occur_is_warned_of(
+    orders: Open, write: Callable[..., Path], tmp_path: Path
+) -> None:
+    also = {**RETURNED, "event_at": "strptime(note, 'back on %Y-%m-%d %H:%M')"}
+    source = orders(also=[also], properties=MAPPING["properties"] | {"starts_at": '"when"'})
+    times = ("2026-03-29 00:59:59", "2026-03-29 01:00:00", "2026-03-29 01:59:59", "2026-03-29 02:00:00")
+    times += ("2025-10-26 01:30:00",)  # occurs twice
+    rows = [f"A{n},1,{time},2,1.10,17,tea" for n, time in enumerate(times)]
+    rows += ["A5,1,2026-03-29 01:30:00,2,1.10,17,back on 2026-03-29 03:00"]
+    assert source.ingest_file(write(*rows), NOW).accepted == 7
+    said = [row["warnings"] and json.loads(row["warnings"]) for row in landed(tmp_path)]
+    skipped = ["skipped_local_time:timestamp", "skipped_local_time:starts_at"]
+    assert said == [None, skipped, skipped, None, None, skipped, None]
+    assert {row["time_quality"] for row in landed(tmp_path)} == {"ok"}
+
+
+def test_a_day_that_begins_with_the_change_of_clocks_begins_there() -> None:
+    clock = Clock("Asia/Beirut")  # clocks go from midnight to one
+    assert clock.utc(date(2026, 3, 29)) == datetime(2026, 3, 28, 22, tzinfo=UTC)
+    assert not clock.skips(date(2026, 3, 29))
+    clock.utc(datetime(2026, 3, 29, 0, 30))
+    assert clock.skips(datetime(2026, 3, 29, 0, 30))
+    assert not clock.skips(datetime(2026, 3, 29, 0, 30, tzinfo=UTC))
 
 
 def test_a_date_is_its_first_moment_and_an_instant_is_itself() -> None:
