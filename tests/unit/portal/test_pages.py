@@ -213,6 +213,25 @@ def test_events_of_long_ago_are_shown_in_coarser_bars_where_they_happened() -> N
     assert count_chart("Accepted", three_years, Span(date(2020, 1, 1), date(2026, 1, 1)), date(2026, 1, 1)) is None
 
 
+def test_an_event_whose_name_nobody_sees_is_quoted() -> None:
+    from serving.event_tables import by_day, by_event
+
+    day = date(2026, 3, 1)
+    counts = {name: {day: 1} for name in ("", " \t", "\u200b", " " * 200, "Signed Up ", "é")}
+    shown = {
+        "(no name)",
+        "(blank name: ' \\t')",
+        "(blank name: '\\u200b')",
+        f"(blank name: '{' ' * 20}')",
+        "Signed Up ",
+        "é",
+    }
+    table = by_event({}, counts)
+    assert {row[0].text for row in table.rows} == shown
+    assert {row[0].plain for row in table.rows} == set(counts)
+    assert {column.title for column in by_day(counts, "Day").columns} == shown | {"Day", "Total"}
+
+
 def test_a_version_that_cannot_be_read_is_said_to_be_so(tmp_path: Path) -> None:
     settings = Settings.for_home(tmp_path)
     settings.versions.mkdir(parents=True)
