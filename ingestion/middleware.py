@@ -75,7 +75,10 @@ class RequestTracking:
         timeout_seconds: float = 5.0,
         longest_pause_seconds: float = 60.0,
     ) -> None:
-        """`skip` are paths that are not tracked; `capacity` is how many events may wait before new ones are dropped."""
+        """`skip` are paths that are not tracked; `capacity` is how many events may wait before new ones are dropped.
+
+        Raises ValueError for a `url` that is no address: no later try could reach it.
+        """
         self.app = app
         self._service = service
         self._user, self._account = user or _user_id, account or _account_id
@@ -83,6 +86,10 @@ class RequestTracking:
         self._sender = _Sender(
             url, write_key, capacity, batch_size, flush_seconds, timeout_seconds, longest_pause_seconds
         )
+        if url and not _is_address(url):
+            shown = ascii(url.rpartition("@")[2][:60])  # without a password
+            todo = "write http:// or https:// and the collector's host, such as 'http://collector:8088'"
+            raise ValueError(f"RequestTracking: url: {shown} is no address: {todo}")
         self._is_on = bool(url and write_key)
         if not self._is_on:
             _log.warning("requests are not tracked: give RequestTracking a url and a write_key")
@@ -149,6 +156,18 @@ class RequestTracking:
         else:
             event["anonymousId"] = _visitor(scope) or f"service-{self._service or 'unnamed'}"
         return event
+
+
+def _is_address(url: str) -> bool:
+    """Whether this is http:// or https://, a host, perhaps a port and a path, and nothing else."""
+    try:
+        parts = urllib.parse.urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return False
+    is_plain = url.isascii() and url.isprintable() and " " not in url
+    has_more = parts.query or parts.fragment or "@" in parts.netloc
+    return bool(is_plain and parts.scheme in ("http", "https") and parts.hostname and port != 0 and not has_more)
 
 
 def route_template(scope: Scope, path: str, mounted: str = "") -> str:

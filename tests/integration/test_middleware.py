@@ -273,6 +273,29 @@ def test_without_a_collector_it_passes_on(given: dict[str, str]) -> None:
     assert tracked.stats == middleware.Stats(0, 0, 0, 0, 0)
 
 
+WRONG = [
+    "collector:8088", "127.0.0.1:8088", "//collector:8088", "collector", "http://", "http:///v1", "ftp://collector",
+    "http://collector:port", "http://collector:99999", "http://collector:8088\n", " http://collector",
+    "http://col lector", "http://collector/?a=1", "http://collector/#a", "http://[::1", "http://col\u0430lector",
+    "http://me:s3cret@collector:8088", "me:s3cret@collector:8088",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("url", WRONG)
+def test_what_is_no_address_is_refused_when_it_is_configured(url: str) -> None:
+    with pytest.raises(ValueError, match="write http:// or https:// and the collector's host") as raised:
+        RequestTracking(application(), url=url, write_key="k")
+    assert "\n" not in str(raised.value)
+    assert "s3cret" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://collector:8088", "HTTPS://c.example/", "http://127.0.0.1:1/behind/a/proxy", "http://[::1]:8088"]
+)
+def test_an_address_with_its_scheme_is_taken(url: str) -> None:
+    assert RequestTracking(application(), url=url, write_key="k").stats.sent == 0
+
+
 def test_the_file_needs_the_standard_library_only() -> None:
     assert middleware.__file__
     tree = ast.parse(Path(middleware.__file__).read_text(encoding="utf-8"))
