@@ -17,7 +17,8 @@ _DO = {
     "missing_identity": "have the client send userId or anonymousId; ids such as '', '0' or 'undefined' are none",
     "insufficient_scope": "send it with another key; if this key may send it: almanac keys scope, then "
     "almanac quarantine replay --code insufficient_scope",
-    "missing_timestamp": "correct the row and deliver it again, or give the mapping another event_at",
+    "missing_timestamp": "correct the row and deliver it again (an outbox's as a new row), or name another column for "
+    "the time",
     "suppressed": "nothing: the person asked for it (see `almanac suppress list`)",
     "illegal_identity": "have the client send a real id; the name of nothing in its language is none",
     "missing_event_name": "have the client name the event of a track message",

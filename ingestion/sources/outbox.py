@@ -27,6 +27,7 @@ from ingestion.sources.cursors import cursor_text, earlier, python_type, value_o
 from ingestion.sources.databases import engine_of, table_of
 from ingestion.sources.fetched_source import FetchedSource, Outbox
 from ingestion.sources.message_ids import uuid_of
+from ingestion.sources.messages import MISSING_TIME
 from ingestion.sources.outbox_times import UNITS, instant, units_a_second
 from ingestion.sources.secrets import without_secrets
 from ingestion.tracking_plan.contracts import Reason
@@ -71,6 +72,7 @@ def take_outbox(settings: Settings, source: FetchedSource, lake: Lake, now: date
             if not rows:
                 continue
             arrivals = [_arrival(source.source, outbox, row, received_at) for row, _ in rows]
+            _refuse_without_times(source.source, outbox, arrivals)
             kept, suppressed = suppression.split(source.tenant, arrivals)
             content = hashlib.sha256(b"".join(mark.digest for _, mark in rows)).hexdigest()
             day = {received_at.date(): len(rows)}
@@ -152,8 +154,8 @@ def _mark(row: Sequence[Any]) -> TableRow:
 def _arrival(source: str, outbox: Outbox, row: Sequence[Any], received_at: datetime) -> Arrival:
     """A row as an event: the payload is a message in Segment's shape, whose own time or message id come first.
 
-    It is cleaned and held to the same limits as at the door of the collector. Raises AlmanacError where neither the
-    message nor the row says when it was: booked at its arrival it would be in another day's revenue.
+    It is cleaned and held to the same limits as at the door of the collector. Where neither the message nor the row
+    says when it was it is refused: booked at its arrival it would be in another day's revenue.
     """
     key, payload, created_at = row
     raw = payload if isinstance(payload, bytes) else payload.encode() if isinstance(payload, str) else _encode(payload)
@@ -162,11 +164,18 @@ def _arrival(source: str, outbox: Outbox, row: Sequence[Any], received_at: datet
     if taken.message is None:
         return Arrival(received_at, taken.raw, reasons, False)
     at = instant(created_at)
-    if at is None and not (reasons or any(taken.message.get(name) for name in ("timestamp", "originalTimestamp"))):
-        place = f"source {source}: outbox {outbox.table}, row {key}: its {outbox.created_at} is {repr(created_at)[:60]}"
-        todo = f"give it one, or name as created_at a column of times, or of {UNITS}; no row from there on lands"
-        raise AlmanacError(f"{place}, and its message has no timestamp: {todo}")
+    if at is None and not any(taken.message.get(name) for name in ("timestamp", "originalTimestamp")):
+        shown = f"its {outbox.created_at} is {repr(created_at)[:60]}, and its message has no timestamp"
+        reasons += (Reason("timestamp", MISSING_TIME, f"outbox row {key}: {shown}"),)
     own = {"type": "track", "messageId": uuid_of(f"{source}\n{key}"), "timestamp": at}
     # Programs write null for what they do not know; without its row's id a message that lands twice would count twice.
     given = {name: value for name, value in taken.message.items() if name not in own or value not in (None, "")}
     return Arrival(received_at, {**own, **given}, reasons, False, taken.warnings)
+
+
+def _refuse_without_times(source: str, outbox: Outbox, arrivals: Sequence[Arrival]) -> None:
+    """Raises AlmanacError if no row says when it was made: the wrong column, rather than rows that are wrong."""
+    found = [next((r for r in one.reasons if r.code == MISSING_TIME), None) for one in arrivals]
+    if found[0] is not None and all(found):
+        todo = f"give it one, or name as created_at a column of times, or of {UNITS}"
+        raise AlmanacError(f"source {source}, table {outbox.table}: {found[0].message}: {todo}; nothing of it landed")
