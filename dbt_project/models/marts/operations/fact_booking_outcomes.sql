@@ -1,14 +1,33 @@
 {{ config(materialized=view_or_table()) }}
 
+with
+    events as (
+        select *
+        from {{ ref("int_events__business") }}
+        where event = 'booking_status_changed' and status in ('completed', 'no_show')
+    ),
+
+    -- A booking that is told to be completed again was completed before. How many hours it took may become known
+    -- later than that.
+    followed as (
+        select
+            e.*,
+            row_number() over (partition by tenant, booking_id, status order by event_at, message_id) as telling,
+            row_number() over (
+                partition by tenant, booking_id, status, hours is null order by event_at, message_id
+            ) as telling_of_hours
+        from events as e
+    )
+
 select
-    e.tenant,
-    e.message_id as outcome_id,
-    e.booking_id,
-    e.listing_id,
-    coalesce(e.supplier_id, 'unknown') as supplier,
-    e.status,
-    e.hours as hours_delivered,
-    e.event_at as ended_at,
-    e.event_date as outcome_date
-from {{ ref("int_events__business") }} as e
-where e.event = 'booking_status_changed' and e.status in ('completed', 'no_show')
+    tenant,
+    message_id as outcome_id,
+    booking_id,
+    listing_id,
+    coalesce(supplier_id, 'unknown') as supplier,
+    status,
+    telling = 1 as is_first_told,
+    case when telling_of_hours = 1 then hours end as hours_delivered,
+    event_at as ended_at,
+    event_date as outcome_date
+from followed

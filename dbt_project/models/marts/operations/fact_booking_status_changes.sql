@@ -52,7 +52,8 @@ with
     timed as (
         select
             c.*,
-            lag(told_at) over (partition by tenant, booking_id order by told_at, place, status) as changed_before_at
+            lag(told_at) over (partition by tenant, booking_id order by told_at, place, status) as changed_before_at,
+            row_number() over (partition by tenant, booking_id, status order by told_at) as telling
         from changes as c
     )
 
@@ -65,5 +66,5 @@ select
     told_date as change_date,
     cast(floor(extract(epoch from (told_at - changed_before_at))) as bigint) as seconds_since_previous,
     {{ hours_between("first_told_at", "told_at") }} as hours_since_first,
-    status = 'completed' and status_before is not null as is_followed_completion
+    status = 'completed' and telling = 1 and status_before is not null as is_followed_completion
 from timed
