@@ -18,7 +18,8 @@ with
                 select
                     e.*,
                     row_number() over (
-                        partition by e.tenant, e.balance_account, e.event_date order by e.event_at desc, e.message_id
+                        partition by e.tenant, e.balance_account, e.event_date
+                        order by e.event_at desc, e.message_id desc
                     ) as place
                 from events as e
                 where e.event = 'balance_recorded' and e.balance_account = 'float'
