@@ -6,6 +6,7 @@ create table dim_date as
 select
     day as date_day, cast(date_trunc('week', day) as date) as week_start_date,
     cast(date_trunc('month', day) as date) as month_start_date,
+    cast(date_trunc('quarter', day) as date) as quarter_start_date,
     cast(isodow(day) as integer) as iso_weekday, isodow(day) >= 6 as is_weekend
 from (
     select cast(unnest(generate_series(date_trunc('year', min(event_date)),
