@@ -55,8 +55,7 @@ def compare(values: Values, kpi: Kpi, tenant: Tenant, span: Span, previous: Span
         # A base that lacks days would show a rise that is none.
         missing = Change("n/a", "neutral", f"the data begins within the compared period, {old.label}")
         return Comparison(now, old, missing)
-    changed = change(now.value, old.value, kpi.style(tenant.currency), up_is_good=kpi.up_is_good)
-    return Comparison(now, old, changed)
+    return Comparison(now, old, moved(now, old, kpi, tenant))
 
 
 def compare_latest(found: Sequence[Value], kpi: Kpi, tenant: Tenant, grain: TimeGrain) -> Comparison:
@@ -66,8 +65,18 @@ def compare_latest(found: Sequence[Value], kpi: Kpi, tenant: Tenant, grain: Time
     earlier = before(start, grain)
     row = next((v for v in found[1:] if v.period_start == earlier), None)
     old = _of_period(row, grain, period_span(earlier, grain))
-    moved = change(now.value, old.value, kpi.style(tenant.currency), up_is_good=kpi.up_is_good)
-    return Comparison(now, old, moved)
+    return Comparison(now, old, moved(now, old, kpi, tenant))
+
+
+def moved(now: Figure | Value | None, old: Figure | Value | None, kpi: Kpi, tenant: Tenant) -> Change:
+    """The change between two figures or values; none where either is not complete: half a day is no fall by half."""
+    new, base = (one.value if one else None for one in (now, old))
+    changed = change(new, base, kpi.style(tenant.currency), up_is_good=kpi.up_is_good)
+    if now is None or old is None or changed.reason:
+        return changed
+    if now.is_complete and old.is_complete:
+        return changed
+    return Change("n/a", "neutral", f"the {'compared ' if now.is_complete else ''}period is not complete")
 
 
 def figure(values: Values, kpi: Kpi, tenant: Tenant, span: Span) -> Figure:

@@ -6,8 +6,8 @@ from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
 from serving.catalogue import Kpi, publication
-from serving.figures import Comparison, compare
-from serving.formatting import Change, change, period, utc
+from serving.figures import Comparison, compare, moved
+from serving.formatting import Change, period, utc
 from serving.ranges import Span, TimeGrain, before, periods
 from serving.reading import Reading
 from serving.selection import CUSTOM, Selection
@@ -77,12 +77,10 @@ def summarise(reading: Reading, found: Iterable[Kpi], chosen: Selection, grain: 
 def _step(values: Values, kpi: Kpi, chosen: Selection, start: date, grain: TimeGrain) -> Step:
     now, earlier = values.at(kpi.kpi, grain, start), before(start, grain)
     if earlier < chosen.tenant.extent.first:
-        moved = Change("n/a", "neutral", "the data begins within the period before")
+        changed = Change("n/a", "neutral", "the data begins within the period before")
     else:
-        base, style = values.at(kpi.kpi, grain, earlier), kpi.style(chosen.tenant.currency)
-        new, old = (one.value if one else None for one in (now, base))
-        moved = change(new, old, style, up_is_good=kpi.up_is_good)
-    return Step(start, grain, now, moved)
+        changed = moved(now, values.at(kpi.kpi, grain, earlier), kpi, chosen.tenant)
+    return Step(start, grain, now, changed)
 
 
 def _missing(values: Values, kpi: Kpi, dates: list[date], eventful: set[date]) -> Missing:

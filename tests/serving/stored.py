@@ -27,6 +27,7 @@ class Expected:
     period: str
     start: date | None
     has_rows: bool
+    is_complete: bool = False
 
 
 class Stored:
@@ -82,20 +83,23 @@ class Stored:
                     [tenant, kpi, first, last],
                 )
                 if rows:
-                    return Expected(rows[0]["value"], grain, rows[0]["period_start"], has_rows=True)
+                    found = rows[0]
+                    return Expected(found["value"], grain, found["period_start"], True, condition == "is_complete")
         return Expected(None, "total", None, has_rows=False)
 
-    def before(self, tenant: str, kpi: str, first: date, last: date) -> Number | None:
+    def before(self, tenant: str, kpi: str, first: date, last: date) -> Expected:
         """The number that a tile is compared with."""
         now = self.figure(tenant, kpi, first, last)
         if now.period == "total" or self.kpis[kpi]["is_level"]:
-            return self.figure(tenant, kpi, *self._range_before(first, last)).value
+            return self.figure(tenant, kpi, *self._range_before(first, last))
         rows = self.records(
-            f"select value from kpi_values where tenant = ? and kpi = ? and time_grain = ? and dimension = 'all'"
-            f" and period_start + {PERIOD_ENDS[now.period]} = ?",
+            "select value, period_start, is_complete from kpi_values where tenant = ? and kpi = ? and time_grain = ?"
+            f" and dimension = 'all' and period_start + {PERIOD_ENDS[now.period]} = ?",
             [tenant, kpi, now.period, now.start],
         )
-        return rows[0]["value"] if rows else None
+        if not rows:
+            return Expected(None, now.period, None, has_rows=False)
+        return Expected(rows[0]["value"], now.period, rows[0]["period_start"], True, rows[0]["is_complete"])
 
     def change(self, tenant: str, kpi: str, first: date, last: date) -> str:
         """The text of a tile's badge."""
@@ -104,8 +108,10 @@ class Stored:
         if base < self.days(tenant)[0] and not self.kpis[kpi]["is_level"]:
             return "n/a"
         before = self.before(tenant, kpi, first, last)
+        if not (now.is_complete and before.is_complete):
+            return "n/a"
         up_is_good = self.kpis[kpi]["direction"] == "up_is_good"
-        return formatting.change(now.value, before, self.style(kpi, tenant), up_is_good=up_is_good).text
+        return formatting.change(now.value, before.value, self.style(kpi, tenant), up_is_good=up_is_good).text
 
     def periods(
         self, tenant: str, kpi: str, grain: str, first: date, last: date, dimension: str = "all"
@@ -142,10 +148,12 @@ class Stored:
 
     def _total(self, tenant: str, kpi: str, first: date, last: date) -> Expected:
         found = self.records(
-            "select sum(numerator) as over, sum(denominator) as under, count(*) as n from kpi_values where tenant = ?"
-            " and kpi = ? and time_grain = 'day' and dimension = 'all' and period_start between ? and ?",
+            "select sum(numerator) as over, sum(denominator) as under, count(*) as n,"
+            " bool_and(is_complete) as is_complete from kpi_values where tenant = ? and kpi = ?"
+            " and time_grain = 'day' and dimension = 'all' and period_start between ? and ?",
             [tenant, kpi, first, last],
         )[0]
         under = found["under"] if self.kpis[kpi]["denominator_label"] else Decimal(1)
         value = None if found["over"] is None or not under else found["over"] / under
-        return Expected(value, "total", None, bool(found["n"]))
+        is_complete = bool(found["is_complete"]) and last <= self.days(tenant)[2]
+        return Expected(value, "total", None, bool(found["n"]), is_complete)

@@ -114,6 +114,17 @@ def test_a_date_without_a_value_is_named_and_so_is_one_without_any_event(home: P
     assert "None of these dates is a whole day of the data, which is from 2026-" in outside
 
 
+def test_what_is_not_over_has_no_change(home: Path) -> None:
+    """A day that has just begun is no fall of 95 %, alone or as the last one of many."""
+    range_ = ("--tenant", "advisory", "--from", "2026-11-15", "--to", "2026-11-21")
+    own = document(home, "sessions", *range_, "--by", "day")
+    assert (own["figure"]["is_complete"], own["before"]["is_complete"]) == (False, True)
+    assert (own["change"]["text"], own["change"]["reason"]) == ("n/a", "the period is not complete")
+    assert [one["change"] == "n/a" for one in own["periods"]] == [not one["is_complete"] for one in own["periods"]]
+    assert {one["is_complete"] for one in own["periods"]} == {True, False}
+    assert "change n/a (the period is not complete)" in ask(home, "sessions", *range_).output
+
+
 def test_a_business_that_has_fallen_silent_is_noticed(home: Path, tmp_path: Path) -> None:
     shutil.copytree(Settings.for_home(home).versions, Settings.for_home(tmp_path).versions)
     (file,) = Settings.for_home(tmp_path).versions.glob("*.duckdb")

@@ -170,6 +170,20 @@ def test_a_compared_range_that_lacks_days_gives_no_change() -> None:
     assert "begins within" in change.reason
 
 
+def test_what_is_not_complete_is_not_compared() -> None:
+    rows = [value(date(2026, 11, d), 10, complete=d < 21) for d in range(9, 22)]
+    days, span = Values({("k", "day", "all"): rows}), Span(date(2026, 11, 15), date(2026, 11, 21))
+    moved = compare(days, kpi(), TENANT, span, span.days_before)
+    assert (moved.now.is_complete, moved.change) == (False, Change("n/a", "neutral", "the period is not complete"))
+    over = Span(date(2026, 11, 15), date(2026, 11, 20))
+    moved = compare(days, kpi(), TENANT, over, over.days_before)
+    assert moved.change == Change("0.0\u00a0%", "neutral")
+    # Of a KPI that looks ahead the newest days can be complete while those before are not, if it was backfilled.
+    rows = [value(date(2026, 11, d), 10, complete=d > 12) for d in range(9, 21)]
+    moved = compare(Values({("k", "day", "all"): rows}), kpi(), TENANT, over, over.days_before)
+    assert moved.change == Change("n/a", "neutral", "the compared period is not complete")
+
+
 @pytest.mark.parametrize(
     ("low", "high", "style", "labels"),
     [
