@@ -42,7 +42,8 @@ def kpi_range(
     The total is shown where the KPI adds up, its last day where it is a level, else its largest period that fits, as in
     the portal. Whole months are compared with as many months, the first days of a month with the same days of the month
     before, all others with as many days. Dates of the range on which the KPI has no value are named, and those on which
-    no event happened at all, which is what a day looks like that never arrived.
+    no event happened at all, which is what a day looks like that never arrived. Of a KPI of which the business never
+    had a value, that is said instead.
     """
     from serving.problems import Problem
 
@@ -99,6 +100,9 @@ def _detail(one: "Summary", chosen: "Selection", grain: str | None) -> Iterator[
 
     style = one.kpi.style(chosen.tenant.currency)
     now, old = one.compared.now, one.compared.before
+    if one.absent:
+        yield f"{one.kpi.title}, {chosen.tenant.tenant}: {one.absent}."
+        return
     yield f"{one.kpi.title}, {chosen.tenant.tenant}, {now.label}: {_figure(now, one, chosen)}"
     if old and one.compared.change:
         reason = f" ({one.compared.change.reason})" if one.compared.change.reason else ""
@@ -191,6 +195,7 @@ def _document(one: "Summary", chosen: "Selection") -> dict[str, Any]:
             }
             for step in one.steps
         ],
+        "absent": one.absent or None,
         "dates": one.missing and one.missing.asked,
         "dates_without_value": [day.isoformat() for day in one.missing.without_value] if one.missing else None,
         "dates_without_event": [day.isoformat() for day in one.missing.without_event] if one.missing else None,

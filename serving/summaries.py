@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
-from serving.catalogue import Kpi, publication
+from serving.catalogue import Kpi, lacking, publication, valued
 from serving.figures import Comparison, compare, moved
 from serving.formatting import Change, period, utc
 from serving.ranges import Span, TimeGrain, before, periods
@@ -48,6 +48,7 @@ class Summary:
     compared: Comparison
     steps: tuple[Step, ...]
     missing: Missing | None  # None for a KPI without daily values
+    absent: str = ""  # in words, where the business never had a value of the KPI: no date of it is missing then
 
 
 def summarise(reading: Reading, found: Iterable[Kpi], chosen: Selection, grain: TimeGrain | None) -> list[Summary]:
@@ -61,17 +62,28 @@ def summarise(reading: Reading, found: Iterable[Kpi], chosen: Selection, grain: 
     values = read_values(reading, chosen.tenant.tenant, [kpi.kpi for kpi in kpis], read)
     dates = _dates(reading, chosen)
     eventful = _dates_with_events(reading, chosen.tenant.tenant, dates)
-    return [
-        Summary(
-            kpi,
-            compare(values, kpi, chosen.tenant, chosen.span, chosen.previous),
-            tuple(_step(values, kpi, chosen, start, grain) for start in periods(chosen.span, grain))
-            if grain and grain in kpi.time_grains
-            else (),
-            _missing(values, kpi, dates, eventful) if "day" in kpi.time_grains else None,
+    summaries = []
+    for kpi in kpis:
+        absent = _absent(reading, kpi, chosen.tenant.tenant)
+        steps = periods(chosen.span, grain) if grain and grain in kpi.time_grains else []
+        summaries.append(
+            Summary(
+                kpi,
+                compare(values, kpi, chosen.tenant, chosen.span, chosen.previous),
+                tuple(_step(values, kpi, chosen, start, grain) for start in steps) if grain else (),
+                _missing(values, kpi, dates, eventful) if "day" in kpi.time_grains and not absent else None,
+                absent,
+            )
         )
-        for kpi in kpis
-    ]
+    return summaries
+
+
+def _absent(reading: Reading, kpi: Kpi, tenant: str) -> str:
+    """That a business never had a value of a KPI, in words, and why if that is known; empty if it had one."""
+    if kpi.kpi in lacking(reading, tenant):
+        return f"this business has no numbers for it: it is told only with {kpi.only_with}, of which it has none"
+    had = kpi.kpi in valued(reading).get(tenant, ())
+    return "" if had else "this business has no numbers for it, on no day"
 
 
 def _step(values: Values, kpi: Kpi, chosen: Selection, start: date, grain: TimeGrain) -> Step:

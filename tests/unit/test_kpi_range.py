@@ -147,6 +147,22 @@ def test_a_change_from_a_period_in_which_the_data_begins_is_none(home: Path) -> 
     assert own["periods"][1]["change"] != "n/a"
 
 
+def test_a_kpi_that_a_business_never_had_is_not_missing_on_every_date(home: Path, tmp_path: Path) -> None:
+    shutil.copytree(Settings.for_home(home).versions, Settings.for_home(tmp_path).versions)
+    (file,) = Settings.for_home(tmp_path).versions.glob("*.duckdb")
+    with duckdb.connect(str(file)) as con:
+        con.execute("delete from kpi_values where tenant = 'advisory' and kpi in ('searches', 'bookings')")
+        con.execute("update kpi_catalogue set only_with = 'bookings' where kpi = 'take_rate'")
+    never = ask(tmp_path, "searches", "--tenant", "advisory", *DAYS, "--by", "week").output
+    assert never == "Searches, advisory: this business has no numbers for it, on no day.\n"
+    why = "this business has no numbers for it: it is told only with bookings, of which it has none"
+    assert ask(tmp_path, "take_rate", "--tenant", "advisory", *DAYS).output == f"Take rate, advisory: {why}.\n"
+    own = document(tmp_path, "take_rate", "--tenant", "advisory", *DAYS)
+    assert (own["absent"], own["dates"], own["dates_without_value"]) == (why, None, None)
+    own = document(tmp_path, "take_rate", "--tenant", "rentals", *DAYS)
+    assert (own["absent"], own["dates"]) == (None, 14)
+
+
 def test_without_a_name_every_kpi_has_a_line(home: Path) -> None:
     said = ask(home, "--tenant", "advisory", *DAYS).output
     for (kpi,) in rows(home, "select kpi from kpi_catalogue"):
