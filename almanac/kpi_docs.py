@@ -156,7 +156,7 @@ def _facts_of(kpi: Kpi, around: Surroundings) -> Iterator[tuple[str, str]]:
         if name not in _SAID and value not in (None, "", [], {}):
             yield _capital(name.replace("_", " ")), _plain(value)
     if own.runbook:
-        yield "When it is off", own.runbook
+        yield "When it is off", f"[{own.runbook}](../runbooks/{own.runbook})"
     yield "Time grains", ", ".join(own.time_grains)
     yield "Dimensions", ", ".join(map(_plain, own.dimensions)) or "none"
     yield "Longer periods", _longer(kpi)

@@ -49,7 +49,7 @@ class KpiSettings(BaseModel):
     dimensions: list[str] = []
     target: float | None = None
     threshold: Threshold | None = None
-    runbook: str | None = None
+    runbook: str | None = Field(default=None, description="File of docs/runbooks that says what to do when it is off.")
     only_with: str | None = Field(
         default=None, description="KPI without any value of which it says nothing of a business, whatever its own are."
     )

@@ -13,6 +13,11 @@ from almanac.yaml_files import load
 
 AGGREGATIONS = ("sum", "count", "count_distinct", "percentile")
 COLUMN = re.compile(r"[a-z][a-z0-9_]*")
+_ANY = ("name", "label", "description", "type", "expr", "filter", "config")
+FIELDS = {
+    "metric": (*_ANY, "numerator", "denominator", "input_metrics"),
+    "measure": (*_ANY, "agg", "percentile", "percentile_type", "fill_nulls_with", "non_additive_dimension"),
+}
 KPIS = "kpis"  # the folder of KPIs, with one for each area
 
 
@@ -101,8 +106,17 @@ def is_of_period(model: dict[str, Any], file: Path) -> bool:
     return any(column["name"] == "period_grain" for column in entries(model, "columns", file))
 
 
+def check_fields(kind: str, metric: dict[str, Any], file: Path) -> None:
+    """A `metric` or `measure` has no field that nobody would read: dbt passes over a mistyped one."""
+    for field in metric:
+        if field not in FIELDS[kind]:
+            near = meant(str(field), FIELDS[kind])
+            raise AlmanacError(f"{file}: {metric['name']}: {field} is no field of a {kind}{near}")
+
+
 def check_measure(metric: dict[str, Any], file: Path) -> None:
     """A measure is a simple metric that the macros can compute; what they would pass over is refused."""
+    check_fields("measure", metric, file)
     name, agg = f"{file}: measure {metric['name']}", metric.get("agg")
     if metric.get("type") != "simple":
         raise AlmanacError(f"{name}: type is {metric.get('type')!r}; use simple")

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from almanac.errors import AlmanacError
 from almanac.kpi_settings import KpiSettings
 from almanac.kpi_yaml import (
+    check_fields,
     check_measure,
     check_names,
     check_previous,
@@ -145,6 +146,7 @@ def load_catalogue(root: Path) -> Catalogue:
             name = metric["name"]
             if name in raw:
                 raise AlmanacError(f"{file}: metric {name} is defined twice, also in {raw[name][1]}")
+            check_fields("metric", metric, file)
             raw[name] = (metric, file)
     kpis = {
         name: _kpi(metric, file, measures, raw, dimensions)
@@ -152,9 +154,12 @@ def load_catalogue(root: Path) -> Catalogue:
         if kpi_settings(metric, file) is not None
     }
     check_names(files, {kpi.file: kpi.settings.title for kpi in kpis.values()})
+    runbooks = {file.name for file in (root / "docs" / "runbooks").glob("*.md")}
     for kpi in kpis.values():
         if (other := kpi.settings.only_with) and other not in kpis:
             raise AlmanacError(f"{kpi.file}: config.meta.kpi.only_with: {other!r} is no KPI")
+        if (runbook := kpi.settings.runbook) and runbook not in runbooks:
+            raise AlmanacError(f"{kpi.file}: config.meta.kpi.runbook: docs/runbooks/{runbook} does not exist")
     return Catalogue(dict(sorted(kpis.items())), dict(sorted(measures.items())))
 
 

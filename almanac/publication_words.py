@@ -29,7 +29,7 @@ WRITTEN = {
         "target": "What it should reach; null if none is set.",
         "threshold": "JSON object: from where on its owner is to be alarmed, `above` or `below` a value of its unit, "
         "or if it `falls_by` a share against the period before; null if none is set.",
-        "runbook": "What to do when it is off; null if nothing is written.",
+        "runbook": "File of docs/runbooks that says what to do when it is off; null if none does.",
         "only_with": "KPI of which a tenant must have a value for this one to say something; null if it always does.",
         "facts": "JSON list of the facts that it is computed from.",
         "definition_hash": "Hash of what its values depend on: measures and factors, not words.",

@@ -255,7 +255,17 @@ REFUSALS = [
     (SUM, f"{KPI}.matures_after_days", 0, r"config\.meta\.kpi\.matures_after_days"),
     (SUM, f"{KPI}.matures_after_days", "a week", r"config\.meta\.kpi\.matures_after_days"),
     (SUM, f"{KPI}.only_with", "orders", r"config\.meta\.kpi\.only_with: 'orders' is no KPI"),
+    (SUM, f"{KPI}.runbook", "none.md", r"config\.meta\.kpi\.runbook: docs/runbooks/none\.md does not exist"),
+    (
+        SUM,
+        f"{KPI}.runbook",
+        "../decisions.md",
+        r"config\.meta\.kpi\.runbook: docs/runbooks/\.\./decisions\.md does not",
+    ),
     (SUM, f"{KPI}.colour", "red", r"config\.meta\.kpi\.colour"),
+    # a field that nobody reads
+    (SUM, "metrics.0.desciption", "Net.", "net_value: desciption is no field of a metric; is it description"),
+    (FACT, "models.0.metrics.0.lable", "Ordered", "ordered_value: lable is no field of a measure; is it label"),
     (SUM, f"{KPI}.title", "", r"config\.meta\.kpi\.title: .*at least 1"),
     (SUM, f"{KPI}.formula", "", r"config\.meta\.kpi\.formula: .*at least 1"),
     (SUM, f"{KPI}.unit", "count", "unit money and format currency go together"),
@@ -307,6 +317,15 @@ def test_a_kpi_that_looks_ahead_says_so_and_has_no_hours(tmp_path: Path) -> None
     assert definition_hash(kpi) != definition_hash(load(tmp_path).kpi("net_value"))
     with pytest.raises(AlmanacError, match="goes with days and longer, not with hour"):
         load(tmp_path, SUM, (KPI, SETTINGS | {"matures_after_days": 14, "time_grains": ["hour", "day"]}))
+
+
+def test_a_kpi_names_a_runbook_that_exists(tmp_path: Path) -> None:
+    (tmp_path / "docs" / "runbooks").mkdir(parents=True)
+    (tmp_path / "docs" / "decisions.md").touch()
+    (tmp_path / "docs" / "runbooks" / "net.md").touch()
+    assert load(tmp_path, SUM, (f"{KPI}.runbook", "net.md")).kpi("net_value").settings.runbook == "net.md"
+    with pytest.raises(AlmanacError, match="does not exist"):
+        load(tmp_path, SUM, (f"{KPI}.runbook", "../decisions.md"))
 
 
 def test_a_metric_that_two_files_define_is_refused_by_both(tmp_path: Path) -> None:
