@@ -246,6 +246,6 @@ with
 select
     p.tenant, p.kpi, p.day + to_hours(cast(p.hour_of_day as integer)) as hour_start,
     cast(p.n as decimal(28, 4)) as numerator, cast(1 as decimal(28, 4)) as denominator, cast(p.n as double) as value,
-    hour_start + interval 1 hour <= a.local_at as is_complete
+    hour_start >= a.first_date and hour_start + interval 1 hour <= a.local_at as is_complete
 from parts as p
 left join as_of as a on a.tenant = p.tenant;

@@ -367,7 +367,13 @@ TOGETHER = (
 )
 
 
-def build_kpis(settings: Settings, manifest: Any, mutations: Iterable[Mutation], monkeypatch: Any) -> None:
+def build_kpis(
+    settings: Settings,
+    manifest: Any,
+    mutations: Iterable[Mutation],
+    monkeypatch: Any,
+    models: Iterable[str] = KPI_MODELS,
+) -> None:
     """Run the KPI models of a warehouse that is already built, with some formulas changed."""
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
@@ -378,7 +384,7 @@ def build_kpis(settings: Settings, manifest: Any, mutations: Iterable[Mutation],
     for mutation in mutations:
         mutation.change(manifest)
     manifest.build_flat_graph()
-    arguments = ["run", *base_arguments(settings), "--select", *KPI_MODELS, "--full-refresh"]
+    arguments = ["run", *base_arguments(settings), "--select", *models, "--full-refresh"]
     try:
         done = dbtRunner(manifest=manifest).invoke([*arguments, "--no-write-json", "--no-populate-cache"])
     finally:

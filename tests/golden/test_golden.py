@@ -1,6 +1,7 @@
 """Every KPI, per time grain and channel, is what a person computed by hand; and no formula can change unnoticed."""
 
 import shutil
+from datetime import datetime
 from itertools import combinations
 from pathlib import Path
 
@@ -114,6 +115,21 @@ def test_the_golden_events_tell_every_two_measures_apart(at_once: Settings) -> N
         rows = con.execute(f"select {sums} from kpis.kpi_measures group by {group}").fetchall()
     columns = dict(zip(measures, zip(*rows, strict=True), strict=True))
     assert [pair for pair in combinations(measures, 2) if columns[pair[0]] == columns[pair[1]]] == []
+
+
+def test_an_hour_before_the_first_date_of_its_tenant_is_not_complete(
+    dbt: WarmDbt, at_once: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings.for_home(tmp_path)
+    settings.warehouse.parent.mkdir(parents=True)
+    shutil.copy(at_once.warehouse, settings.warehouse)
+    with duckdb.connect(str(settings.warehouse)) as con:
+        con.execute("update intermediate.int_events__as_of set first_date = '2026-04-02' where tenant = 'rentals'")
+    build_kpis(settings, dbt.manifest(settings), (), monkeypatch, ["kpi_hourly_values"])
+    own = {key: found for key, found in measured_hours(settings.warehouse).items() if key[0] == "rentals"}
+    # Every golden hour of the business is complete if its data begins on its first day.
+    assert {found.is_complete for key, found in own.items() if key[3] >= datetime(2026, 4, 2)} == {True}
+    assert {found.is_complete for key, found in own.items() if key[3] < datetime(2026, 4, 2)} == {False}
 
 
 def test_without_a_mutation_the_kpi_models_give_the_expected_values(

@@ -10,7 +10,7 @@
             group by {{ columns | join(", ") }}
         ),
 
-        as_of as (select tenant, local_at from {{ ref("int_events__as_of") }}),
+        as_of as (select tenant, first_date, local_at from {{ ref("int_events__as_of") }}),
 
         parts as ({{ unpivoted("measures", columns, entries) }}),
 
@@ -31,7 +31,7 @@
         h.numerator,
         h.denominator,
         cast(h.numerator as double precision) / nullif(cast(h.denominator as double precision), 0) as value,
-        h.hour_start + interval '1 hour' <= a.local_at as is_complete
+        h.hour_start >= a.first_date and h.hour_start + interval '1 hour' <= a.local_at as is_complete
     from hours as h
     left join as_of as a on a.tenant = h.tenant
 {% else %} select 1 as parsing from {{ ref("kpi_measures") }} cross join {{ ref("int_events__as_of") }}
