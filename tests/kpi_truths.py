@@ -32,10 +32,10 @@ class Truth:
     `per` is a KPI of the visits, whose truth has every period: what is divided by. `so_far` are two such KPIs, one over
     the other, of all days up to the end of the period. `spread` says what of the 28 days up to it is compared:
     `squares` of suppliers' amounts, or the amounts of the `top` tenth of them, `within` each value of a dimension if
-    one is named. `percent` is a percentile of the times of requests, whose number and sum are compared by themselves.
-    `recount` counts it from accepted events, because it is over several kinds of them. `cohort` follows each
-    subscription that is there when a period begins: is it `gone` at its end, or what is `lost`, `retained` or
-    `kept` of its MRR.
+    one is named. `percent` is a percentile of the times of requests, or of measurements of a web `vital`; their number
+    and sum are compared by themselves. `recount` counts it from accepted events, because it is over several kinds of
+    them. `cohort` follows each subscription that is there when a period begins: is it `gone` at its end, or what is
+    `lost`, `retained` or `kept` of its MRR.
     """
 
     above: tuple[Part, ...] = ()
@@ -46,6 +46,7 @@ class Truth:
     spread: str = ""
     within: str = ""
     percent: int = 0
+    vital: str = ""
     recount: Callable[[Settings], Sides] | None = None
     cohort: str = ""
 
@@ -85,6 +86,9 @@ TRUTHS = {
     "api_error_rate": Truth((Part("api_requests", 1, ("status", "500")),), (Part("api_requests"),)),
     "api_latency_ms": of("api_latency_ms", "api_requests", by="route"),
     **{f"api_latency_p{percent}_ms": Truth(percent=percent) for percent in (50, 95, 99)},
+    "lcp_p75_ms": Truth(percent=75, vital="LCP"),
+    "inp_p75_ms": Truth(percent=75, vital="INP"),
+    "cls_p75": Truth(percent=75, vital="CLS"),
     "slow_request_rate": Truth(
         tuple(Part("api_requests", 1, ("latency_ms", bound)) for bound in ("<= 1000", "<= 2000", "<= 5000", "> 5000")),
         (Part("api_requests"),),

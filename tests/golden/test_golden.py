@@ -67,7 +67,7 @@ def test_the_golden_events_can_be_read_by_a_person() -> None:
     assert len(list(events(EVENTS))) <= 40
     assert len(list(events(BUSINESS))) <= 120
     assert len(list(events(COMMUNITY))) <= 40
-    assert len(list(events(PLATFORM))) <= 40
+    assert len(list(events(PLATFORM))) <= 50
     assert len(list(events(CHOICES))) <= 40
     assert len(list(events(LEDGER))) <= 40
     assert len(list(events(LEVELS))) <= 40

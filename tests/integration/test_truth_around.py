@@ -111,7 +111,8 @@ def test_the_kpi_equals_the_truth(kpi: str, settings: Settings, planned: dict[st
             if truth.cohort:
                 above, below = of_cohort(settings, planned, truth.cohort, grain)
             if truth.percent:
-                above = percentiles(settings, truth.percent, grain)
+                told = {cell: numerator for cell, numerator, _ in stored(settings, kpi, grain, dimension)}
+                above = percentiles(settings, truth, grain, told)
             if truth.so_far:
                 above, below = (running(settings, visited, grain) for visited in truth.so_far)
             is_ratio = bool(own.denominator)

@@ -119,7 +119,7 @@ def test_the_catalogue_of_this_repository_is_whole() -> None:
         "active_listings", "active_suppliers", "active_users", "booked_listings", "buyers", "demand_liquidity",
         "revenue_per_active_user", "spend_per_buyer", "supply_demand_ratio", "supply_liquidity",
         "api_latency_p50_ms", "api_latency_p95_ms", "api_latency_p99_ms", "cross_side_rate", "gmv_per_supplier",
-        "price_alert_adoption_rate", "selling_suppliers",
+        "price_alert_adoption_rate", "selling_suppliers", "lcp_p75_ms", "inp_p75_ms", "cls_p75",
     }  # fmt: skip
     assert {name for name, kpi in catalogue.kpis.items() if not kpi.is_additive} == distinct | levels
     assert {name for name, kpi in catalogue.kpis.items() if kpi.is_level} == levels
