@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from almanac.settings import Settings
-from tests.recounted_joins import Sides, leaked, misconverted
+from tests.recounted_joins import Sides, leaked, misconverted, pledged_after_signup
 
 
 @dataclass(frozen=True)
@@ -138,6 +138,7 @@ TRUTHS = {
     "hours_to_first_response": of("ticket_first_response_hours", "tickets_answered"),
     "hours_to_resolution": of("ticket_resolution_hours", "tickets_resolved"),
     "leakage_rate": Truth(recount=leaked),
+    "pledge_activation_rate": Truth(recount=pledged_after_signup),
     "misconverted_rate": Truth(recount=misconverted),
     "earned_revenue": of("earned_amount", by="revenue_stream"),
     "taxes_recorded": Truth((Part("revenue_lines_amount", 1, ("line_type", "tax")),)),

@@ -1,4 +1,4 @@
-"""KPIs over several kinds of events, counted plainly from accepted ones: leakage, payments in foreign currencies."""
+"""KPIs over several kinds of events, counted plainly from accepted ones: leakage, activation, foreign currencies."""
 
 from collections import defaultdict
 from datetime import date, datetime, timedelta
@@ -89,6 +89,31 @@ def leaked(settings: Settings) -> Sides:
             is_booked |= (tenant, booking) in made and made[tenant, booking] <= until
             leaks, traced = leaks + (is_known and not is_booked), traced + (is_known or is_booked)
         found[tenant, day] = leaks, traced
+    return found
+
+
+def pledged_after_signup(settings: Settings) -> Sides:
+    """Per tenant and local day of the account: those whose user pledges within 7 days, and all that are created."""
+    with duckdb.connect(str(settings.warehouse), read_only=True) as con:
+        events = con.execute(
+            """
+            select tenant, event, type, event_at, event_date, user_id, anonymous_id
+            from marts.fact_events order by event_at, message_id
+            """
+        ).fetchall()
+    users: dict[tuple[str, str], str] = {}
+    pledged: dict[tuple[str, str], list[datetime]] = defaultdict(list)
+    for tenant, event, kind, at, _, user, device in events:
+        if kind == "identify" and user and device:
+            users.setdefault((tenant, device), user)
+        if event == "pledge_made" and user:
+            pledged[tenant, user].append(at)
+    found: Sides = {}
+    for tenant, event, _, at, day, user, device in events:
+        if event == "signup_completed":
+            person, (active, accounts) = user or users.get((tenant, device), device), found.get((tenant, day), (0, 0))
+            is_active = any(at <= when <= at + timedelta(days=7) for when in pledged[tenant, person])
+            found[tenant, day] = active + is_active, accounts + 1
     return found
 
 

@@ -21,8 +21,8 @@ from tests.parsed_project import take_parse_along
 FILES = ("dbt_project.yml", "profiles.yml", "workspace.yaml")
 FOLDERS = ("dbt_project", "dashboards", "docs", "expectations", "ingestion")
 BUSINESS = {"int_events__business", "int_events__telemetry", "int_events__choices"}
-# A user's page is made of the first, and it remembers; bookings and sign-ups are described by the others.
-KEPT = {"dim_users_history", "dim_listings", "dim_suppliers", "fact_signups"}
+# A user's page is made of the first, and it remembers; bookings and sign-ups are described by the others, or judged.
+KEPT = {"dim_users_history", "dim_listings", "dim_suppliers", "fact_signups", "fact_pledges"}
 _REF = re.compile(r"""ref\(\s*["'](\w+)["']\s*\)""")
 _CODE = shutil.ignore_patterns("__pycache__", "*.py")
 

@@ -153,7 +153,7 @@ select s.*, exists (
         select 1 from fact_revenue as r
         where r.tenant = s.tenant and r.person_id = s.person_id and r.is_booking
             and r.revenue_at between s.signed_up_at and s.signed_up_at + interval 7 day
-    ) as is_converted
+    ) as is_converted, false as has_pledged -- Nobody tells of pledges.
 from signups as s;
 
 create table fact_bookings as

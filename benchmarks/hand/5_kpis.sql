@@ -173,6 +173,7 @@ with
                 {'kpi': 'bounce_rate', 'n': bounced, 'd': sessions}, alone('new_users', news),
                 alone('signups', signups), {'kpi': 'signup_rate', 'n': signups, 'd': sessions},
                 {'kpi': 'signup_conversion_rate', 'n': converted_signups, 'd': signups},
+                {'kpi': 'pledge_activation_rate', 'n': 0 * signups, 'd': signups},
                 {'kpi': 'activation_rate', 'n': activated, 'd': news}, {'kpi': 'return_rate', 'n': returned, 'd': news},
                 {'kpi': 'revenue_per_active_user', 'n': commission, 'd': persons},
                 {'kpi': 'average_booking_value', 'n': booked, 'd': bookings},
@@ -218,6 +219,10 @@ with
         select tenant, g.time_grain, cast(date_trunc(g.time_grain, signup_date) as date), 'role', role,
             'signup_conversion_rate', count_if(is_converted), count(*)
         from fact_signups cross join (values ('day'), ('week'), ('month'), ('quarter')) as g(time_grain) group by all
+        union all
+        select tenant, g.time_grain, cast(date_trunc(g.time_grain, signup_date) as date), 'role', role,
+            'pledge_activation_rate', count_if(has_pledged), count(*)
+        from fact_signups cross join (values ('day'), ('week'), ('month'), ('quarter')) as g(time_grain) group by all
     )
 select
     p.tenant, p.kpi, p.time_grain, p.period_start, p.dimension, p.dimension_value,
@@ -225,7 +230,8 @@ select
     cast(p.n as double) / nullif(cast(p.d as double), 0) as value,
     p.period_start >= a.first_date and p.period_start + case p.time_grain when 'day' then interval 1 day when 'week' then interval 7 day
         when 'month' then interval 1 month else interval 3 month end <= a.local_date - case p.kpi when 'return_rate' then 28
-        when 'leakage_rate' then 14 when 'activation_rate' then 7 when 'signup_conversion_rate' then 7 else 0 end as is_complete
+        when 'leakage_rate' then 14 when 'activation_rate' then 7 when 'signup_conversion_rate' then 7
+        when 'pledge_activation_rate' then 7 else 0 end as is_complete
 from parts as p
 left join as_of as a on a.tenant = p.tenant
 where p.n is not null or p.d is not null;

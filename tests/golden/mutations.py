@@ -182,6 +182,9 @@ TOGETHER = (
     Mutation("lcp_p75_ms", "another metric", _expr("lcp_p75_ms", "inp_measured_p75")),
     Mutation("inp_p75_ms", "another metric", _expr("inp_p75_ms", "lcp_measured_p75")),
     Mutation("cls_p75", "another metric", _expr("cls_p75", "inp_measured_p75")),
+    Mutation(
+        "pledge_activation_rate", "who books", _ratio("pledge_activation_rate", numerator="converted_signup_count")
+    ),
     Mutation("signup_conversion_rate", "upside down", _upside_down("signup_conversion_rate")),
     Mutation("cross_side_rate", "upside down", _upside_down("cross_side_rate")),
     Mutation("selling_suppliers", "listings", _expr("selling_suppliers", "booked_listing_count")),

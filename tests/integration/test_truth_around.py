@@ -74,6 +74,7 @@ def test_a_period_is_complete_if_the_data_covers_it(settings: Settings) -> None:
         found = rows.fetchall()
     newest, days = newest_days(settings), {"day": 1, "week": 7, "month": 31, "quarter": 92}
     ahead = {"return_rate": 28, "leakage_rate": 14, "activation_rate": 7, "signup_conversion_rate": 7}
+    ahead |= {"pledge_activation_rate": 7}
     matured = set()
     seen = set()
     for tenant, kpi, grain, start, is_complete in found:
