@@ -41,8 +41,8 @@ _NOT_HERE = ("ReportExecution", "ScheduledReport", "UserSegment")
 class Model:
     """One model in words.
 
-    `grain` are the columns that name a row, `events` those that it is made from (None: every one), `staging` the models
-    of the lake's other rows below it.
+    `grain` are the columns that name a row (none where rows of the same columns add up), `events` those that it is made
+    from (None: every one), `staging` the models of the lake's other rows below it.
     """
 
     name: str
@@ -54,6 +54,7 @@ class Model:
     staging: tuple[str, ...]
     names_elsewhere: tuple[str, ...]
     readers: tuple[str, ...]
+    adds_up: bool
 
 
 def models(root: Path) -> list[Model]:
@@ -79,6 +80,7 @@ def models(root: Path) -> list[Model]:
                     tuple(staging),
                     tuple(_meta(own).get("also_known_as") or ()),
                     tuple(readers[name]),
+                    bool(_meta(own).get("adds_up")),
                 )
             )
     return found
@@ -102,6 +104,12 @@ def check_warehouse(root: Path) -> list[Finding]:
         file = model.file.relative_to(root).as_posix()
         if not model.readers:
             problems.append(Finding(file, "nothing reads it: leave it out, or name who does in config.meta.read_by"))
+        if not (model.grain or model.adds_up):
+            problems.append(
+                Finding(
+                    file, "nothing says what names a row: test unique_grain, or give it config.meta.grain or adds_up"
+                )
+            )
         sources = [events[parent] for parent in graph.parents[model.name]]
         if sources and model.events and None not in sources:
             reaching = {event for source in sources for event in source or ()}
@@ -129,7 +137,7 @@ def _lines(root: Path, found: list[Model]) -> Iterator[str]:
         for model in found:
             if model.layer == layer:
                 link = f"[`{model.name}`](../{model.file.relative_to(root).as_posix()})"
-                grain = ", ".join(f"`{column}`" for column in model.grain) or "as described"
+                grain = ", ".join(f"`{column}`" for column in model.grain) or "rows add up"
                 yield markdown_row(link, model.description, grain, _made_from(model), ", ".join(model.readers))
     yield from ("", "## Common table names and the model that answers each", "")
     yield "What other platforms and texts call a table, and where the same answer is here."
@@ -159,11 +167,12 @@ def _meta(model: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _grain(model: Mapping[str, Any]) -> tuple[str, ...]:
-    """The columns of a model's `unique_grain` test."""
+    """The columns of a model's `unique_grain` test, its one column that is unique, or what `config.meta.grain` says."""
     for test in model.get("data_tests") or []:
         if isinstance(test, dict) and "unique_grain" in test:
             return tuple((test["unique_grain"].get("arguments") or {}).get("columns") or ())
-    return ()
+    unique = [column["name"] for column in model.get("columns") or [] if "unique" in (column.get("data_tests") or [])]
+    return tuple(unique or _meta(model).get("grain") or ())
 
 
 def _events(

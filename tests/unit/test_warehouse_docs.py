@@ -60,6 +60,20 @@ def test_readers_are_models_code_questions_and_kpis(found: dict[str, Model]) -> 
     assert found["fact_bookings"].grain == ("tenant", "booking_id")
 
 
+def test_every_model_says_what_names_a_row_or_that_rows_add_up(found: dict[str, Model], copy: Path) -> None:
+    assert found["int_events__as_of"].grain == ("tenant",)
+    assert found["stg_events"].grain == ("file_id", "ingest_row")
+    assert [name for name, model in found.items() if not model.grain] == [
+        name for name, model in found.items() if model.adds_up
+    ]
+    assert {name for name, model in found.items() if model.adds_up} == {
+        "stg_counters", "kpi_daily_measures", "kpi_measures"
+    }  # fmt: skip
+    file = copy / "dbt_project/models/staging/lake/stg_counters.yml"
+    file.write_text(file.read_text(encoding="utf-8").replace("adds_up: true", "adds_up: false"), encoding="utf-8")
+    assert any("nothing says what names a row" in finding.message for finding in check_warehouse(copy))
+
+
 def test_every_table_that_others_call_otherwise_is_on_the_page(found: dict[str, Model]) -> None:
     """The names of the texts: each has a model, or it is said that there is none."""
     named = {name: model.name for model in found.values() for name in model.names_elsewhere}
