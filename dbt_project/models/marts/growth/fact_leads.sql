@@ -3,9 +3,8 @@
 with
     events as (select * from {{ ref("int_events__business") }} where event = 'lead_updated'),
 
-    -- A lead that is told to be won again, with another amount or because the CRM was saved, was won before. What it
-    -- is worth
-    -- may become known later than that.
+    -- A lead that is told to be won again, with another amount or because the CRM was saved, was won before. What it is
+    -- worth may become known later than that.
     followed as (
         select
             e.*,
