@@ -218,5 +218,5 @@ MUTATIONS = (
     ),
     Mutation("a failed full refresh is retried incrementally", 0, replace=_no_full_refresh_flag, aim="full refresh"),
     Mutation("pending landings are not marked dirty before a run", 3, replace=_no_dirty_mark, aim="restore"),
-    Mutation("compaction marks its landings as built", 1, replace=_compaction_builds, aim="compaction"),
+    Mutation("compaction marks its landings as built", 9, replace=_compaction_builds, aim="compaction"),
 )
