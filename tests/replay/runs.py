@@ -47,7 +47,7 @@ class History:
         self._fetches = random.Random(f"fetches {seed}")
         self._business = random.Random(f"business {seed}")
         self._levels = random.Random(f"levels {seed}")
-        self._told = False
+        self._tellings = 0
 
     @property
     def seen(self) -> Counter[str]:
@@ -113,14 +113,18 @@ class History:
         received = Counter(a.received_at.date() for a in arrivals)
         landed = lake.land(rng.choice(sorted(ZONES)), ASIDE, arrivals, content_hash=content, received=received)
         assert not landed.quarantined
-        self._told = True
+        self._tellings += 1
 
     def _told_of(self, rng: random.Random, *files: str) -> list[Arrival]:
-        """Everything that the files tell, or later some of it, at other times."""
+        """Everything that the files tell, or later some of it, at other times.
+
+        Later tellings may arrive on later days, so that the newest data moves on with the runs and periods complete.
+        """
         pool = [event for _, event in golden.events(*files)]
         arrivals = []
-        for event in rng.sample(pool, rng.randint(1, 8)) if self._told else pool:
-            received_at = datetime(2026, 10, rng.randint(1, 5), rng.randrange(24), tzinfo=UTC)
+        for event in rng.sample(pool, rng.randint(1, 8)) if self._tellings else pool:
+            newest = min(5, 1 + self._tellings)
+            received_at = datetime(2026, 10, rng.randint(1, newest), rng.randrange(24), tzinfo=UTC)
             at = received_at - timedelta(hours=rng.randrange(48))
             number = event["id"] + 1000 * rng.randrange(2)
             sent = golden.message(event | {"id": number, "user": ASIDE, "at": f"{at:%Y-%m-%dT%H:%M:%SZ}"})
