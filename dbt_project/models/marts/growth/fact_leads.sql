@@ -6,12 +6,7 @@ with
     -- A lead that is told to be won again, with another amount or because the CRM was saved, was won before. What it is
     -- worth may become known later than that.
     followed as (
-        select
-            e.*,
-            row_number() over (partition by tenant, subject_id, status order by event_at, message_id) as telling,
-            row_number() over (
-                partition by tenant, subject_id, status, amount is null order by event_at, message_id
-            ) as telling_of_amount
+        select e.*, {{ telling("subject_id") }} as telling, {{ telling("subject_id", "amount") }} as telling_of_amount
         from events as e
     )
 

@@ -10,7 +10,7 @@ with
     followed as (
         select
             e.*,
-            row_number() over (partition by tenant, listing_id, status order by event_at, message_id) as telling,
+            {{ telling("listing_id") }} as telling,
             min(case when status = 'active' then event_date end) over (partition by tenant, listing_id) as launch_date
         from events as e
     )

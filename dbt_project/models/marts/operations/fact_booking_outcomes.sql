@@ -10,12 +10,7 @@ with
     -- A booking that is told to be completed again was completed before. How many hours it took may become known
     -- later than that.
     followed as (
-        select
-            e.*,
-            row_number() over (partition by tenant, booking_id, status order by event_at, message_id) as telling,
-            row_number() over (
-                partition by tenant, booking_id, status, hours is null order by event_at, message_id
-            ) as telling_of_hours
+        select e.*, {{ telling("booking_id") }} as telling, {{ telling("booking_id", "hours") }} as telling_of_hours
         from events as e
     )
 

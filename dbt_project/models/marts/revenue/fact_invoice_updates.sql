@@ -4,10 +4,7 @@ with
     events as (select * from {{ ref("int_events__business") }} where event = 'invoice_updated'),
 
     -- An invoice that is told to be paid again was paid before; so it is with the other states.
-    followed as (
-        select e.*, row_number() over (partition by tenant, subject_id, status order by event_at, message_id) as telling
-        from events as e
-    )
+    followed as (select e.*, {{ telling("subject_id") }} as telling from events as e)
 
 select
     tenant,
