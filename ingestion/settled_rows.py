@@ -15,9 +15,11 @@ from typing import Any
 
 import duckdb
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ingestion.context_parts import PAGE_PATH, parted, whole_again
 from ingestion.logged_events import LoggedEvents, Settled
 from ingestion.plain_rows import SUSPECT_COLUMN, BatchMaker, PlainRows
 from ingestion.plain_times import instants
@@ -35,6 +37,7 @@ LEAST_OF_NAME = 200
 _ALIKE = {"money": (0.0, 1e10), "number": (1e-4, 1e15)}
 _DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 _Columns = dict[str, Any]
+_HAS_PAGE = "has page?"
 _TAKEN = {*ENVELOPE, "properties"} - {"type", "event"}
 
 
@@ -75,7 +78,7 @@ class SettledRowMaker:
                 envelope[who] = _or_nobody(envelope[who])
             columns, is_right = _properties(reader, contract, envelope)
             columns |= contexts.of(members)
-            columns["session_id"] = pc.coalesce(envelope["sessionId"], columns["session_id"])
+            columns["session_id"] = _either(envelope["sessionId"], columns.get("session_id"))
             envelope["given"] = pc.coalesce(envelope["originalTimestamp"], envelope["timestamp"])
             batch = self._maker.batch(
                 known, kind, envelope, columns, settled.received_at.take(members), places.take(members), is_right
@@ -96,6 +99,12 @@ class _Reader:
 
     def __init__(self) -> None:
         self._database = _database(os.getpid()).cursor()
+
+    def are_valid(self, texts: pa.Array) -> npt.NDArray[np.bool_]:
+        """Which texts are JSON."""
+        self._database.register("given", pa.table({"text": texts}))
+        found = self._database.sql("select json_valid(text) as is_valid from given").to_arrow_table()
+        return _array_of(found["is_valid"]).to_numpy(zero_copy_only=False)
 
     def read(self, texts: pa.Array, type_: str, columns: Mapping[str, str] | None = None) -> dict[str, pa.Array]:
         """The fields of the texts, each an array; or these `columns` of the value `context` that a text is."""
@@ -176,16 +185,42 @@ def _by_name(envelopes: Mapping[str, pa.Array]) -> Iterator[tuple[str, str | Non
 
 
 class _Contexts:
-    """Columns from contexts, and whether one is suspect: read once for each different context, then dealt out."""
+    """Columns from contexts, and whether one is suspect: read once for each different part, then dealt out."""
 
     def __init__(self, reader: _Reader, plan: Plan, settled: Settled) -> None:
         self._numbers, texts = settled.context, settled.contexts
         type_, paths = contexts_type(plan.judges.context_tree)
-        read = reader.read(texts, type_, {**paths, "session_id": "nullif(context.\"sessionId\", '')"})
-        self._columns = {"context": texts, SUSPECT_COLUMN: suspicious(texts), "session_id": read.pop("session_id")}
-        self._columns |= {name: values for name, values in read.items() if values.null_count < len(values)}
+        paths |= {"session_id": "nullif(context.\"sessionId\", '')", _HAS_PAGE: f"{PAGE_PATH} is not null"}
+        parts = parted(texts, reader.are_valid)
+        rests = reader.read(parts.rests, type_, paths)
+        inside = (parts.page >= 0) & ~rests[_HAS_PAGE].to_numpy(zero_copy_only=False)[parts.rest]
+        if inside.any():
+            # It is another object that has the page.
+            parts = whole_again(texts, parts, inside)
+            rests = reader.read(parts.rests, type_, paths)
+        pages = reader.read(parts.pages, type_, {n: path for n, path in paths.items() if path.startswith(PAGE_PATH)})
+        del rests[_HAS_PAGE], pages[_HAS_PAGE]
+        rests[SUSPECT_COLUMN], pages[SUSPECT_COLUMN] = suspicious(parts.rests), suspicious(parts.pages)
+        rest, page = pa.array(parts.rest, pa.int32()), pa.array(parts.page, pa.int32(), mask=parts.page < 0)
+        self._sources = [(rest, dict(_filled(rests))), (page, dict(_filled(pages)))]
+        self._texts = texts
 
     def of(self, members: pa.Array) -> _Columns:
         """Those of some events."""
         numbers = self._numbers.take(members)
-        return {name: column.take(numbers) for name, column in self._columns.items()}
+        columns: _Columns = {"context": self._texts.take(numbers)}
+        for part, read in self._sources:
+            own = part.take(numbers)
+            columns |= {name: _either(values.take(own), columns.get(name)) for name, values in read.items()}
+        return columns
+
+
+def _filled(columns: Mapping[str, pa.Array]) -> Iterator[tuple[str, pa.Array]]:
+    return ((name, values) for name, values in columns.items() if values.null_count < len(values))
+
+
+def _either(first: pa.Array, second: pa.Array | None) -> pa.Array:
+    """Of two columns what one has; of two that say whether something is so, whether one does."""
+    if second is None:
+        return first
+    return pc.or_kleene(first, second) if pa.types.is_boolean(first.type) else pc.coalesce(first, second)

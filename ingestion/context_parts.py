@@ -1,0 +1,90 @@
+"""Contexts in two parts: what they say of a page, and the rest, of which there are as many as there are visitors.
+
+A context differs from the one before mostly by its page, and a page is looked at by many. So far fewer texts have to be
+read, and searched for what may have to be masked, than there are contexts.
+
+Belongs here: where a text is divided. Does not belong here: what is read from the parts (`settled_rows.py`).
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+PAGE_PATH = 'context."page"'  # where `settled_types` reads it
+_KEY = '"page":'
+_PAGE = (_KEY + "{").encode()
+_PIECES = 3  # what stands before a page, the page with its key, and what follows
+
+_Numbers = npt.NDArray[Any]
+
+
+class Parts(NamedTuple):
+    """Different parts of contexts, and by their numbers which each context has.
+
+    `rests` are contexts whose page is an empty object, or whole ones; `pages` are contexts of nothing but a page, and a
+    context of which none of these is has -1.
+    """
+
+    rests: pa.StringArray
+    rest: _Numbers
+    pages: pa.StringArray
+    page: _Numbers
+
+
+def parted(contexts: pa.StringArray, are_valid: Callable[[pa.StringArray], _Numbers]) -> Parts:
+    """The parts of contexts, each a text of a JSON object without a name that stands twice in an object.
+
+    `are_valid` says which texts are JSON. A page is found in an object of any depth: whoever reads the rest sees whether
+    that is the outermost. What has no page, or none without an object inside, stays whole.
+    """
+    pieces = _pieces(contexts).dictionary_encode()
+    before, page, after = pieces.indices.to_numpy().reshape(-1, _PIECES).T
+    texts = pieces.dictionary
+    # An empty piece stands for no page.
+    of_page = np.flatnonzero(np.bincount(page, minlength=len(texts)))
+    pages = pc.binary_join_element_wise("{", texts.take(of_page), "}", "")
+    numbers = np.full(len(texts), -1)
+    numbers[of_page] = np.where(are_valid(pages), np.arange(len(of_page)), -1)
+    # Within a text a quotation mark has a backslash before it; where a comma or brace has, a name begins.
+    begins = pc.or_(pc.ends_with(texts, ","), pc.ends_with(texts, "{")).to_numpy(zero_copy_only=False)
+    own = np.where(begins[before], numbers[page], -1)
+    return whole_again(contexts, Parts(*_rests(texts, before, after), pages, own), own < 0)
+
+
+def whole_again(contexts: pa.StringArray, parts: Parts, which: npt.NDArray[np.bool_]) -> Parts:
+    """The same with some contexts whole."""
+    if not which.any():
+        return parts
+    whole = contexts.filter(pa.array(which)).dictionary_encode()
+    rest = parts.rest.copy()
+    rest[which] = len(parts.rests) + whole.indices.to_numpy()
+    # Parts that nobody has any more may be no JSON.
+    used, rest = np.unique(rest, return_inverse=True)
+    rests = pa.concat_arrays([parts.rests, whole.dictionary]).take(used)
+    return Parts(rests, rest, parts.pages, np.where(which, -1, parts.page))
+
+
+def _pieces(contexts: pa.StringArray) -> pa.StringArray:
+    """Three pieces of each context, one behind the other in the same memory; of one without a page two are empty."""
+    data = contexts.buffers()[2]
+    offsets = np.frombuffer(contexts.buffers()[1], np.int32)[contexts.offset :][: len(contexts) + 1]
+    ends = offsets[1:].tolist()
+    # Python looks for a text three times as fast as Arrow does.
+    find = data.to_pybytes().find
+    pages = [find(_PAGE, start, end) for start, end in zip(offsets[:-1].tolist(), ends, strict=True)]
+    closed = [at if at < 0 else find(b"}", at, end) for at, end in zip(pages, ends, strict=True)]
+    found = np.array([pages, closed], np.int32)
+    starts, ends_ = np.where(found.min(axis=0) < 0, offsets[1:], found + [[0], [1]])
+    thirds = np.append(np.column_stack([offsets[:-1], starts, ends_]).ravel(), offsets[-1:]).astype(np.int32)
+    return pa.StringArray.from_buffers(len(thirds) - 1, pa.py_buffer(thirds), data)
+
+
+def _rests(texts: pa.StringArray, before: _Numbers, after: _Numbers) -> tuple[pa.StringArray, _Numbers]:
+    """What is before and behind each page, with an empty one between, and which of these each context has."""
+    codes, rest = np.unique(before.astype(np.int64) * len(texts) + after, return_inverse=True)
+    first, last = np.divmod(codes, max(len(texts), 1))
+    return pc.binary_join_element_wise(texts.take(first), texts.take(last), _KEY + "{}"), rest
