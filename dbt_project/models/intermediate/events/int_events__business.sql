@@ -78,6 +78,7 @@ select
         a.event {% for event, id in subjects.items() %} when '{{ event }}' then l.{{ id }} {% endfor %}
     end as subject_id,
     l.status,
+    l.attempt,
     l.provider,
     l.fee,
     l.movement,
@@ -86,6 +87,7 @@ select
     l.plan,
     l.principal_amount,
     l.interest_amount,
+    l.installment,
     l.action,
     l.channel as own_channel,
     l.clicks,

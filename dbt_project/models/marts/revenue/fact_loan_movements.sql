@@ -1,20 +1,43 @@
 {{ config(materialized=view_or_table()) }}
 
+{% set states = ["event", "status", "installment"] %}
+
+with
+    events as (select * from {{ ref("int_events__business") }} where event in ('loan_updated', 'repayment_recorded')),
+
+    -- A loan comes to each of its states once, and so does each of its instalments, which go by their numbers. How an
+    -- instalment is divided may become known later than that it was paid.
+    followed as (
+        select
+            e.*,
+            {{ telling("subject_id", state=states) }} as telling,
+            {{ telling("subject_id", "principal_amount", state=states) }} as telling_of_principal,
+            {{ telling("subject_id", "interest_amount", state=states) }} as telling_of_interest
+        from events as e
+    )
+
 select
-    e.tenant,
-    e.message_id as loan_movement_id,
-    e.user_id,
-    e.subject_id as loan_id,
-    e.group_id as community_id,
-    e.event = 'repayment_recorded' as is_instalment,
-    e.status,
-    case when e.event = 'loan_updated' and e.status = 'disbursed' then e.amount else 0 end as disbursed_amount,
+    tenant,
+    message_id as loan_movement_id,
+    user_id,
+    subject_id as loan_id,
+    group_id as community_id,
+    event = 'repayment_recorded' as is_instalment,
+    installment as instalment_number,
+    status,
+    telling = 1 as is_first_told,
     case
-        when e.event = 'repayment_recorded' and e.status = 'paid' then e.principal_amount else 0
+        when event = 'loan_updated' and status = 'disbursed' and telling = 1 then amount else 0
+    end as disbursed_amount,
+    case
+        when event = 'repayment_recorded' and status = 'paid' and telling_of_principal = 1 then principal_amount else 0
     end as principal_amount,
-    case when e.event = 'repayment_recorded' and e.status = 'paid' then e.interest_amount else 0 end as interest_amount,
-    case when e.event = 'repayment_recorded' and e.status = 'missed' then e.amount else 0 end as missed_amount,
-    e.event_at as moved_at,
-    e.event_date as movement_date
-from {{ ref("int_events__business") }} as e
-where e.event in ('loan_updated', 'repayment_recorded')
+    case
+        when event = 'repayment_recorded' and status = 'paid' and telling_of_interest = 1 then interest_amount else 0
+    end as interest_amount,
+    case
+        when event = 'repayment_recorded' and status = 'missed' and telling = 1 then amount else 0
+    end as missed_amount,
+    event_at as moved_at,
+    event_date as movement_date
+from followed

@@ -29,8 +29,7 @@ with
 
     -- What brings an object into its level (1), takes it out (-1), or pays a part of it back (0).
     steps as (
-        select
-            e.tenant, s.kind, e.subject_id, e.event_date, e.event_at, e.message_id, s.step, e.amount, e.principal_amount
+        select e.*, s.kind, s.step
         from events as e
         inner join
             (
@@ -53,6 +52,11 @@ with
             and s.status = e.status
     ),
 
+    told as (
+        select s.*, {{ telling("subject_id", "principal_amount", state=["kind", "status", "installment"]) }} as telling
+        from steps as s
+    ),
+
     -- What an object is worth to its level once an event is told: after its end nothing, but a ticket can come back.
     worths as (
         select
@@ -70,7 +74,9 @@ with
                         sum(case s.step when 1 then s.amount else - coalesce(s.principal_amount, 0) end) over whole, 0
                     )
             end as worth
-        from steps as s
+        from told as s
+        -- What a loan paid out or got back is added up, so each of it once.
+        where s.kind <> 'loan' or s.telling = 1
         -- Of two events of one moment an end comes last.
         window
             whole as (
