@@ -3,14 +3,36 @@ with
 
     rates as (select * from {{ ref("fact_fx_rates") }}),
 
-    converted as (
-        select p.*, case when p.original_amount is not null then r.fx_rate end as published_rate
+    -- A payment succeeds once and is disputed once. It may fail or be pending with each attempt, so there only the
+    -- number
+    -- of the attempt says what is told again; an attempt without one is an attempt of its own.
+    attempts as (
+        select
+            p.*,
+            case
+                when status in ('failed', 'pending')
+                then coalesce(cast(attempt as varchar), cast(message_id as varchar))
+            end as own_attempt
         from payments as p
+    ),
+
+    -- What the provider keeps may become known later than that it was paid.
+    followed as (
+        select
+            a.*,
+            {{ telling("subject_id", state=["status", "own_attempt"]) }} as telling,
+            {{ telling("subject_id", "fee", state=["status", "own_attempt"]) }} as telling_of_fee
+        from attempts as a
+    ),
+
+    converted as (
+        select f.*, case when f.original_amount is not null then r.fx_rate end as published_rate
+        from followed as f
         left join
             rates as r
-            on r.tenant = p.tenant
-            and r.currency = p.currency
-            and p.event_date between r.rate_date and r.last_date
+            on r.tenant = f.tenant
+            and r.currency = f.currency
+            and f.event_date between r.rate_date and r.last_date
     )
 
 select
@@ -20,9 +42,10 @@ select
     coalesce(c.provider, 'unknown') as provider,
     c.subject_id as payment_id,
     c.status,
+    c.telling = 1 as is_first_told,
     c.booking_id,
-    case when c.status = 'succeeded' then c.amount else 0 end as received_amount,
-    coalesce(c.fee, 0) as fee_amount,
+    case when c.status = 'succeeded' and c.telling = 1 then c.amount else 0 end as received_amount,
+    case when c.telling_of_fee = 1 then coalesce(c.fee, 0) else 0 end as fee_amount,
     c.currency,
     c.original_amount,
     c.published_rate as fx_rate,

@@ -2,7 +2,12 @@
 {% set for_others = "('bookings', 'pledges')" %}
 
 with
-    events as (select * from {{ ref("int_events__business") }}),
+    events as (select * from {{ ref("int_events__business") }} where event = 'revenue_recorded'),
+
+    payments as (select * from {{ ref("fact_payments") }}),
+
+    -- A line is recorded once; what is taken back or corrected is a line of its own.
+    followed as (select e.*, {{ telling("subject_id", state=none) }} as telling from events as e),
 
     lines as (
         select
@@ -10,33 +15,34 @@ with
             message_id,
             subject_id as line_id,
             line_type,
+            telling = 1 as is_first_told,
             coalesce(revenue_stream, 'unknown') as revenue_stream,
             booking_id,
             supplier_id,
             category,
-            amount,
+            case when telling = 1 then amount else 0 end as amount,
             event_at,
             event_date
-        from events
-        where event = 'revenue_recorded'
+        from followed
     ),
 
-    -- What payment providers keep stands in no line of the ledger; it is told with the payment.
+    -- What payment providers keep stands in no line of the ledger; it is told with the payment, and there counted once.
     costs as (
         select
             tenant,
-            message_id,
-            subject_id as line_id,
-            'payment_fee' as line_type,
-            'payments' as revenue_stream,
+            payment_attempt_id,
+            payment_id,
+            'payment_fee',
+            true,
+            'payments',
             booking_id,
-            supplier_id,
-            category,
-            - fee as amount,
-            event_at,
-            event_date
-        from events
-        where event = 'payment_processed' and fee <> 0
+            cast(null as varchar),
+            cast(null as varchar),
+            - fee_amount,
+            attempted_at,
+            payment_date
+        from payments
+        where fee_amount <> 0
     ),
 
     united as (
@@ -52,6 +58,7 @@ select
     u.message_id as revenue_line_id,
     u.line_id,
     u.line_type,
+    u.is_first_told,
     u.revenue_stream,
     u.booking_id,
     u.supplier_id,
