@@ -1,5 +1,5 @@
 with
-    movements as (select * from {{ ref("fact_subscription_movements") }}),
+    movements as (select * from {{ ref("fact_subscription_movements") }} where is_first_told),
 
     as_of as (select * from {{ ref("int_events__as_of") }}),
 

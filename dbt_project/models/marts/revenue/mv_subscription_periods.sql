@@ -1,5 +1,5 @@
 with
-    movements as (select * from {{ ref("fact_subscription_movements") }}),
+    movements as (select * from {{ ref("fact_subscription_movements") }} where is_first_told),
 
     days as (select * from {{ ref("mv_daily_subscriptions") }}),
 
