@@ -140,7 +140,9 @@ with signups as (
     select
         e.tenant, e.message_id as signup_id, coalesce(e.user_id, m.user_id, e.anonymous_id) as person_id, e.user_id,
         s.session_id, coalesce(s.channel, 'direct') as channel, coalesce(l.role, 'unknown') as role,
-        e.event_at as signed_up_at, e.event_date as signup_date
+        e.event_at as signed_up_at, e.event_date as signup_date,
+        e.user_id is null
+        or e.message_id = arg_min(e.message_id, (e.event_at, e.message_id)) over (partition by e.tenant, e.user_id) as is_first_told
     from fact_events as e
     inner join lake_events as l on l.file_id = e.file_id and l.ingest_row = e.ingest_row
     left join identities as m on m.tenant = e.tenant and m.anonymous_id = if(e.user_id is null, e.anonymous_id, null)

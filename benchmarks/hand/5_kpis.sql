@@ -15,8 +15,8 @@ with
             count_if(results_count = 0) as found_nothing, count(results_count) as answered
         from fact_searches group by all),
     per_view as (select tenant, view_date as day, channel, count(*) as views from fact_listing_views group by all),
-    per_signup as (select tenant, signup_date as day, channel, count(*) as signups,
-            count_if(is_converted) as converted_signups from fact_signups group by all),
+    per_signup as (select tenant, signup_date as day, channel, count_if(is_first_told) as signups,
+            count_if(is_converted and is_first_told) as converted_signups from fact_signups group by all),
     per_movement as (
         select tenant, revenue_date as day, channel, count_if(movement = 'booked' and is_first) as bookings,
             sum(booked_amount) as booked, sum(gmv_amount) as gmv, sum(commission_amount) as commission,
@@ -147,7 +147,7 @@ with
             on market, route into name dimension value dimension_value
         ) group by all
         union all
-        select tenant, 'signups', signup_date, 'role', role, count(*) from fact_signups group by all
+        select tenant, 'signups', signup_date, 'role', role, count_if(is_first_told) from fact_signups group by all
     ),
     split_up as (
         select tenant, g.time_grain, cast(date_trunc(g.time_grain, day) as date) as period_start, dimension,
@@ -217,11 +217,11 @@ with
         from fact_revenue cross join (values ('day'), ('week'), ('month'), ('quarter')) as g(time_grain) group by all
         union all
         select tenant, g.time_grain, cast(date_trunc(g.time_grain, signup_date) as date), 'role', role,
-            'signup_conversion_rate', count_if(is_converted), count(*)
+            'signup_conversion_rate', count_if(is_converted and is_first_told), count_if(is_first_told)
         from fact_signups cross join (values ('day'), ('week'), ('month'), ('quarter')) as g(time_grain) group by all
         union all
         select tenant, g.time_grain, cast(date_trunc(g.time_grain, signup_date) as date), 'role', role,
-            'pledge_activation_rate', count_if(has_pledged), count(*)
+            'pledge_activation_rate', count_if(has_pledged and is_first_told), count_if(is_first_told)
         from fact_signups cross join (values ('day'), ('week'), ('month'), ('quarter')) as g(time_grain) group by all
     )
 select

@@ -1,17 +1,23 @@
 {{ config(materialized=view_or_table()) }}
 
+with
+    events as (select * from {{ ref("int_events__business") }} where event = 'survey_answered'),
+
+    -- An answer counts once, as it was first given.
+    followed as (select e.*, {{ telling("subject_id", state=none) }} as telling from events as e)
+
 select
-    e.tenant,
-    e.message_id as survey_answer_id,
-    e.user_id,
-    e.survey,
-    e.score,
+    tenant,
+    message_id as survey_answer_id,
+    user_id,
+    survey,
+    telling = 1 as is_first_told,
+    score,
     cast(
         case
-            when e.survey <> 'nps' then null when e.score >= 9 then 100 when e.score <= 6 then -100 else 0
+            when survey <> 'nps' or telling > 1 then null when score >= 9 then 100 when score <= 6 then -100 else 0
         end as bigint
     ) as nps_points,
-    e.event_at as answered_at,
-    e.event_date as answer_date
-from {{ ref("int_events__business") }} as e
-where e.event = 'survey_answered'
+    event_at as answered_at,
+    event_date as answer_date
+from followed

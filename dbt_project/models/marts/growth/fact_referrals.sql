@@ -1,14 +1,24 @@
 {{ config(materialized=view_or_table()) }}
 
+with
+    events as (select * from {{ ref("int_events__business") }} where event = 'referral_recorded'),
+
+    -- An invitation is sent once, and leads to one account and one customer. What it earned may be told later than
+    -- that.
+    followed as (
+        select e.*, {{ telling("subject_id") }} as telling, {{ telling("subject_id", "amount") }} as telling_of_amount
+        from events as e
+    )
+
 select
-    e.tenant,
-    e.message_id as referral_event_id,
-    e.user_id,
-    e.subject_id as referral_id,
-    e.status,
-    coalesce(e.own_channel, 'unknown') as channel,
-    coalesce(e.amount, 0) as reward_amount,
-    e.event_at as referred_at,
-    e.event_date as referral_date
-from {{ ref("int_events__business") }} as e
-where e.event = 'referral_recorded'
+    tenant,
+    message_id as referral_event_id,
+    user_id,
+    subject_id as referral_id,
+    status,
+    telling = 1 as is_first_told,
+    coalesce(own_channel, 'unknown') as channel,
+    case when telling_of_amount = 1 then coalesce(amount, 0) else 0 end as reward_amount,
+    event_at as referred_at,
+    event_date as referral_date
+from followed

@@ -7,11 +7,8 @@ with
 
     revenue as (select * from {{ ref("fact_revenue") }}),
 
-    ranked as (
-        select e.*, row_number() over (partition by tenant, subject_id order by event_at, message_id) as sent_rank
-        from events as e
-        where event = 'inquiry_sent'
-    ),
+    -- An inquiry is sent once, and comes to each of its ends once.
+    followed as (select e.*, {{ telling("subject_id", state=["event", "status"]) }} as telling from events as e),
 
     sent as (
         select
@@ -20,15 +17,15 @@ with
             r.event_at as sent_at,
             coalesce(r.user_id, i.user_id, r.anonymous_id) as asked_by,
             coalesce(r.supplier_id, l.supplier_id, r.listing_id) as asked_supplier
-        from ranked as r
+        from followed as r
         left join identities as i on i.tenant = r.tenant and i.anonymous_id = {{ unknown_visitor("r") }}
         left join listings as l on l.tenant = r.tenant and l.listing_id = r.listing_id
-        where r.sent_rank = 1
+        where r.event = 'inquiry_sent' and r.telling = 1
     ),
 
     answered as (
         select e.*, s.sent_at, s.asked_by, s.asked_supplier
-        from events as e
+        from followed as e
         left join sent as s on s.tenant = e.tenant and s.subject_id = e.subject_id
     ),
 
@@ -62,6 +59,7 @@ select
     a.subject_id as inquiry_id,
     a.event = 'inquiry_answered' as is_answer,
     a.status,
+    a.telling = 1 as is_first_told,
     a.listing_id,
     a.asked_by,
     a.asked_supplier,

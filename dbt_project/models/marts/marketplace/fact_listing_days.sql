@@ -7,7 +7,7 @@ with
 
     views as (select * from {{ ref("fact_listing_views") }}),
 
-    inquiries as (select * from {{ ref("fact_inquiries") }} where not is_answer),
+    inquiries as (select * from {{ ref("fact_inquiries") }} where not is_answer and is_first_told),
 
     revenue as (select * from {{ ref("fact_revenue") }}),
 

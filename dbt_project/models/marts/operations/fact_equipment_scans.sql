@@ -1,16 +1,28 @@
 {{ config(materialized=view_or_table()) }}
 
+with
+    events as (select * from {{ ref("int_events__business") }} where event in ('scan_completed', 'scan_failed')),
+
+    -- A scan fails once or goes well once. How long the equipment was out may be told later than that.
+    followed as (
+        select
+            e.*,
+            {{ telling("subject_id", state="event") }} as telling,
+            {{ telling("subject_id", "hours", state="event") }} as telling_of_hours
+        from events as e
+    )
+
 select
-    e.tenant,
-    e.message_id as scan_event_id,
-    e.subject_id as scan_id,
-    e.equipment_id,
-    coalesce(e.site, 'unknown') as site,
-    e.status,
-    e.event = 'scan_failed' as is_exception,
-    e.reason,
-    e.hours as hours_out,
-    e.event_at as scanned_at,
-    e.event_date as scan_date
-from {{ ref("int_events__business") }} as e
-where e.event in ('scan_completed', 'scan_failed')
+    tenant,
+    message_id as scan_event_id,
+    subject_id as scan_id,
+    equipment_id,
+    coalesce(site, 'unknown') as site,
+    status,
+    event = 'scan_failed' as is_exception,
+    telling = 1 as is_first_told,
+    reason,
+    case when telling_of_hours = 1 then hours end as hours_out,
+    event_at as scanned_at,
+    event_date as scan_date
+from followed
