@@ -79,7 +79,7 @@ def recount(arrivals: Iterable[Arrival], tenant: str) -> dict[Key, tuple[Decimal
     sums: dict[Key, Decimal] = defaultdict(Decimal)
     met: dict[Key, set[str]] = defaultdict(set)
     for person, theirs in people.items():
-        has_booked = False
+        has_booked = has_signed_up = False
         booked_in_time = any(
             e["event"] == "booking_confirmed" and e["at"] <= theirs[0]["at"] + timedelta(days=7) for e in theirs
         )
@@ -128,8 +128,8 @@ def recount(arrivals: Iterable[Arrival], tenant: str) -> dict[Key, tuple[Decimal
                         *cells(day, channel),
                         *((g, s, "role", event["typed"]["role"]) for g, s in periods(day)),
                     ):
-                        sums["signups", *cell] += 1
-                        sums["converted signups", *cell] += converts
+                        sums["signups", *cell] += not has_signed_up
+                        sums["converted signups", *cell] += converts and not has_signed_up
                 if event["event"] in BOOKED:
                     for key, amount in split_up(event, person, listings[listing], providers, first_bookings, zone):
                         for grain, start in periods(day):
@@ -161,6 +161,7 @@ def recount(arrivals: Iterable[Arrival], tenant: str) -> dict[Key, tuple[Decimal
                             met["booked_listings", *cell].add(listing)
                             met["selling_suppliers", *cell].add(event["supplier"])
                 has_booked = has_booked or event["event"] == "booking_confirmed"
+                has_signed_up = has_signed_up or event["event"] == "signup_completed"
     counts = dict(sums) | {key: Decimal(len(who)) for key, who in met.items()}
     found = {key: (value, Decimal(1)) for key, value in counts.items() if key[0] in ALONE}
     for kpi, (above, below, where) in DIVIDED.items():

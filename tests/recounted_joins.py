@@ -23,13 +23,19 @@ def misconverted(settings: Settings) -> Sides:
         ).fetchall()
         payments = con.execute(
             """
-            select tenant, event_date, currency, amount, cast(properties->>'original_amount' as decimal(18, 4))
+            select tenant, event_date, currency, amount, cast(properties->>'original_amount' as decimal(18, 4)),
+                properties->>'payment_id', properties->>'status', properties->>'attempt'
             from marts.fact_events where event = 'payment_processed' and (properties->>'original_amount') is not null
+            order by event_at, message_id
             """
         ).fetchall()
     published = {(tenant, currency, day): rate for tenant, currency, day, rate in rates}
     found: Sides = {}
-    for tenant, day, currency, amount, original in payments:
+    seen: set[tuple[str, ...]] = set()
+    for tenant, day, currency, amount, original, *payment in payments:
+        if (tenant, *payment) in seen:
+            continue
+        seen.add((tenant, *payment))
         days = (day - timedelta(days=age) for age in range(7))
         rate = next((published[tenant, currency, d] for d in days if (tenant, currency, d) in published), None)
         if rate is not None:
@@ -77,9 +83,11 @@ def leaked(settings: Settings) -> Sides:
             booked[tenant, person, named.get((tenant, booking, "supplier"), whose)].append(at)
             came_of[tenant, named.get((tenant, booking, "inquiry"), "")].append(at)
     found: Sides = {}
+    told: set[tuple[str, ...]] = set()
     for tenant, _, event, _, at, day, _, _, _, booking, inquiry, status, _ in events:
-        if event not in ("inquiry_sent", "inquiry_answered"):
+        if event not in ("inquiry_sent", "inquiry_answered") or (tenant, event, inquiry, status) in told:
             continue
+        told.add((tenant, event, inquiry, status))
         leaks, traced = found.get((tenant, day), (0, 0))
         person, whose, since = asked.get((tenant, inquiry), (None, None, at))
         if event == "inquiry_answered" and status == "accepted":
@@ -109,8 +117,10 @@ def pledged_after_signup(settings: Settings) -> Sides:
         if event == "pledge_made" and user:
             pledged[tenant, user].append(at)
     found: Sides = {}
+    known: set[tuple[str, str]] = set()
     for tenant, event, _, at, day, user, device in events:
-        if event == "signup_completed":
+        if event == "signup_completed" and (not user or (tenant, user) not in known):
+            known.add((tenant, user))
             person, (active, accounts) = user or users.get((tenant, device), device), found.get((tenant, day), (0, 0))
             is_active = any(at <= when <= at + timedelta(days=7) for when in pledged[tenant, person])
             found[tenant, day] = active + is_active, accounts + 1

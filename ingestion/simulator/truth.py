@@ -171,7 +171,8 @@ def _kpis(
         return added_up(period_of(world.calendar.days(events.at[mask]), grain), channel[mask], values[mask])
 
     one = np.ones(len(events), dtype=np.int64)
-    searches, signups = total(Kind.SEARCH, one), total(Kind.SIGNUP, one)
+    searches = total(Kind.SEARCH, one)
+    signups = total(Kind.SIGNUP, one - repeated(events, s.person[s.of_event], Kind.SIGNUP))
     searched = count(s.has_search)
     converted = dict.fromkeys(searched, 0) | count(s.has_search & s.has_conversion)
     bookings = total(Kind.BOOKING, one)
@@ -190,7 +191,7 @@ def _kpis(
     crossing = distinct(Kind.BOOKING, s.person[s.of_event], is_supplier(world, s.person[s.of_event]))
     booked, viewed = distinct(Kind.BOOKING, events.listing), distinct(Kind.LISTING, events.listing)
     cancelled = dict.fromkeys(confirmed, 0) | total(Kind.CANCEL, events.amount)
-    repeat = repeated(events, s.person[s.of_event])
+    repeat = repeated(events, s.person[s.of_event], Kind.BOOKING)
     return [
         ("sessions", sessions, None, counts),
         ("active_users", active, None, counts),

@@ -42,7 +42,8 @@ def split_up(world: World, events: Events, person: Ints, day: Ints, of_event: In
     """
     sign = np.where(events.kind == Kind.BOOKING, 1, np.where(events.kind == Kind.CANCEL, -1, 0))
     booked, one = (sign == 1).astype(np.int64), np.ones(len(day), dtype=np.int64)
-    signed_up = (events.kind == Kind.SIGNUP).astype(np.int64)
+    is_signup = events.kind == Kind.SIGNUP
+    signed_up = is_signup - repeated(events, person[of_event], Kind.SIGNUP)
     below = {"signup_conversion_rate": signed_up, "average_booking_value": booked}
     values = {
         "signups": (signed_up, 1),
@@ -58,7 +59,7 @@ def split_up(world: World, events: Events, person: Ints, day: Ints, of_event: In
     days = world.calendar.days(events.at)
     parts = (
         (of_events(world, events, person[of_event]), sign != 0, days),
-        ([_roles(world, events)], signed_up == 1, days),
+        ([_roles(world, events)], is_signup, days),
         ([_searched_markets(world, events), _searched_routes(world, events)], events.kind == Kind.SEARCH, days),
         (of_sessions(world, events, of_event, len(day)), one == 1, day),
     )
@@ -135,20 +136,21 @@ def of_sessions(world: World, events: Events, of_event: Ints, count: int) -> lis
 
 
 def converted_signups(events: Events, person: Ints) -> Ints:
-    """1 for each sign-up whose person confirms a booking in the 7 days from it on; `person` is that of each event."""
+    """1 for each first sign-up whose person books in the 7 days from it on; `person` is that of each event."""
     found = np.zeros(len(events), dtype=np.int64)
+    again = repeated(events, person, Kind.SIGNUP)
     booked = np.flatnonzero(events.kind == Kind.BOOKING)
     booked = booked[np.lexsort((events.at[booked], person[booked]))]
-    for row in np.flatnonzero(events.kind == Kind.SIGNUP).tolist():
+    for row in np.flatnonzero((events.kind == Kind.SIGNUP) & (again == 0)).tolist():
         first, last = np.searchsorted(person[booked], (person[row], person[row] + 1))
         at = events.at[booked[first:last]]
         found[row] = int(((at >= events.at[row]) & (at <= events.at[row] + 7 * DAY)).any())
     return found
 
 
-def repeated(events: Events, person: Ints) -> Ints:
-    """1 for each booking whose person had booked before; `person` is that of each event."""
-    rows = np.flatnonzero(events.kind == Kind.BOOKING)
+def repeated(events: Events, person: Ints, kind: Kind) -> Ints:
+    """1 for each event of a kind whose person had one before; `person` is that of each event."""
+    rows = np.flatnonzero(events.kind == kind)
     rows = rows[np.argsort(events.at[rows], kind="stable")]
     first_of_person = np.unique(person[rows], return_index=True)[1]
     found = np.zeros(len(events), dtype=np.int64)
