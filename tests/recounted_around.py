@@ -1,7 +1,7 @@
 """What the messages say about everything around the visits, counted plainly, quantity by quantity."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -196,13 +196,58 @@ COUNTS: dict[str, Count] = {
 }
 
 
+# What names the state of a thing: an event that says it once more, under another id, tells nothing new.
+STATES: dict[str, tuple[str, ...]] = {
+    "payment_processed": ("payment_id", "status", "attempt"),
+    "refund_issued": ("refund_id",),
+    "revenue_recorded": ("line_id",),
+    "invoice_updated": ("invoice_id", "status"),
+    "loan_updated": ("loan_id", "status"),
+    "repayment_recorded": ("loan_id", "installment", "status"),
+    "lead_updated": ("lead_id", "status"),
+    "booking_status_changed": ("booking_id", "status"),
+    "referral_recorded": ("referral_id", "status"),
+    "inquiry_answered": ("inquiry_id", "status"),
+    "review_submitted": ("review_id",),
+    "survey_answered": ("survey_id",),
+    "scan_completed": ("scan_id",),
+    "scan_failed": ("scan_id",),
+    "transport_leg_updated": ("leg_id", "status"),
+}
+# What comes to the same state again, after another one: here only the state before says whether it is told again.
+MOVES: dict[str, tuple[str, tuple[str, ...]]] = {
+    "ticket_updated": ("ticket_id", ("status",)),
+    "subscription_changed": ("subscription_id", ("movement", "previous_mrr", "mrr")),
+}
+
+
+def told_once(events: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The events without those that tell again what an earlier one told; they come in the order of their times."""
+    states, latest = set[tuple[str, ...]](), dict[tuple[str, str], list[Any]]()
+    for event in events:
+        name, typed = event["event"], event["typed"]
+        if name in STATES:
+            state = (name, *(str(typed[part]) for part in STATES[name]))
+            is_new = state not in states
+            states.add(state)
+        elif name in MOVES:
+            thing, parts = MOVES[name]
+            says, key = [typed[part] for part in parts], (name, typed[thing])
+            is_new = latest.get(key) != says
+            latest[key] = says
+        else:
+            is_new = True
+        if is_new:
+            yield event
+
+
 def recount_around(arrivals: Iterable[Arrival], tenant: str) -> tuple[dict[Cell, Decimal], list[dict[str, Any]]]:
     """Every quantity of `COUNTS` by local day, in total and by its dimensions; and the events it was counted from."""
     zone = ZoneInfo(load_plan().tenants[tenant].time_zone)
     of_event: dict[str, list[tuple[str, Count]]] = defaultdict(list)
     for quantity, count in COUNTS.items():
         of_event[count.event].append((quantity, count))
-    events, sums = clean(arrivals, tenant), defaultdict[Cell, Decimal](Decimal)
+    events, sums = list(told_once(clean(arrivals, tenant))), defaultdict[Cell, Decimal](Decimal)
     for event in events:
         event["day"] = event["at"].astimezone(zone).date()
         typed = event["typed"] | {"user": event["user"]}

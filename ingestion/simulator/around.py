@@ -12,6 +12,7 @@ from ingestion.simulator.concerns.base import Batch, Today, spots_of
 from ingestion.simulator.disorder import deliver_batch
 from ingestion.simulator.market import Market
 from ingestion.simulator.people import People
+from ingestion.simulator.retold import deliver_retold, retold
 
 
 @dataclass(frozen=True)
@@ -61,11 +62,21 @@ class Unfolding:
                 memory=self.memory.setdefault(name, {}),
             )
             rng = stream(self.seed, self.business.tenant, f"disorder/{name}", day)
+            # A stream of its own: what is told once is the same with and without what is told again.
+            again = stream(self.seed, self.business.tenant, f"retold/{name}", day)
             for batch in concern.events_of(today):
                 if len(batch):
-                    self.deliveries.append(deliver_batch(self.business.disorder, self.people, batch, self.rows, rng))
-                    self.batches.append(batch)
-                    self.rows += len(batch)
+                    delivered = deliver_batch(self.business.disorder, self.people, batch, self.rows, rng)
+                    self._add(batch, delivered)
+                    repeated = retold(self.business.disorder, batch, delivered.received[: len(batch)], again)
+                    if len(repeated):
+                        deliveries = deliver_retold(self.business.disorder, self.people, repeated, self.rows, again)
+                        self._add(repeated, deliveries)
+
+    def _add(self, batch: Batch, deliveries: Deliveries) -> None:
+        self.deliveries.append(deliveries)
+        self.batches.append(batch)
+        self.rows += len(batch)
 
     def until(self, end: int) -> Around:
         """What has reached the door before an instant (epoch milliseconds)."""

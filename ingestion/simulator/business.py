@@ -67,6 +67,7 @@ class Disorder:
     copied_next_day: float = 0.15  # of the copies
     altered: float = 0.1  # of the copies: other content under the same id
     wrong_clock: float = 0.02  # of devices: minutes to days off
+    retold: float = 0.01  # of what systems tell of the state of a thing: told again under another id
     refused: float = 0.0015  # events that break the tracking plan, beside each good one
 
 

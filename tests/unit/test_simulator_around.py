@@ -24,8 +24,8 @@ from ingestion.simulator.truth import arrival_truth, kpi_truth
 from ingestion.simulator.truth_around import RUNNING
 from ingestion.simulator.truth_levels import LEVELS
 from ingestion.tracking_plan import judge
-from tests.recounted import recount
-from tests.recounted_around import COUNTS
+from tests.recounted import clean, recount
+from tests.recounted_around import COUNTS, MOVES, STATES
 from tests.recounted_levels import left_at
 from tests.simulated_world import (
     PLAN,
@@ -114,6 +114,16 @@ def test_copies_and_late_arrivals_are_among_them(tenant: str) -> None:
     at = np.concatenate([batch.at for batch in around.batches])[around.deliveries.event]
     assert around.deliveries.copy.any()
     assert (around.deliveries.received - at > 6 * 3_600_000).any()
+
+
+def test_systems_tell_again_under_another_id_what_they_told() -> None:
+    told, again = Counter[str](), Counter[str]()
+    for tenant in BUSINESSES:
+        everything, once = clean(the_arrivals(tenant), tenant), counted(tenant)[1]
+        told += Counter(e["event"] for e in everything)
+        again += Counter(e["event"] for e in everything) - Counter(e["event"] for e in once)
+    assert {"payment_processed", "ticket_updated"} <= again.keys() <= STATES.keys() | MOVES.keys()
+    assert 0.005 < again.total() / sum(told[name] for name in STATES | MOVES) < 0.02
 
 
 # --- the truth -------------------------------------------------------------------------------------------------------
