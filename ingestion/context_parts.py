@@ -14,9 +14,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-PAGE_PATH = 'context."page"'  # where `settled_types` reads it
-_KEY = '"page":'
-_PAGE = (_KEY + "{").encode()
+PAGE = "page"
+INSTEAD = "?page"  # stands, with a number, where a page was
+_PAGE = f'"{PAGE}":{{'.encode()
+_MARK = f'"{INSTEAD}":0'
 _PIECES = 3  # what stands before a page, the page with its key, and what follows
 
 _Numbers = npt.NDArray[Any]
@@ -25,8 +26,8 @@ _Numbers = npt.NDArray[Any]
 class Parts(NamedTuple):
     """Different parts of contexts, and by their numbers which each context has.
 
-    `rests` are contexts whose page is an empty object, or whole ones; `pages` are contexts of nothing but a page, and a
-    context of which none of these is has -1.
+    `rests` are contexts with a mark in place of their page, or whole ones; `pages` are contexts of nothing but a page, and
+    a context of which none of these is has -1.
     """
 
     rests: pa.StringArray
@@ -39,20 +40,23 @@ def parted(contexts: pa.StringArray, are_valid: Callable[[pa.StringArray], _Numb
     """The parts of contexts, each a text of a JSON object without a name that stands twice in an object.
 
     `are_valid` says which texts are JSON. A page is found in an object of any depth: whoever reads the rest sees whether
-    that is the outermost. What has no page, or none without an object inside, stays whole.
+    the mark is in the outermost one. What has no page, or has one with an object inside, stays whole.
     """
     pieces = _pieces(contexts).dictionary_encode()
     before, page, after = pieces.indices.to_numpy().reshape(-1, _PIECES).T
     texts = pieces.dictionary
-    # An empty piece stands for no page.
     of_page = np.flatnonzero(np.bincount(page, minlength=len(texts)))
     pages = pc.binary_join_element_wise("{", texts.take(of_page), "}", "")
+    is_one = are_valid(pages) & (pc.binary_length(pages).to_numpy() > len("{}"))
+    of_page, pages = of_page[is_one], pages.filter(pa.array(is_one))
     numbers = np.full(len(texts), -1)
-    numbers[of_page] = np.where(are_valid(pages), np.arange(len(of_page)), -1)
+    numbers[of_page] = np.arange(len(of_page))
     # Within a text a quotation mark has a backslash before it; where a comma or brace has, a name begins.
-    begins = pc.or_(pc.ends_with(texts, ","), pc.ends_with(texts, "{")).to_numpy(zero_copy_only=False)
-    own = np.where(begins[before], numbers[page], -1)
-    return whole_again(contexts, Parts(*_rests(texts, before, after), pages, own), own < 0)
+    begins = np.asarray(pc.or_(pc.ends_with(texts, ","), pc.ends_with(texts, "{")))
+    rests, rest = _rests(texts, before, after)
+    is_marked_once = np.asarray(pc.equal(pc.count_substring(rests, _MARK), 1))
+    own = np.where(begins[before] & is_marked_once[rest], numbers[page], -1)
+    return whole_again(contexts, Parts(rests, rest, pages, own), own < 0)
 
 
 def whole_again(contexts: pa.StringArray, parts: Parts, which: npt.NDArray[np.bool_]) -> Parts:
@@ -84,7 +88,7 @@ def _pieces(contexts: pa.StringArray) -> pa.StringArray:
 
 
 def _rests(texts: pa.StringArray, before: _Numbers, after: _Numbers) -> tuple[pa.StringArray, _Numbers]:
-    """What is before and behind each page, with an empty one between, and which of these each context has."""
+    """What is before and behind each page, with the mark between, and which of these each context has."""
     codes, rest = np.unique(before.astype(np.int64) * len(texts) + after, return_inverse=True)
     first, last = np.divmod(codes, max(len(texts), 1))
-    return pc.binary_join_element_wise(texts.take(first), texts.take(last), _KEY + "{}"), rest
+    return pc.binary_join_element_wise(texts.take(first), texts.take(last), _MARK), rest

@@ -13,6 +13,7 @@ from ingestion.lake_schema import COUNTERS, QUARANTINE, events_schema
 from ingestion.logged_events import Arrivals, LoggedEvents
 from ingestion.plain_rows import BatchMaker, PlainRowMaker
 from ingestion.privacy.masking import Masker, only_integers, suspects
+from ingestion.repeated import together
 from ingestion.scrub import scrub
 from ingestion.settled_rows import SettledRowMaker
 from ingestion.tracking_plan.model import Plan
@@ -74,13 +75,7 @@ def part_tables(
             accepted.append(_events(schema, events, file_id))
         if others:
             refused.append(_quarantine(others, file_id))
-    return _together(accepted, schema), pa.Table.from_batches(refused, QUARANTINE)
-
-
-def _together(batches: Sequence[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
-    """Rows of batches of which each has some of the columns."""
-    tables = [schema.empty_table(), *(pa.Table.from_batches([batch]) for batch in batches)]
-    return pa.concat_tables(tables, promote_options="default")
+    return together(accepted, schema), pa.Table.from_batches(refused, QUARANTINE)
 
 
 def _without_garbage_collection(starts: Iterable[int]) -> Iterator[int]:

@@ -156,6 +156,8 @@ def parquet_writer(kind: Kind, sink: Any, schema: pa.Schema) -> pq.ParquetWriter
         compression="zstd",
         write_statistics=list(_STATISTICS[kind]),
         use_dictionary=[name for name in schema.names if name not in _HARDLY_REPEATED],
+        # Else readers would get columns that are dictionaries here as such, and those of other files not.
+        store_schema=False,
     )
 
 

@@ -132,7 +132,7 @@ class LakeTail:
             rows.first = min(rows.first, first)
             tables = part_tables(self._lake.plan, tenant, source, events, log.id, None, first=rows.count)
             rows.count += len(events)
-            rows.events.append(tables[0])
+            rows.events.append(tables[0].cast(self._nothing.events.schema))
             rows.quarantine.append(tables[1])
 
     def _take_in(self) -> tuple[pa.Table, pa.Table]:

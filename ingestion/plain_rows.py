@@ -16,6 +16,7 @@ from ingestion.plain_events import Envelope, PlainContext, PlainEvents, PlainGro
 from ingestion.plain_ids import plain_message_ids
 from ingestion.plain_times import Values, as_array, plain_times
 from ingestion.privacy.masking import suspicious
+from ingestion.repeated import constant
 from ingestion.tracking_plan.contracts import Known
 from ingestion.tracking_plan.model import Plan
 
@@ -59,11 +60,11 @@ class BatchMaker:
         given, sent = envelope["given"], envelope["sentAt"]
         times = plain_times(given, sent, received, self._windows, has_history=self._has_history)
         filled: dict[str, Any] = dict(columns)
-        filled |= {name: pa.repeat(value, count) for name, value in self._same.items()}
+        filled |= {name: constant(value, count) for name, value in self._same.items()}
         filled |= _ids(envelope["messageId"])
         filled |= {
-            "type": pa.repeat(kind, count),
-            "event": pa.repeat(known.event, count),
+            "type": constant(kind, count),
+            "event": constant(known.event, count),
             "user_id": envelope["userId"],
             "anonymous_id": envelope["anonymousId"],
             "event_at": times.event_at,
@@ -77,15 +78,14 @@ class BatchMaker:
         if is_late.any():
             filled["warnings"] = pc.if_else(is_late, _LATE, pa.scalar(None, pa.string()))
         if known.original is not None:
-            filled["original_event"] = pa.repeat(known.original, count)
+            filled["original_event"] = constant(known.original, count)
         # What may have to be masked needs thought too.
         is_suspect = pc.or_kleene(suspicious(filled["properties"]), filled.pop(SUSPECT_COLUMN))
         is_plain = pc.and_not(pa.array(times.is_plain), pc.fill_null(is_suspect, fill_value=False))
         if is_right is not None:
             is_plain = pc.and_(is_plain, is_right)
-        fields = [self.fields[name] for name in filled]
-        arrays = [as_array(values, field.type) for values, field in zip(filled.values(), fields, strict=True)]
-        batch = pa.RecordBatch.from_arrays(arrays, schema=pa.schema(fields))
+        arrays = [as_array(values, self.fields[name].type) for name, values in filled.items()]
+        batch = pa.RecordBatch.from_arrays(arrays, list(filled))
         return batch if pc.all(is_plain).as_py() else batch.filter(is_plain)
 
 

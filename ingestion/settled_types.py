@@ -71,11 +71,14 @@ def contract_of(known: Known, kind: str) -> Contract | None:
     )
 
 
-def contexts_type(tree: Tree) -> tuple[str, dict[str, str]]:
-    """The type of a context, and for each of its columns how it is reached in a value of this type named `context`."""
+def contexts_type(tree: Tree, *numbers: str) -> tuple[str, dict[str, str]]:
+    """The type of a context, and for each of its columns how it is reached in a value of this type named `context`.
+
+    It has these `numbers` besides.
+    """
     paths: dict[str, str] = {}
     type_ = _below(tree, "context", paths)
-    return json.dumps({**type_, "sessionId": _TEXT}), paths
+    return json.dumps({**type_, "sessionId": _TEXT} | dict.fromkeys(numbers, _TYPES["integer"])), paths
 
 
 def _below(tree: Tree, path: str, paths: dict[str, str]) -> dict[str, Any]:
