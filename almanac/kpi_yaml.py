@@ -138,9 +138,10 @@ def check_measure(metric: dict[str, Any], file: Path) -> None:
 
 
 def check_names(files: Iterable[Path], titles: Mapping[Path, str]) -> None:
-    """Every file of a KPI holds one, and no two have one title, or one label: dbt refuses that without saying where.
+    """Every file of a KPI holds one, and no two have one title, label or name: dbt refuses that without saying where.
 
-    `titles` are those of the KPIs by their file. Raises AlmanacError that names the file, and the other one.
+    Measures have their names and labels among them. `titles` are those of the KPIs by their file. Raises AlmanacError
+    that names the file, and the other one.
     """
     known: dict[tuple[str, str], Path] = {}
     for file in files:
@@ -150,7 +151,7 @@ def check_names(files: Iterable[Path], titles: Mapping[Path, str]) -> None:
         metrics = [*entries(content, "metrics", file)]
         for model in entries(content, "models", file):
             metrics += entries(model, "metrics", file)
-        names = [("label", str(metric["label"])) for metric in metrics if metric.get("label")]
+        names = [(key, str(metric[key])) for metric in metrics for key in ("name", "label") if metric.get(key)]
         for kind, name in [*names, *([("title", titles[file])] if file in titles else [])]:
             if (kind, name) in known:
                 raise AlmanacError(f"{file}: the {kind} {name!r} is that of {known[kind, name]}, too; give it another")

@@ -344,6 +344,14 @@ def test_a_label_that_two_metrics_have_is_refused_by_both(tmp_path: Path) -> Non
     assert {str(tmp_path / RATIO), str(tmp_path / SUM)} <= set(re.findall(r"[^\s,:]+", str(refused.value)))
 
 
+def test_a_measure_and_a_kpi_of_one_name_are_refused_by_both(tmp_path: Path) -> None:
+    measures = PROJECT[FACT]["models"][0]["metrics"]
+    twice = {"name": "net_value", "type": "simple", "agg": "sum", "expr": "amount", "description": "Net."}
+    with pytest.raises(AlmanacError, match="the name 'net_value' is that of") as refused:
+        load(tmp_path, FACT, ("models.0.metrics", [*measures, twice]))
+    assert {str(tmp_path / FACT), str(tmp_path / SUM)} <= set(re.findall(r"[^\s,:;]+", str(refused.value)))
+
+
 def test_a_file_with_another_ending_is_refused_because_only_dbt_would_read_it(tmp_path: Path) -> None:
     load(tmp_path)
     (tmp_path / SUM).rename((tmp_path / SUM).with_suffix(".yaml"))
