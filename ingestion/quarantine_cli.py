@@ -12,6 +12,7 @@ from typing import IO, Any
 import click
 
 from almanac.errors import AlmanacError
+from almanac.event_names import named
 from almanac.progress import progress
 from almanac.settings import Settings
 from ingestion.collector.door import OUT_OF_SCOPE
@@ -84,7 +85,7 @@ def list_quarantine(choice: Choice, state: str, limit: int, as_json: bool) -> No
                 f"{str(row.place.file_id)[:SHORT_ID]}:{row.place.row}",
                 row.tenant,
                 row.source,
-                row.event or "-",
+                named(row.event or "", "-"),
                 row.reasons[0].field or "-",
                 row.reasons[0].code,
                 "waiting" if row.replayed is None else "replayed",
@@ -202,7 +203,7 @@ def _shown(lake: Lake, again: Again, row: Refused) -> Iterator[str]:
     yield f"name      {row.name}"
     yield f"from      {row.tenant}, source {row.source}"
     yield f"received  {row.received_at:%Y-%m-%d %H:%M:%S} UTC"
-    yield f"event     {safe(row.event or '-')}"
+    yield f"event     {safe(named(row.event or '', '-'))}"
     yield ""
     for reason in row.reasons:
         yield f"{safe(reason.field) or 'event'}  {safe(reason.code)}: {safe(reason.message)}"

@@ -9,6 +9,7 @@ from uuid import UUID
 import click
 
 from almanac.errors import AlmanacError
+from almanac.event_names import named
 from almanac.settings import Settings
 from ingestion.terminal import safe
 
@@ -75,7 +76,7 @@ def _show(rows: Iterable[dict[str, Any]], as_json: bool) -> int:
 
 def _line(row: dict[str, Any]) -> str:
     when = row["received_at"].isoformat(sep=" ", timespec="milliseconds")
-    what = f"{when}  {row['verdict']}  {row['tenant']}/{row['source']}  {safe(row['event'] or '-')}"
+    what = f"{when}  {row['verdict']}  {row['tenant']}/{row['source']}  {safe(named(row['event'] or '', '-'))}"
     if row["verdict"] == "rejected":
         return f"{what}  {row['code']}  {safe(row['field'] or '-')}: {safe(row['message'])}"
     who = safe(row["user_id"] or row["anonymous_id"] or "-")

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
+from almanac.event_names import named
 from serving import formatting
 from serving.arrivals import TERMS, Arrivals, Drift, Rejected
 from serving.cards import ChartView
@@ -20,7 +21,6 @@ ByDay = Mapping[str, Mapping[date, int]]  # counts by event and day
 COUNT = Style("count")
 MOST_ROWS = 400  # of a table on the page; its CSV has them all
 NO_NAME = "(no name)"
-SHOWN = 20  # characters of a name that is blank
 DRIFTS = {"new": "New, not declared", "missing": "Missing", "type_changed": "Other type"}
 CHART_HEIGHT = 180  # px
 
@@ -51,7 +51,7 @@ def by_day(counts: ByDay, day_title: str) -> TableView:
     days = sorted({day for found in counts.values() for day in found}, reverse=True)
     columns = [
         Column("day", day_title, is_number=False),
-        *(Column(n or NO_NAME, named(n)) for n in names),
+        *(Column(n or NO_NAME, named(n, NO_NAME)) for n in names),
         Column("total", "Total"),
     ]
     rows = []
@@ -178,14 +178,7 @@ def text(value: str) -> Cell:
 
 def name_cell(event: str) -> Cell:
     """The name of an event, or that it had none."""
-    return Cell(named(event), event, is_number=False)
-
-
-def named(event: str) -> str:
-    """The name of an event as people see it; one of which they would see nothing is quoted."""
-    if any(char.isprintable() and not char.isspace() for char in event):
-        return event
-    return f"(blank name: {event[:SHOWN]!r})" if event else NO_NAME
+    return Cell(named(event, NO_NAME), event, is_number=False)
 
 
 def day_cell(day: date) -> Cell:

@@ -57,6 +57,15 @@ def test_the_newest_rejected_events_are_listed_with_field_and_reason(place: Plac
     assert json.loads(json.loads(whole)["payload"])["userId"] == "user-3"
 
 
+def test_an_event_whose_name_nobody_sees_is_quoted(place: Place) -> None:
+    land(place.lake, [villa(1, event=" \t"), villa(2, event="\u200b"), villa(3, event=" " * 70)])
+    _, *lines = place.told("list")
+    shown = {"(blank name: ' \\t')", "(blank name: '\\u200b')", f"(blank name: '{' ' * 20}')"}
+    assert {text for text in shown for line in lines if text in line} == shown
+    of_one = "\n".join(place.told("show", lines[0].split("  ")[1]))
+    assert any(f"event     {text}" in of_one for text in shown)
+
+
 def test_every_condition_chooses(place: Place) -> None:
     lake = place.lake
     land(lake, [villa(1), booking(2), booking(3, amount="much"), villa(4, userId=None)])
