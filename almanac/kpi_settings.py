@@ -38,7 +38,9 @@ class KpiSettings(BaseModel):
 
     title: Words
     owner: Words
-    unit: Literal["count", "money", "ratio", "points", "days", "hours", "seconds", "milliseconds", "bytes"]
+    unit: Literal[
+        "count", "money", "ratio", "points", "days", "hours", "seconds", "milliseconds", "bytes", "per second"
+    ]
     format: Literal["integer", "currency", "percent", "decimal"]
     direction: Literal["up_is_good", "down_is_good"]
     formula: Words = Field(description="The formula in words; a ratio as `numerator / denominator`.")

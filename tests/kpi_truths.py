@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from almanac.settings import Settings
-from tests.recounted_joins import Sides, leaked, misconverted, pledged_after_signup
+from tests.recounted_joins import Sides, leaked, misconverted, pledged_after_signup, requested
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,7 @@ TRUTHS = {
     "net_revenue_retention": Truth(cohort="retained"),
     "gross_revenue_retention": Truth(cohort="kept"),
     "api_requests": of("api_requests", by="route"),
+    "api_request_rate": Truth(recount=requested),
     "api_error_rate": Truth((Part("api_requests", 1, ("status", "500")),), (Part("api_requests"),)),
     "api_latency_ms": of("api_latency_ms", "api_requests", by="route"),
     **{f"api_latency_p{percent}_ms": Truth(percent=percent) for percent in (50, 95, 99)},

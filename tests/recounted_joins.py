@@ -1,8 +1,9 @@
 """KPIs over several kinds of events, counted plainly from accepted ones: leakage, activation, foreign currencies."""
 
 from collections import defaultdict
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import duckdb
 
@@ -125,6 +126,33 @@ def pledged_after_signup(settings: Settings) -> Sides:
             is_active = any(at <= when <= at + timedelta(days=7) for when in pledged[tenant, person])
             found[tenant, day] = active + is_active, accounts + 1
     return found
+
+
+def requested(settings: Settings) -> Sides:
+    """Per tenant and local day since the first one with a request: requests, and the seconds of which there is data."""
+    with duckdb.connect(str(settings.warehouse), read_only=True) as con:
+        days = con.execute(
+            "select tenant, event_date, count(*) from marts.fact_events where event = 'api_request' group by 1, 2"
+        ).fetchall()
+        zones = dict(con.execute("select tenant, time_zone from ctl.tenant").fetchall())
+        (newest,) = con.execute("select max(received_at) from marts.fact_events").fetchone() or (None,)
+    quarter = timedelta(minutes=15)
+    until = (newest.replace(tzinfo=UTC) - datetime.min.replace(tzinfo=UTC)) // -quarter * -quarter
+    found: Sides = {}
+    for tenant in {own for own, _, _ in days}:
+        counts = {day: count for own, day, count in days if own == tenant}
+        day = min(counts)
+        while (start := _midnight(day, zones[tenant])) < until or day <= max(counts):
+            end = min(_midnight(day + timedelta(days=1), zones[tenant]), until)
+            found[tenant, day] = counts.get(day, 0), max(0, int((end - start).total_seconds()))
+            day += timedelta(days=1)
+    return found
+
+
+def _midnight(day: date, zone: str) -> timedelta:
+    """When a local day begins, since the beginning of counted time (UTC)."""
+    at = datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone)).astimezone(UTC)
+    return at - datetime.min.replace(tzinfo=UTC)
 
 
 def told_of(events: list[dict[str, Any]], name: str) -> dict[str, str]:

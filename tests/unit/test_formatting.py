@@ -13,6 +13,7 @@ EUR = Style("money", "currency", "EUR")
 INR = Style("money", "currency", "INR")
 JPY = Style("money", "currency", "JPY")
 POINTS, HOURS = Style("points", "decimal"), Style("hours", "decimal")
+PER_SECOND = Style("per second", "decimal")
 SHARE = Style("ratio", "percent")
 
 
@@ -39,6 +40,8 @@ def plain(text: str) -> str:
         (0, SHARE, "0.0 %"),
         (0.00456, SHARE, "0.46 %"),
         (-0.05, SHARE, "−5.0 %"),
+        (0.00641, PER_SECOND, "0.0064"),
+        (1240.5, PER_SECOND, "1,240.5000"),
         (2.5, Style("ratio", "decimal"), "2.50"),
         (0.125, Style("ratio", "decimal"), "0.13"),
         (9747747.934, Style("money", "currency", "GBP"), "£9,747,747.93"),
