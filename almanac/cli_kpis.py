@@ -44,7 +44,7 @@ def show_kpi(name: str) -> None:
 
     settings = Settings.from_env()
     kpi = load_catalogue(settings.root).kpi(name)
-    ahead = kpi.settings.matures_after_days
+    ahead, back = kpi.settings.matures_after_days, kpi.settings.looks_back_days
     facts = {
         "formula": kpi.settings.formula,
         "numerator": kpi.numerator_label,
@@ -54,7 +54,9 @@ def show_kpi(name: str) -> None:
         "unit": kpi.settings.unit,
         "better": kpi.settings.direction.replace("_is_good", ""),
         "time grains": ", ".join(kpi.settings.time_grains),
-        "complete": f"{ahead} days after the end of a period" if ahead else "at the end of a period",
+        "complete": (f"{ahead} days after" if ahead else "at")
+        + " the end of a period"
+        + (f", from {back} days after the first of the data on" if back else ""),
         "dimensions": ", ".join(kpi.settings.dimensions) or "-",
         "owner": kpi.settings.owner,
         "shown on": ", ".join(reader.title for reader in readers_by_kpi(settings.root).get(name, ())) or "-",

@@ -48,6 +48,7 @@ _SAID = frozenset(
         "threshold",
         "runbook",
         "matures_after_days",
+        "looks_back_days",
     }
 )
 
@@ -162,6 +163,11 @@ def _facts_of(kpi: Kpi, around: Surroundings) -> Iterator[tuple[str, str]]:
     yield "Longer periods", _longer(kpi)
     if own.matures_after_days:
         yield "Complete", f"{own.matures_after_days} days after the end of a period, because it looks so far ahead"
+    if own.looks_back_days:
+        yield (
+            "Complete",
+            f"from {own.looks_back_days} days after the first of the data on, because it looks so far back",
+        )
     readers = around.readers.get(kpi.name, ())
     yield "Shown on", ", ".join(f"[{_flat(one.title)}]({_up(one.file)})" for one in readers) or "no dashboard"
     yield "Defined in", _file(kpi.file.name, kpi.file, around)

@@ -47,6 +47,9 @@ class KpiSettings(BaseModel):
     matures_after_days: int | None = Field(
         default=None, gt=0, description="Days it looks ahead: until they have passed, no period is complete."
     )
+    looks_back_days: int | None = Field(
+        default=None, gt=0, description="Days it looks back: before the data covers them, no period is complete."
+    )
     time_grains: list[TimeGrain] = Field(min_length=1)
     dimensions: list[str] = []
     target: float | None = None
@@ -81,6 +84,7 @@ class KpiSettings(BaseModel):
     def _hours_are_final(self) -> Self:
         if self.time_grains == ["hour"]:
             raise ValueError("time_grains: hour goes with day, of which its hours are made")
-        if self.matures_after_days and "hour" in self.time_grains:
-            raise ValueError("matures_after_days goes with days and longer, not with hour")
+        for field in ("matures_after_days", "looks_back_days"):
+            if getattr(self, field) and "hour" in self.time_grains:
+                raise ValueError(f"{field} goes with days and longer, not with hour")
         return self

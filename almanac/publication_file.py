@@ -107,7 +107,7 @@ def redefined(content: Content) -> list[str]:
 
 def definition_hash(kpi: Kpi) -> str:
     """Hash of what a KPI's value depends on: its measures and factors and when it is complete, not its words."""
-    ahead = kpi.settings.matures_after_days
+    ahead, back = kpi.settings.matures_after_days, kpi.settings.looks_back_days
     sides = [
         [
             (
@@ -123,7 +123,7 @@ def definition_hash(kpi: Kpi) -> str:
         ]
         for side in (kpi.numerator, kpi.denominator)
     ]
-    return fingerprint([*sides, *([ahead] if ahead else [])])
+    return fingerprint([*sides, *([ahead] if ahead else []), *([["back", back]] if back else [])])
 
 
 def history_relation(files: list[str]) -> str:

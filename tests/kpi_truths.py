@@ -35,7 +35,7 @@ class Truth:
     one is named. `percent` is a percentile of the times of requests, or of measurements of a web `vital`; their number
     and sum are compared by themselves. `recount` counts it from accepted events, because it is over several kinds of
     them. `cohort` follows each subscription that is there when a period begins: is it `gone` at its end, or what is
-    `lost`, `retained` or `kept` of its MRR.
+    `lost`, `retained` or `kept` of its MRR. `stayed_away` follows users likewise, from their sessions.
     """
 
     above: tuple[Part, ...] = ()
@@ -49,6 +49,7 @@ class Truth:
     vital: str = ""
     recount: Callable[[Settings], Sides] | None = None
     cohort: str = ""
+    stayed_away: bool = False
 
 
 def of(quantity: str, below: str = "", *, by: str = "", is_level: bool = False, factor: int = 1) -> Truth:
@@ -78,6 +79,7 @@ TRUTHS = {
     "pledged_amount": of("pledges_amount", by="category community"),
     "average_pledge": of("pledges_amount", "pledges", by="category community"),
     "active_subscriptions": of("subscriptions_active", is_level=True),
+    "user_churn_rate": Truth(stayed_away=True),
     "subscription_churn_rate": Truth(cohort="gone"),
     "mrr_churn_rate": Truth(cohort="lost"),
     "net_revenue_retention": Truth(cohort="retained"),

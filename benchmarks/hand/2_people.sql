@@ -96,6 +96,49 @@ select
     lag(active_date) over (partition by tenant, person_id, channel order by active_date) as previous_channel_date
 from days group by tenant, person_id, active_date, channel;
 
+-- Islands of days of which no two neighbours are more than 28 days apart, and what a period finds and leaves of them.
+create table mv_user_periods as
+with
+dates as (select distinct tenant, person_id, active_date from fact_user_days),
+marked as (
+    select *, coalesce(active_date - lag(active_date) over by_day > 28, true) as begins from dates
+    window by_day as (partition by tenant, person_id order by active_date)
+),
+numbered as (
+    select *, count_if(begins) over (partition by tenant, person_id order by active_date) as island from marked
+),
+islands as (
+    select tenant, person_id, min(active_date) as since, max(active_date) + 28 as until from numbered group by tenant, person_id, island
+),
+spans as (
+    select tenant, min(since) as first_date,
+        greatest(max(since), (select any_value(a.local_date) from as_of as a where a.tenant = islands.tenant)) as last_date
+    from islands group by tenant
+),
+periods as (
+    select distinct s.tenant, g.period_grain, cast(date_trunc(g.period_grain, d.day) as date) as start_date,
+        least(s.last_date, cast(date_trunc(g.period_grain, d.day) + case g.period_grain when 'day' then interval 1 day
+            when 'week' then interval 7 day when 'month' then interval 1 month else interval 3 month end - interval 1 day as date)
+        ) as end_date
+    from spans as s cross join unnest(generate_series(s.first_date, s.last_date, interval 1 day)) as d(day)
+    cross join (values ('day'), ('week'), ('month'), ('quarter')) as g(period_grain)
+),
+found as (
+    select p.tenant, p.period_grain, p.start_date, p.end_date, i.person_id
+    from periods as p
+    inner join islands as i on i.tenant = p.tenant and i.since < p.start_date and i.until >= p.start_date
+),
+left_over as (
+    select f.tenant, f.period_grain, f.start_date, count(*) as opening_user_count, count_if(i.person_id is null) as churned_user_count
+    from found as f
+    left join islands as i
+        on i.tenant = f.tenant and i.person_id = f.person_id and i.since <= f.end_date and i.until > f.end_date
+    group by all
+)
+select p.tenant, p.period_grain, p.start_date, coalesce(l.opening_user_count, 0) as opening_user_count,
+    coalesce(l.churned_user_count, 0) as churned_user_count
+from periods as p left join left_over as l using (tenant, period_grain, start_date);
+
 create table fact_searches as
 select
     e.tenant, e.message_id as search_id, e.search_ref, coalesce(e.user_id, m.user_id, e.anonymous_id) as person_id,

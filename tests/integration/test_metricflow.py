@@ -18,7 +18,8 @@ from ingestion.simulator.run import simulate
 from tests.golden.golden import LANDINGS, land
 
 # Of a fact that has rows for each time grain those of one are asked for.
-OF_PERIOD = "{{{{ Dimension('tenant_period_of_subscriptions__period_grain') }}}} = '{grain}'"
+OF_PERIOD = "{{{{ Dimension('tenant_period_of_{what}__period_grain') }}}} = '{grain}'"
+WHAT = {"mv_subscription_periods": "subscriptions", "mv_user_periods": "users"}
 Rows = dict[tuple[Any, ...], float | None]
 
 
@@ -44,8 +45,8 @@ class Referee:
         """MetricFlow's answer per tenant, period and value of the dimension."""
         from metricflow.engine.metricflow_engine import MetricFlowQueryRequest
 
-        is_of_period = any(measure.is_of_period for measure in load_catalogue(ROOT).kpi(kpi).measures)
-        periods = [OF_PERIOD.format(grain=grain)] if is_of_period else []
+        facts = {measure.fact for measure in load_catalogue(ROOT).kpi(kpi).measures if measure.is_of_period}
+        periods = [OF_PERIOD.format(what=WHAT[fact], grain=grain) for fact in facts]
         if grain == "hour":  # a day's hour of the day
             grain, dimension = "day", HOUR
         period = f"metric_time__{grain}"

@@ -32,6 +32,7 @@ from tests.planned_values import (
     stored,
     total,
 )
+from tests.recounted_users import stayed_away
 
 pytestmark = pytest.mark.xdist_group("truth_around")  # one world for all KPIs
 
@@ -75,18 +76,22 @@ def test_a_period_is_complete_if_the_data_covers_it(settings: Settings) -> None:
     newest, days = newest_days(settings), {"day": 1, "week": 7, "month": 31, "quarter": 92}
     ahead = {"return_rate": 28, "leakage_rate": 14, "activation_rate": 7, "signup_conversion_rate": 7}
     ahead |= {"pledge_activation_rate": 7}
+    back = {"user_churn_rate": 28}
     matured = set()
     seen = set()
     for tenant, kpi, grain, start, is_complete in found:
         end = start + timedelta(days=days[grain])
         end = end.replace(day=1) if grain in ("month", "quarter") else end
-        covered = first[tenant] <= start and end + timedelta(days=ahead.get(kpi, 0)) <= newest[tenant]
+        covered = (
+            first[tenant] + timedelta(days=back.get(kpi, 0)) <= start
+            and end + timedelta(days=ahead.get(kpi, 0)) <= newest[tenant]
+        )
         assert is_complete == covered, (tenant, kpi, grain, start)
         seen.add((grain, is_complete, start < first[tenant]))
-        matured |= {(kpi, is_complete)} if kpi in ahead else set()
+        matured |= {(kpi, is_complete)} if kpi in ahead | back else set()
     assert {(grain, False, True) for grain in ("week", "month", "quarter")} <= seen
     assert {(grain, True, False) for grain in ("day", "week", "month")} <= seen
-    assert {(kpi, is_complete) for kpi in ahead for is_complete in (True, False)} == matured
+    assert {(kpi, is_complete) for kpi in ahead | back for is_complete in (True, False)} == matured
 
 
 def test_every_kpi_has_a_truth() -> None:
@@ -111,6 +116,8 @@ def test_the_kpi_equals_the_truth(kpi: str, settings: Settings, planned: dict[st
                 above, below = recounted(truth.recount(settings), grain)
             if truth.cohort:
                 above, below = of_cohort(settings, planned, truth.cohort, grain)
+            if truth.stayed_away:
+                above, below = stayed_away(settings, grain)
             if truth.percent:
                 told = {cell: numerator for cell, numerator, _ in stored(settings, kpi, grain, dimension)}
                 above = percentiles(settings, truth, grain, told)

@@ -119,11 +119,14 @@ def test_the_catalogue_of_this_repository_is_whole() -> None:
         "active_listings", "active_suppliers", "active_users", "booked_listings", "buyers", "demand_liquidity",
         "revenue_per_active_user", "spend_per_buyer", "supply_demand_ratio", "supply_liquidity",
         "api_latency_p50_ms", "api_latency_p95_ms", "api_latency_p99_ms", "cross_side_rate", "gmv_per_supplier",
-        "price_alert_adoption_rate", "selling_suppliers", "lcp_p75_ms", "inp_p75_ms", "cls_p75",
+        "price_alert_adoption_rate", "selling_suppliers", "lcp_p75_ms", "inp_p75_ms", "cls_p75", "user_churn_rate",
     }  # fmt: skip
     assert {name for name, kpi in catalogue.kpis.items() if not kpi.is_additive} == distinct | levels
     assert {name for name, kpi in catalogue.kpis.items() if kpi.is_level} == levels
-    assert {m.fact for m in catalogue.measures.values() if m.is_of_period} == {"mv_subscription_periods"}
+    assert {m.fact for m in catalogue.measures.values() if m.is_of_period} == {
+        "mv_subscription_periods",
+        "mv_user_periods",
+    }
     assert {"fact_payments", "fact_revenue", "fact_sessions", "mv_daily_balances"} < set(catalogue.facts)
     assert catalogue.kpi("lost_mrr").settings.dimensions == ["plan_name"]
     assert catalogue.kpi("take_rate").facts == ("fact_revenue",)
@@ -317,6 +320,14 @@ def test_a_kpi_that_looks_ahead_says_so_and_has_no_hours(tmp_path: Path) -> None
     assert definition_hash(kpi) != definition_hash(load(tmp_path).kpi("net_value"))
     with pytest.raises(AlmanacError, match="goes with days and longer, not with hour"):
         load(tmp_path, SUM, (KPI, SETTINGS | {"matures_after_days": 14, "time_grains": ["hour", "day"]}))
+
+
+def test_a_kpi_that_looks_back_says_so_and_has_no_hours(tmp_path: Path) -> None:
+    kpi = load(tmp_path, SUM, (f"{KPI}.looks_back_days", 28)).kpi("net_value")
+    assert kpi.settings.looks_back_days == 28
+    assert definition_hash(kpi) != definition_hash(load(tmp_path).kpi("net_value"))
+    with pytest.raises(AlmanacError, match="looks_back_days goes with days and longer, not with hour"):
+        load(tmp_path, SUM, (KPI, SETTINGS | {"looks_back_days": 28, "time_grains": ["hour", "day"]}))
 
 
 def test_a_kpi_names_a_runbook_that_exists(tmp_path: Path) -> None:

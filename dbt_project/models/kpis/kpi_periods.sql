@@ -1,6 +1,7 @@
 -- A fact with its first measure adds one line here; `almanac check` keeps the list right.
 -- depends_on: {{ ref('fact_sessions') }}
 -- depends_on: {{ ref('fact_user_days') }}
+-- depends_on: {{ ref('mv_user_periods') }}
 -- depends_on: {{ ref('fact_searches') }}
 -- depends_on: {{ ref('fact_listing_views') }}
 -- depends_on: {{ ref('fact_revenue') }}
