@@ -30,12 +30,13 @@ class Truth:
     """How a KPI is computed from the truth. `by` are its dimensions that the truth has too.
 
     `per` is a KPI of the visits, whose truth has every period: what is divided by. `so_far` are two such KPIs, one over
-    the other, of all days up to the end of the period. `spread` says what of the 28 days up to it is compared:
-    `squares` of suppliers' amounts, or the amounts of the `top` tenth of them, `within` each value of a dimension if
-    one is named. `percent` is a percentile of the times of requests, or of measurements of a web `vital`; their number
-    and sum are compared by themselves. `recount` counts it from accepted events, because it is over several kinds of
-    them. `cohort` follows each subscription that is there when a period begins: is it `gone` at its end, or what is
-    `lost`, `retained` or `kept` of its MRR. `stayed_away` follows users likewise, from their sessions.
+    the other, of all days up to the end of the period; with `is_so_far` both sides are. `spread` says what of the 28
+    days up to it is compared: `squares` of suppliers' amounts, or the amounts of the `top` tenth of them, `within` each
+    value of a dimension if one is named. `percent` is a percentile of the times of requests, or of measurements of a
+    web `vital`; their number and sum are compared by themselves. `recount` counts it from accepted events, because it
+    is over several kinds of them. `cohort` follows each subscription that is there when a period begins: is it `gone`
+    at its end, or what is `lost`, `retained` or `kept` of its MRR. `stayed_away` follows users likewise, from their
+    sessions.
     """
 
     above: tuple[Part, ...] = ()
@@ -43,6 +44,7 @@ class Truth:
     by: tuple[str, ...] = ()
     per: str = ""
     so_far: tuple[str, ...] = ()
+    is_so_far: bool = False
     spread: str = ""
     within: str = ""
     percent: int = 0
@@ -78,6 +80,7 @@ TRUTHS = {
     "pledges": of("pledges", by="category community"),
     "pledged_amount": of("pledges_amount", by="category community"),
     "average_pledge": of("pledges_amount", "pledges", by="category community"),
+    "backer_lifetime_value": Truth((Part("pledges_amount"),), (Part("pledges", first="backer"),), is_so_far=True),
     "active_subscriptions": of("subscriptions_active", is_level=True),
     "user_churn_rate": Truth(stayed_away=True),
     "subscription_churn_rate": Truth(cohort="gone"),

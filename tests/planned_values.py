@@ -95,15 +95,22 @@ def beside(planned: dict[str, dict[Cell, Decimal]], part: Part) -> dict[Cell, De
 
 
 def running(settings: Settings, kpi: str, grain: str) -> dict[Cell, Decimal]:
-    """What the truth of visits says of a KPI that adds up, of all days from the first revenue to the period's last.
+    """What the truth of visits says of a KPI that adds up, of all days from the first revenue to the period's last."""
+    daily, revenue = of_visits(settings, kpi, "all", "day"), of_visits(settings, "revenue", "all", "day")
+    return so_far_of(settings, daily, {cell[:2] for cell in revenue}, grain)
+
+
+def so_far_of(
+    settings: Settings, daily: dict[Cell, Decimal], known: set[tuple[str, date]], grain: str
+) -> dict[Cell, Decimal]:
+    """What adds up by day, of all days from each tenant's first of those `known` to the period's last.
 
     The last period ends with the tenant's local day of the newest data.
     """
-    daily, revenue = of_visits(settings, kpi, "all", "day"), of_visits(settings, "revenue", "all", "day")
     newest = newest_days(settings)
     found: dict[Cell, Decimal] = {}
-    for tenant in {cell[0] for cell in revenue}:
-        first, so_far = min(cell[1] for cell in revenue if cell[0] == tenant), Decimal(0)
+    for tenant in {whose for whose, _ in known}:
+        first, so_far = min(day for whose, day in known if whose == tenant), Decimal(0)
         for number in range((newest[tenant] - first).days + 1):
             day = first + timedelta(days=number)
             so_far += daily.get((tenant, day, "all", "all"), 0)

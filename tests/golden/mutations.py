@@ -144,6 +144,7 @@ TOGETHER = (
     Mutation("buyers", "their bookings", _expr("buyers", "booking_count")),
     Mutation("spend_per_buyer", "per booking", _ratio("spend_per_buyer", denominator="booking_count")),
     Mutation("repeat_booking_rate", "upside down", _upside_down("repeat_booking_rate")),
+    Mutation("backer_lifetime_value", "per pledge", _ratio("backer_lifetime_value", denominator="pledge_count")),
     Mutation("customer_lifetime_value", "bookings", _ratio("customer_lifetime_value", denominator="booking_count")),
     Mutation("new_buyers", "those who came back", _expr("new_buyers", "repeat_booking_count")),
     Mutation("demand_liquidity", "bookings", _ratio("demand_liquidity", numerator="booking_count")),

@@ -28,6 +28,7 @@ from tests.planned_values import (
     percentiles,
     recounted,
     running,
+    so_far_of,
     spread_over_suppliers,
     stored,
     total,
@@ -123,6 +124,10 @@ def test_the_kpi_equals_the_truth(kpi: str, settings: Settings, planned: dict[st
                 above = percentiles(settings, truth, grain, told)
             if truth.so_far:
                 above, below = (running(settings, visited, grain) for visited in truth.so_far)
+            if truth.is_so_far:
+                daily = [total(planned, parts, dimension, "day") for parts in (truth.above, truth.below)]
+                known = {cell[:2] for cells in daily for cell in cells}
+                above, below = (so_far_of(settings, cells, known, grain) for cells in daily)
             is_ratio = bool(own.denominator)
             found = {
                 cell: (numerator or 0, denominator or 0)

@@ -111,7 +111,7 @@ def test_the_catalogue_of_this_repository_is_whole() -> None:
     levels = {
         "active_subscriptions", "arr", "community_members", "customer_lifetime_value", "float_balance",
         "invoices_outstanding", "loans_outstanding", "mrr", "open_tickets", "supplier_concentration",
-        "top_supplier_share", "market_concentration", "market_top_supplier_share",
+        "top_supplier_share", "market_concentration", "market_top_supplier_share", "backer_lifetime_value",
     }  # fmt: skip
     distinct = {
         "active_communities", "gross_revenue_retention", "mrr_churn_rate", "net_revenue_retention",

@@ -50,6 +50,7 @@
 -- depends_on: {{ ref('mv_daily_subscriptions') }}
 -- depends_on: {{ ref('mv_subscription_periods') }}
 -- depends_on: {{ ref('mv_daily_customer_value') }}
+-- depends_on: {{ ref('mv_daily_backer_value') }}
 -- depends_on: {{ ref('mv_daily_concentration') }}
 -- depends_on: {{ ref('mv_daily_market_concentration') }}
 {{
