@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from almanac.settings import Settings
-from tests.recounted_joins import Sides, leaked, misconverted, pledged_after_signup, requested
+from tests.recounted_joins import Sides, leaked, misconverted, pledged_after_signup, pledged_while_running, requested
 
 
 @dataclass(frozen=True)
@@ -128,6 +128,7 @@ TRUTHS = {
     "project_success_rate": Truth(
         (Part("projects_funded"),), (Part("projects_funded"), Part("projects_failed")), ("category", "community")
     ),
+    "funding_velocity": Truth(recount=pledged_while_running),
     "days_to_funding": of("projects_funding_days", "projects_funded"),
     "active_communities": Truth((Part("pledges", met="community"),)),
     "projects_per_community": Truth((Part("pledges", met="project"),), (Part("pledges", met="community"),)),

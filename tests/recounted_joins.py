@@ -128,6 +128,38 @@ def pledged_after_signup(settings: Settings) -> Sides:
     return found
 
 
+def pledged_while_running(settings: Settings) -> Sides:
+    """Per tenant and local day: what is pledged for projects that run on it, and how many do."""
+    with duckdb.connect(str(settings.warehouse), read_only=True) as con:
+        events = con.execute(
+            """
+            select tenant, event, event_date, listing_id, properties->>'status', amount
+            from marts.fact_events
+            where event = 'pledge_made' or (event = 'listing_updated' and (properties->>'listing_type') = 'project')
+            order by event_at, message_id
+            """
+        ).fetchall()
+        newest = dict(con.execute("select tenant, local_date from intermediate.int_events__as_of").fetchall())
+    told: dict[tuple[str, str], list[tuple[date, str]]] = defaultdict(list)
+    pledged: dict[tuple[str, str, date], Any] = defaultdict(int)
+    for tenant, event, day, project, status, amount in events:
+        if event == "pledge_made":
+            pledged[tenant, project, day] += amount
+        else:
+            told[tenant, project].append((day, status))
+    found: Sides = {}
+    for (tenant, project), states in told.items():
+        running: set[date] = set()
+        ends = [day for day, _ in states[1:]] + [max(newest[tenant], states[-1][0])]
+        for (day, status), end in zip(states, ends, strict=True):
+            if status == "active":
+                running |= {day + timedelta(days=n) for n in range((end - day).days + 1)}
+        for day in running:
+            money, days = found.get((tenant, day), (0, 0))
+            found[tenant, day] = money + pledged[tenant, project, day], days + 1
+    return found
+
+
 def requested(settings: Settings) -> Sides:
     """Per tenant and local day since the first one with a request: requests, and the seconds of which there is data."""
     with duckdb.connect(str(settings.warehouse), read_only=True) as con:

@@ -348,6 +348,7 @@ TOGETHER = (
     ),
     Mutation("invoice_collection_rate", "upside down", _upside_down("invoice_collection_rate")),
     Mutation("api_requests", "timed ones", _expr("api_requests", "timed_request_count")),
+    Mutation("funding_velocity", "per launch", _ratio("funding_velocity", denominator="launched_project_count")),
     Mutation("user_churn_rate", "upside down", _upside_down("user_churn_rate")),
     Mutation("api_request_rate", "seconds per request", _upside_down("api_request_rate")),
     Mutation("api_error_rate", "of those timed", _ratio("api_error_rate", denominator="timed_request_count")),

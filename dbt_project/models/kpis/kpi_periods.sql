@@ -31,6 +31,7 @@
 -- depends_on: {{ ref('fact_referrals') }}
 -- depends_on: {{ ref('fact_memberships') }}
 -- depends_on: {{ ref('fact_project_updates') }}
+-- depends_on: {{ ref('fact_project_days') }}
 -- depends_on: {{ ref('fact_api_requests') }}
 -- depends_on: {{ ref('mv_hourly_api_requests') }}
 -- depends_on: {{ ref('fact_errors') }}
