@@ -39,7 +39,9 @@ def columns_of(given_: list[str | None]) -> dict[str, list[Any]]:
     """What the landing makes of contexts, by column; columns of nothing are left out."""
     all_ = pa.array(given_, pa.string()).dictionary_encode()
     settled = Settled(np.arange(len(given_)), pa.nulls(len(given_)), pa.nulls(0), all_.indices, all_.dictionary)
-    made = settled_rows._Contexts(settled_rows._Reader(), PLAN, settled).of(pa.array(np.arange(len(given_)), pa.int32()))
+    made = settled_rows._Contexts(settled_rows._Reader(), PLAN, settled).of(
+        pa.array(np.arange(len(given_)), pa.int32())
+    )
     return {name: values.to_pylist() for name, values in made.items() if values.null_count < len(values)}
 
 
@@ -69,7 +71,9 @@ def test_visitors_and_pages_are_read_once_each() -> None:
 
 
 def test_a_page_inside_of_another_object_is_none_of_the_context() -> None:
-    assert "context_page_path" not in columns_of(['{"app":{"page":{"path":"/a"}}}', '{"page":0,"x":{"page":{"path":"/b"}}}'])
+    assert "context_page_path" not in columns_of(
+        ['{"app":{"page":{"path":"/a"}}}', '{"page":0,"x":{"page":{"path":"/b"}}}']
+    )
 
 
 def test_a_page_with_a_brace_in_its_title_is_read_as_a_whole() -> None:
