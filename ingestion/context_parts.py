@@ -26,8 +26,8 @@ _Numbers = npt.NDArray[Any]
 class Parts(NamedTuple):
     """Different parts of contexts, and by their numbers which each context has.
 
-    `rests` are contexts with a mark in place of their page, or whole ones; `pages` are contexts of nothing but a page, and
-    a context of which none of these is has -1.
+    `rests` are contexts with a mark in place of their page, or whole ones; `pages` are contexts of nothing but a page.
+    A context that is whole has -1 for its page.
     """
 
     rests: pa.StringArray
@@ -39,8 +39,8 @@ class Parts(NamedTuple):
 def parted(contexts: pa.StringArray, are_valid: Callable[[pa.StringArray], _Numbers]) -> Parts:
     """The parts of contexts, each a text of a JSON object without a name that stands twice in an object.
 
-    `are_valid` says which texts are JSON. A page is found in an object of any depth: whoever reads the rest sees whether
-    the mark is in the outermost one. What has no page, or has one with an object inside, stays whole.
+    `are_valid` says which texts are JSON. A page is found in an object of any depth; whoever reads the rest sees if it
+    was in the outermost, where the mark is then. What has no page, or one with an object inside, stays whole.
     """
     pieces = _pieces(contexts).dictionary_encode()
     before, page, after = pieces.indices.to_numpy().reshape(-1, _PIECES).T
@@ -74,16 +74,18 @@ def whole_again(contexts: pa.StringArray, parts: Parts, which: npt.NDArray[np.bo
 
 def _pieces(contexts: pa.StringArray) -> pa.StringArray:
     """Three pieces of each context, one behind the other in the same memory; of one without a page two are empty."""
+    if not len(contexts):
+        return contexts
     data = contexts.buffers()[2]
     offsets = np.frombuffer(contexts.buffers()[1], np.int32)[contexts.offset :][: len(contexts) + 1]
-    ends = offsets[1:].tolist()
+    starts, ends = offsets[:-1].tolist(), offsets[1:].tolist()
     # Python looks for a text three times as fast as Arrow does.
     find = data.to_pybytes().find
-    pages = [find(_PAGE, start, end) for start, end in zip(offsets[:-1].tolist(), ends, strict=True)]
-    closed = [at if at < 0 else find(b"}", at, end) for at, end in zip(pages, ends, strict=True)]
-    found = np.array([pages, closed], np.int32)
-    starts, ends_ = np.where(found.min(axis=0) < 0, offsets[1:], found + [[0], [1]])
-    thirds = np.append(np.column_stack([offsets[:-1], starts, ends_]).ravel(), offsets[-1:]).astype(np.int32)
+    pages = [find(_PAGE, start, end) for start, end in zip(starts, ends, strict=True)]
+    closes = [page if page < 0 else find(b"}", page, end) for page, end in zip(pages, ends, strict=True)]
+    begin, close = np.array(pages), np.array(closes)
+    begin, close = np.where(close < 0, ends, begin), np.where(close < 0, ends, close + 1)
+    thirds = np.append(np.column_stack([starts, begin, close]).ravel(), ends[-1]).astype(np.int32)
     return pa.StringArray.from_buffers(len(thirds) - 1, pa.py_buffer(thirds), data)
 
 

@@ -32,7 +32,7 @@ def spelt_out(values: pa.Array) -> pa.Array:
 
 
 def together(batches: Sequence[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
-    """The rows of batches of which each has some of the columns of `schema`; what repeats in one of them does in all."""
+    """The rows of batches of which each has some of the columns of `schema`; what repeats in one does so in all."""
     counts = [batch.num_rows for batch in batches]
     held = [dict(zip(batch.schema.names, batch.columns, strict=True)) for batch in batches]
     nothing = pa.py_buffer(np.zeros(sum(counts) + 1, f"V{_WIDEST}"))

@@ -38,7 +38,7 @@ LEAST_OF_NAME = 200
 _ALIKE = {"money": (0.0, 1e10), "number": (1e-4, 1e15)}
 _DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 _Columns = dict[str, Any]
-_NAME = '":'  # ends a name, and stands nowhere else
+_NAME = b'":'  # ends a name, and stands nowhere else
 _TAKEN = {*ENVELOPE, "properties"} - {"type", "event"}
 
 
@@ -142,8 +142,7 @@ def _properties(reader: _Reader, contract: Contract, envelope: Mapping[str, pa.A
         found += values.is_valid().to_numpy(zero_copy_only=False)
         columns[name] = values
     # A value for each name: none is unknown or stands twice, and nothing was lost in reading it.
-    if found.sum() != _count(texts, _NAME):
-        is_right = pc.and_(is_right, pc.equal(pa.array(found), pc.count_substring(texts, _NAME)))
+    is_right = pc.and_(is_right, _have_names(texts, found))
     for own, canonical in contract.renamed:
         if canonical in columns:
             texts = pc.replace_substring(texts, f'"{own}":', f'"{canonical}":')
@@ -156,12 +155,15 @@ def _properties(reader: _Reader, contract: Contract, envelope: Mapping[str, pa.A
     return {**columns, "properties": texts}, is_right
 
 
-def _count(texts: pa.StringArray, mark: str) -> int:
-    """How often a mark of two letters stands in the texts: as they lie one behind the other, far quicker than in each."""
+def _have_names(texts: pa.StringArray, counts: npt.NDArray[np.int32]) -> pa.Array | pa.Scalar:
+    """Whether each text has so many names, where none has fewer."""
     ends = np.frombuffer(texts.buffers()[1], np.int32)[texts.offset :]
     data = np.frombuffer(texts.buffers()[2], np.uint8)[ends[0] : ends[len(texts)]]
-    first, second = mark.encode()
-    return int(np.count_nonzero((data[:-1] == first) & (data[1:] == second)))
+    first, second = _NAME
+    # To count in all texts at once takes a tenth of the time.
+    if np.count_nonzero((data[:-1] == first) & (data[1:] == second)) == counts.sum():
+        return pa.scalar(True)
+    return pc.equal(pa.array(counts), pc.count_substring(texts, _NAME.decode()))
 
 
 def _or_nobody(ids: pa.Array) -> pa.Array:
