@@ -16,7 +16,7 @@ from ingestion.plain_events import Envelope, PlainContext, PlainEvents, PlainGro
 from ingestion.plain_ids import plain_message_ids
 from ingestion.plain_times import Values, as_array, plain_times
 from ingestion.privacy.masking import suspicious
-from ingestion.repeated import constant
+from ingestion.repeated import constant, spelt_out
 from ingestion.tracking_plan.contracts import Known
 from ingestion.tracking_plan.model import Plan
 
@@ -81,6 +81,7 @@ class BatchMaker:
             filled["original_event"] = constant(known.original, count)
         # What may have to be masked needs thought too.
         is_suspect = pc.or_kleene(suspicious(filled["properties"]), filled.pop(SUSPECT_COLUMN))
+        filled["properties"] = spelt_out(filled["properties"])  # most texts of a landing come once
         is_plain = pc.and_not(pa.array(times.is_plain), pc.fill_null(is_suspect, fill_value=False))
         if is_right is not None:
             is_plain = pc.and_(is_plain, is_right)

@@ -26,6 +26,21 @@ def dealt(values: pa.Array, numbers: pa.Int32Array) -> pa.Array:
     return _numbered(different.indices.take(numbers), different.dictionary)
 
 
+def different(columns: Sequence[pa.Array]) -> tuple[list[pa.Array], pa.Int32Array]:
+    """The different rows of some columns, and which of these each row is."""
+    encoded = [column.dictionary_encode("encode") for column in columns]
+    codes = np.zeros(len(columns[0]), np.int64)
+    for column in encoded:
+        codes = codes * len(column.dictionary) + column.indices.to_numpy()
+    rows = pa.array(codes).dictionary_encode()
+    left = rows.dictionary.to_numpy()
+    values = []
+    for column in reversed(encoded):
+        left, own = np.divmod(left, max(len(column.dictionary), 1))
+        values.append(column.dictionary.take(pa.array(own)))
+    return values[::-1], rows.indices
+
+
 def spelt_out(values: pa.Array) -> pa.Array:
     """The same array with every value in its place."""
     return values.dictionary_decode() if isinstance(values, pa.DictionaryArray) else values

@@ -24,7 +24,7 @@ from ingestion.logged_events import LoggedEvents, Settled
 from ingestion.plain_rows import SUSPECT_COLUMN, BatchMaker, PlainRows
 from ingestion.plain_times import instants
 from ingestion.privacy.masking import suspicious
-from ingestion.repeated import dealt, spelt_out
+from ingestion.repeated import dealt, different, spelt_out
 from ingestion.settled_types import ENVELOPE, Contract, contexts_type, contract_of, envelope_type
 from ingestion.settling import settled_by
 from ingestion.tracking_plan.model import Plan
@@ -33,6 +33,8 @@ from ingestion.tracking_plan.plain import known_event
 # Fewer settled events than these, in all or of one name, are read sooner one by one.
 LEAST = 2_000
 LEAST_OF_NAME = 200
+# Times that the same properties must come on average to be read once for all.
+WORTH = 2
 # Numbers (smallest but for 0, largest) that both readers of JSON take and write alike: money is exact in binary up to
 # here, and other numbers are written without an exponent by both.
 _ALIKE = {"money": (0.0, 1e10), "number": (1e-4, 1e15)}
@@ -125,6 +127,16 @@ def _array_of(values: pa.ChunkedArray) -> pa.Array:
 
 def _properties(reader: _Reader, contract: Contract, envelope: Mapping[str, pa.Array]) -> tuple[_Columns, pa.Array]:
     """The typed columns of one event's properties and their text, and for which events these are as promised."""
+    fields = ["properties", *(field for field, _ in contract.beside)]
+    rows, numbers = different([envelope[field] for field in fields])
+    if len(rows[0]) * WORTH > len(numbers):
+        return _typed(reader, contract, envelope)
+    # The same page is looked at again and again.
+    columns, is_right = _typed(reader, contract, dict(zip(fields, rows, strict=True)))
+    return {name: dealt(values, numbers) for name, values in columns.items()}, is_right.take(numbers)
+
+
+def _typed(reader: _Reader, contract: Contract, envelope: Mapping[str, pa.Array]) -> tuple[_Columns, pa.Array]:
     texts = pc.fill_null(envelope["properties"], "{}")
     found = np.zeros(len(texts), np.int32)
     is_right = pa.repeat(True, len(texts))

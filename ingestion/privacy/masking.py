@@ -56,6 +56,8 @@ def only_integers(arrival: Arrival, masked: Arrival) -> bool:
 def suspicious(texts: Sequence[str | bytes | None] | pa.Array) -> pa.Array:
     """For each stored text, whether something in it may have to be masked."""
     found = texts if isinstance(texts, pa.Array) else pa.array(texts, pa.string())
+    if isinstance(found, pa.DictionaryArray):
+        return suspicious(found.dictionary).take(found.indices)
     return pc.match_substring_regex(found, SUSPECT)
 
 

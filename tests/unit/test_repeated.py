@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ingestion.lake_manifest import Kind
 from ingestion.lake_schema import parquet, schema_of
-from ingestion.repeated import constant, dealt, spelt_out, together
+from ingestion.repeated import constant, dealt, different, spelt_out, together
 from tests.client_messages import PLAN
 
 SCHEMA = pa.schema([("a", pa.string()), ("b", pa.string()), ("n", pa.int64()), ("price", pa.decimal128(18, 4))])
@@ -36,6 +36,15 @@ def test_batches_together_hold_what_each_of_them_holds(given_: list[pa.RecordBat
     assert table.to_pylist() == expected
     assert table.cast(SCHEMA).to_pylist() == expected
     table.validate(full=True)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["x", "y", None]), st.sampled_from(["1", None])), min_size=1))
+def test_rows_are_their_different_ones(rows: list[tuple[str | None, str | None]]) -> None:
+    columns = [pa.array(values, pa.string()) for values in zip(*rows, strict=True)]
+    found, numbers = different(columns)
+    values = list(zip(*(column.to_pylist() for column in found), strict=True))
+    assert [values[number] for number in numbers.to_pylist()] == rows
+    assert len(values) == len(set(rows))
 
 
 def test_batches_with_one_dictionary_keep_it() -> None:

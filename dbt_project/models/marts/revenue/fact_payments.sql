@@ -3,9 +3,8 @@ with
 
     rates as (select * from {{ ref("fact_fx_rates") }}),
 
-    -- A payment succeeds once and is disputed once. It may fail or be pending with each attempt, so there only the
-    -- number
-    -- of the attempt says what is told again; an attempt without one is an attempt of its own.
+    -- A payment succeeds once and is disputed once. It may fail or be pending with each attempt, of which only the
+    -- number says what is told again; one without a number is an attempt of its own.
     attempts as (
         select
             p.*,
