@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 PAGE = "page"
 INSTEAD = "?page"  # stands, with a number, where a page was
 _PAGE = f'"{PAGE}":{{'.encode()
-_MARK = f'"{INSTEAD}":0'
+_MARK = f'"{INSTEAD}":'
 _PIECES = 3  # what stands before a page, the page with its key, and what follows
 
 _Numbers = npt.NDArray[Any]
@@ -93,4 +93,4 @@ def _rests(texts: pa.StringArray, before: _Numbers, after: _Numbers) -> tuple[pa
     """What is before and behind each page, with the mark between, and which of these each context has."""
     codes, rest = np.unique(before.astype(np.int64) * len(texts) + after, return_inverse=True)
     first, last = np.divmod(codes, max(len(texts), 1))
-    return pc.binary_join_element_wise(texts.take(first), texts.take(last), _MARK), rest
+    return pc.binary_join_element_wise(texts.take(first), texts.take(last), f"{_MARK}0"), rest

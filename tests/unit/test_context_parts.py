@@ -28,7 +28,9 @@ values = (
     | st.dictionaries(st.sampled_from(["page", "name", "x"]), pages, max_size=2)
 )
 # Objects keep the order in which names are drawn, so a page stands first, last or in between.
-contexts = st.dictionaries(st.sampled_from(["page", "app", "os", "locale", "sessionId", "library"]), values, max_size=4)
+contexts = st.dictionaries(
+    st.sampled_from(["page", "?page", "app", "os", "locale", "sessionId", "library"]), values, max_size=4
+)
 
 
 def as_text(context: dict[str, Any]) -> str:
@@ -72,7 +74,11 @@ def test_visitors_and_pages_are_read_once_each() -> None:
 
 def test_a_page_inside_of_another_object_is_none_of_the_context() -> None:
     assert "context_page_path" not in columns_of(
-        ['{"app":{"page":{"path":"/a"}}}', '{"page":0,"x":{"page":{"path":"/b"}}}']
+        [
+            '{"?page":5,"app":{"page":{"path":"/a"}}}',
+            '{"app":{"page":{"path":"/a"}}}',
+            '{"page":0,"x":{"page":{"path":"/b"}}}',
+        ]
     )
 
 
