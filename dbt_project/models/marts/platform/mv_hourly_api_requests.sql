@@ -20,20 +20,26 @@ with
         group by c.tenant
     ),
 
-    -- Clocks differ from UTC by whole quarters of an hour, so each quarter lies in one hour of any of them.
+    -- Clocks differ from UTC by whole quarters of an hour, so each quarter lies in one hour of any of them. All of a
+    -- day
+    -- are made: to ask of each whether it has begun would compare all days with all of them.
     quarters as (
         select
             s.tenant,
             s.first_date,
+            s.data_as_of,
             dates.date_day as utc_date,
             cast(dates.date_day as timestamp) + n.number * interval '15 minutes' as quarter_at
         from spans as s {{ lateral_dates("s.first_date - 1", "s.data_as_of") }}
         cross join (values {% for n in range(96) %} ({{ n }}){{ ", " if not loop.last }}{% endfor %}) as n(number)
-        where cast(dates.date_day as timestamp) + n.number * interval '15 minutes' < s.data_as_of
     ),
 
     local_quarters as (
-        select q.tenant, q.first_date, {{ local_time("q.quarter_at", "d") }} as local_at
+        select
+            q.tenant,
+            q.first_date,
+            {{ local_time("q.quarter_at", "d") }} as local_at,
+            case when q.quarter_at < q.data_as_of then 900 end as seconds
         from quarters as q
         left join local_days as d on d.tenant = q.tenant and d.utc_date = q.utc_date
     ),
@@ -43,10 +49,11 @@ with
             tenant,
             cast(local_at as date) as request_date,
             {{ hour_of_day("extract(hour from local_at)") }} as hour_of_day,
-            count(*) * 900 as second_count
+            sum(seconds) as second_count
         from local_quarters
         where cast(local_at as date) >= first_date
         group by 1, 2, 3
+        having sum(seconds) is not null
     )
 
 select
