@@ -14,9 +14,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-PAGE = "page"
 INSTEAD = "?page"  # stands, with a number, where a page was
-_PAGE = f'"{PAGE}":{{'.encode()
+_PAGE = b'"page":{'
 _MARK = f'"{INSTEAD}":'
 _PIECES = 3  # what stands before a page, the page with its key, and what follows
 
@@ -34,6 +33,11 @@ class Parts(NamedTuple):
     rest: _Numbers
     pages: pa.StringArray
     page: _Numbers
+
+    @property
+    def texts(self) -> pa.StringArray:
+        """The rests and then the pages."""
+        return pa.concat_arrays([self.rests, self.pages])
 
 
 def parted(contexts: pa.StringArray, are_valid: Callable[[pa.StringArray], _Numbers]) -> Parts:

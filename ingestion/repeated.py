@@ -15,15 +15,12 @@ _WIDEST = 16  # bytes of a value of a column
 
 def constant(value: str, count: int) -> pa.DictionaryArray:
     """The same text so many times."""
-    return _numbered(pa.array(np.zeros(count, np.int32)), pa.array([value], pa.string()))
+    return _of(pa.array(np.zeros(count, np.int32)), pa.array([value], pa.string()))
 
 
-def dealt(values: pa.Array, numbers: pa.Int32Array) -> pa.Array:
-    """Of these values the ones with these numbers, null for none."""
-    if not pa.types.is_string(values.type):
-        return values.take(numbers)
-    different = values.dictionary_encode()
-    return _numbered(different.indices.take(numbers), different.dictionary)
+def numbered(values: pa.Array) -> pa.Array:
+    """Texts as numbers of the different ones, which taking some of them leaves alone; other values as they are."""
+    return values.dictionary_encode() if pa.types.is_string(values.type) else values
 
 
 def different(columns: Sequence[pa.Array]) -> tuple[list[pa.Array], pa.Int32Array]:
@@ -68,7 +65,7 @@ def _joined(
         )
     encoded = [_encoded(chunk, count, repeating) for chunk, count in zip(chunks, counts, strict=True)]
     if all(_is_same(chunk.dictionary, repeating) for chunk in encoded):
-        return _numbered(pa.concat_arrays([chunk.indices for chunk in encoded]), repeating)
+        return _of(pa.concat_arrays([chunk.indices for chunk in encoded]), repeating)
     return pa.concat_arrays(encoded)
 
 
@@ -81,11 +78,11 @@ def _nulls(type_: pa.DataType, count: int, nothing: pa.Buffer) -> pa.Array:
 
 def _encoded(chunk: pa.Array | None, count: int, values: pa.Array) -> pa.DictionaryArray:
     if chunk is None:
-        return _numbered(pa.nulls(count, _NUMBER), values)
+        return _of(pa.nulls(count, _NUMBER), values)
     return chunk if isinstance(chunk, pa.DictionaryArray) else chunk.dictionary_encode()
 
 
-def _numbered(numbers: pa.Int32Array, values: pa.Array) -> pa.DictionaryArray:
+def _of(numbers: pa.Int32Array, values: pa.Array) -> pa.DictionaryArray:
     return pa.DictionaryArray.from_arrays(numbers, values, safe=False)
 
 

@@ -19,12 +19,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingestion.context_parts import INSTEAD, PAGE, parted, whole_again
+from ingestion.context_parts import INSTEAD, parted, whole_again
 from ingestion.logged_events import LoggedEvents, Settled
 from ingestion.plain_rows import SUSPECT_COLUMN, BatchMaker, PlainRows
 from ingestion.plain_times import instants
 from ingestion.privacy.masking import suspicious
-from ingestion.repeated import dealt, different, spelt_out
+from ingestion.repeated import different, numbered, spelt_out
 from ingestion.settled_types import ENVELOPE, Contract, contexts_type, contract_of, envelope_type
 from ingestion.settling import settled_by
 from ingestion.tracking_plan.model import Plan
@@ -68,7 +68,7 @@ class SettledRowMaker:
         return PlainRows(batches, (np.flatnonzero(is_left) + first).tolist())
 
     def _batches(self, reader: "_Reader", settled: Settled, places: pa.Array) -> list[pa.RecordBatch]:
-        envelopes = reader.read(settled.texts, envelope_type())
+        envelopes = _fields(reader.read(settled.texts, envelope_type()))
         contexts = _Contexts(reader, self._plan, settled)
         batches = []
         for kind, name, members in _by_name(envelopes):
@@ -109,20 +109,22 @@ class _Reader:
         found = self._database.sql("select json_valid(text) as is_valid from given").to_arrow_table()
         return np.asarray(_array_of(found["is_valid"]), np.bool_)
 
-    def read(self, texts: pa.Array, type_: str, columns: Mapping[str, str] | None = None) -> dict[str, pa.Array]:
-        """The fields of the texts, each an array; or these `columns` of the value `context` that a text is."""
+    def read(self, texts: pa.Array, type_: str) -> pa.StructArray:
+        """The texts as values of a type."""
         self._database.register("given", pa.table({"text": texts}))
-        wanted = "unnest(context)" if columns is None else ", ".join(f'{c} as "{name}"' for name, c in columns.items())
         quoted = type_.replace("'", "''")
-        found = self._database.sql(
-            f"with read as (select from_json(text, '{quoted}') as context from given) select {wanted} from read"
-        ).to_arrow_table()
-        return {name: _array_of(values) for name, values in zip(found.column_names, found.columns, strict=True)}
+        found = self._database.sql(f"select from_json(text, '{quoted}') as value from given").to_arrow_table()
+        return _array_of(found["value"])
 
 
 def _array_of(values: pa.ChunkedArray) -> pa.Array:
-    array = values.combine_chunks()
-    return array.storage if isinstance(array, pa.ExtensionArray) else array
+    return values.chunk(0) if values.num_chunks == 1 else values.combine_chunks()
+
+
+def _fields(values: pa.StructArray) -> dict[str, pa.Array]:
+    """The fields of values."""
+    arrays = (field.storage if isinstance(field, pa.ExtensionArray) else field for field in values.flatten())
+    return dict(zip(values.type.names, arrays, strict=True))
 
 
 def _properties(reader: _Reader, contract: Contract, envelope: Mapping[str, pa.Array]) -> tuple[_Columns, pa.Array]:
@@ -133,7 +135,7 @@ def _properties(reader: _Reader, contract: Contract, envelope: Mapping[str, pa.A
         return _typed(reader, contract, envelope)
     # The same page is looked at again and again.
     columns, is_right = _typed(reader, contract, dict(zip(fields, rows, strict=True)))
-    return {name: dealt(values, numbers) for name, values in columns.items()}, is_right.take(numbers)
+    return {name: numbered(values).take(numbers) for name, values in columns.items()}, is_right.take(numbers)
 
 
 def _typed(reader: _Reader, contract: Contract, envelope: Mapping[str, pa.Array]) -> tuple[_Columns, pa.Array]:
@@ -141,7 +143,7 @@ def _typed(reader: _Reader, contract: Contract, envelope: Mapping[str, pa.Array]
     found = np.zeros(len(texts), np.int32)
     is_right = pa.repeat(True, len(texts))
     columns: _Columns = {}
-    read = reader.read(texts, contract.type)
+    read = _fields(reader.read(texts, contract.type))
     for (name, type_), values in zip(contract.columns, read.values(), strict=True):
         if values.null_count == len(values):
             continue
@@ -184,7 +186,9 @@ def _or_nobody(ids: pa.Array) -> pa.Array:
     return pc.if_else(is_empty, None, ids) if pc.any(is_empty).as_py() else ids
 
 
-def _is_between(values: pa.Array, smallest: float, largest: float) -> pa.Array:
+def _is_between(values: pa.Array, smallest: float, largest: float) -> pa.Array | pa.Scalar:
+    if not smallest and all(abs(value) < largest for value in pc.min_max(values).as_py().values()):
+        return pa.scalar(True)
     size = pc.abs(values.cast(pa.float64()))
     fits = pc.and_(pc.less(size, largest), pc.or_(pc.equal(size, 0.0), pc.greater_equal(size, smallest)))
     return pc.fill_null(fits, True)
@@ -214,21 +218,23 @@ class _Contexts:
     def __init__(self, reader: _Reader, plan: Plan, settled: Settled) -> None:
         self._numbers, texts = settled.context, settled.contexts
         type_, paths = contexts_type(plan.judges.context_tree, INSTEAD)
-        paths |= {"session_id": "nullif(context.\"sessionId\", '')"}
-        marked = {**paths, INSTEAD: f'context."{INSTEAD}"'}
         parts = parted(texts, reader.are_valid)
-        rests = reader.read(parts.rests, type_, marked)
-        inside = (parts.page >= 0) & np.asarray(rests[INSTEAD].is_null())[parts.rest]
+        read = reader.read(parts.texts, type_)
+        is_marked = np.asarray(read.field(INSTEAD).is_valid())
+        inside = (parts.page >= 0) & ~is_marked[parts.rest]
         if inside.any():
             # It is another object that has the page.
             parts = whole_again(texts, parts, inside)
-            rests = reader.read(parts.rests, type_, marked)
-        del rests[INSTEAD]
-        of_page = {name: path for name, path in paths.items() if path.startswith(f'context."{PAGE}"')}
-        pages = reader.read(parts.pages, type_, of_page)
-        rests[SUSPECT_COLUMN], pages[SUSPECT_COLUMN] = suspicious(parts.rests), suspicious(parts.pages)
+            read = reader.read(parts.texts, type_)
+        del paths[INSTEAD]
+        columns = {name: pc.struct_field(read, path) for name, path in paths.items()}
+        columns["session_id"] = _or_nobody(columns["session_id"])
+        columns[SUSPECT_COLUMN] = suspicious(parts.texts)
         rest, page = pa.array(parts.rest, pa.int32()), pa.array(parts.page, pa.int32(), mask=parts.page < 0)
-        self._sources = [(rest, dict(_filled(rests))), (page, dict(_filled(pages)))]
+        self._sources = [
+            (rest, _filled(columns, 0, len(parts.rests))),
+            (page, _filled(columns, len(parts.rests), len(parts.pages))),
+        ]
         self._texts = texts
 
     def of(self, members: pa.Array) -> _Columns:
@@ -237,12 +243,14 @@ class _Contexts:
         columns: _Columns = {"context": pa.DictionaryArray.from_arrays(numbers, self._texts)}
         for part, read in self._sources:
             own = part.take(numbers)
-            columns |= {name: _either(dealt(values, own), columns.get(name)) for name, values in read.items()}
+            columns |= {name: _either(values.take(own), columns.get(name)) for name, values in read.items()}
         return columns
 
 
-def _filled(columns: Mapping[str, pa.Array]) -> Iterator[tuple[str, pa.Array]]:
-    return ((name, values) for name, values in columns.items() if values.null_count < len(values))
+def _filled(columns: Mapping[str, pa.Array], start: int, count: int) -> dict[str, pa.Array]:
+    """Some rows of those columns that have something in them."""
+    parts = {name: values.slice(start, count) for name, values in columns.items()}
+    return {name: numbered(values) for name, values in parts.items() if values.null_count < count}
 
 
 def _either(first: pa.Array, second: pa.Array | None) -> pa.Array:

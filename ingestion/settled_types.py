@@ -26,6 +26,7 @@ _TYPES = {
     "number": "double",
     "money": f"decimal({MONEY_DIGITS},{MONEY_SCALE})",
 }
+Path = tuple[str, ...]  # names, each of an object inside of the one before
 _CONTEXT_TYPES: dict[type | None, str] = {str: _TEXT, bool: "boolean"}
 
 
@@ -71,20 +72,17 @@ def contract_of(known: Known, kind: str) -> Contract | None:
     )
 
 
-def contexts_type(tree: Tree, *numbers: str) -> tuple[str, dict[str, str]]:
-    """The type of a context, and for each of its columns how it is reached in a value of this type named `context`.
-
-    It has these `numbers` besides.
-    """
-    paths: dict[str, str] = {}
-    type_ = _below(tree, "context", paths)
+def contexts_type(tree: Tree, *numbers: str) -> tuple[str, dict[str, Path]]:
+    """The type of a context, and for each of its columns where it is in a value of this type. It has `numbers` besides."""
+    paths: dict[str, Path] = {"session_id": ("sessionId",), **{number: (number,) for number in numbers}}
+    type_ = _below(tree, (), paths)
     return json.dumps({**type_, "sessionId": _TEXT} | dict.fromkeys(numbers, _TYPES["integer"])), paths
 
 
-def _below(tree: Tree, path: str, paths: dict[str, str]) -> dict[str, Any]:
+def _below(tree: Tree, path: Path, paths: dict[str, Path]) -> dict[str, Any]:
     types: dict[str, Any] = {}
     for key, node in tree.items():
-        here = f'{path}."{key}"'
+        here = (*path, key)
         if not isinstance(node, Leaf):
             types[key] = _below(node, here, paths)
         elif node.as_is in _CONTEXT_TYPES:  # values of other types are never taken without a word

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -51,9 +52,11 @@ def as_a_whole(given_: list[str | None]) -> dict[str, list[Any]]:
     """The same without parts."""
     type_, paths = contexts_type(PLAN.judges.context_tree)
     array = pa.array(given_, pa.string())
-    paths |= {"session_id": "nullif(context.\"sessionId\", '')"}
-    read = {**settled_rows._Reader().read(array, type_, paths), "context": array, SUSPECT_COLUMN: suspicious(array)}
-    return {name: values.to_pylist() for name, values in read.items() if values.null_count < len(values)}
+    read = settled_rows._Reader().read(array, type_)
+    columns = {name: pc.struct_field(read, path) for name, path in paths.items()}
+    columns |= {"session_id": settled_rows._or_nobody(columns["session_id"]), "context": array}
+    columns[SUSPECT_COLUMN] = suspicious(array)
+    return {name: values.to_pylist() for name, values in columns.items() if values.null_count < len(values)}
 
 
 @given(st.lists(contexts.map(as_text) | st.none(), min_size=1, max_size=6))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ingestion.lake_manifest import Kind
 from ingestion.lake_schema import parquet, schema_of
-from ingestion.repeated import constant, dealt, different, spelt_out, together
+from ingestion.repeated import constant, different, numbered, spelt_out, together
 from tests.client_messages import PLAN
 
 SCHEMA = pa.schema([("a", pa.string()), ("b", pa.string()), ("n", pa.int64()), ("price", pa.decimal128(18, 4))])
@@ -48,8 +48,8 @@ def test_rows_are_their_different_ones(rows: list[tuple[str | None, str | None]]
 
 
 def test_batches_with_one_dictionary_keep_it() -> None:
-    values = pa.array(["x", "y", None])
-    given_ = [pa.RecordBatch.from_pydict({"a": dealt(values, pa.array([1, 0, None], pa.int32()))}) for _ in range(2)]
+    values = numbered(pa.array(["x", "y", None]))
+    given_ = [pa.RecordBatch.from_pydict({"a": values.take(pa.array([1, 0, None], pa.int32()))}) for _ in range(2)]
     column = together(given_, SCHEMA)["a"]
     assert pa.types.is_dictionary(column.type)
     assert spelt_out(column.combine_chunks()).to_pylist() == ["y", "x", None, "y", "x", None]
