@@ -116,7 +116,9 @@ _STATISTICS: dict[Kind, tuple[str, ...]] = {
     "history": ("publication_id", "published_at", "tenant", "kpi", "time_grain", "period_start"),
 }
 # Columns in which hardly a value comes twice: to look for those that do takes longer and makes the file larger.
-_HARDLY_REPEATED = frozenset({"message_id", "event_at", "original_at", "ingest_row"})
+_HARDLY_REPEATED = frozenset({"message_id"})
+# Columns whose values are little apart from row to row: their differences are written, which is quicker and smaller.
+_NEAR = frozenset({"event_at", "original_at", "sent_at", "received_at", "ingest_row"})
 
 
 def schema_of(kind: Kind, plan: Plan) -> pa.Schema:
@@ -155,7 +157,8 @@ def parquet_writer(kind: Kind, sink: Any, schema: pa.Schema) -> pq.ParquetWriter
         schema,
         compression="zstd",
         write_statistics=list(_STATISTICS[kind]),
-        use_dictionary=[name for name in schema.names if name not in _HARDLY_REPEATED],
+        use_dictionary=[name for name in schema.names if name not in _HARDLY_REPEATED | _NEAR],
+        column_encoding={name: "DELTA_BINARY_PACKED" for name in schema.names if name in _NEAR},
         # Else readers would get columns that are dictionaries here as such, and those of other files not.
         store_schema=False,
     )

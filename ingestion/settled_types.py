@@ -73,7 +73,7 @@ def contract_of(known: Known, kind: str) -> Contract | None:
 
 
 def contexts_type(tree: Tree, *numbers: str) -> tuple[str, dict[str, Path]]:
-    """The type of a context, and for each of its columns where it is in a value of this type. It has `numbers` besides."""
+    """The type of a context with `numbers` besides, and for each column where it is in a value of this type."""
     paths: dict[str, Path] = {"session_id": ("sessionId",), **{number: (number,) for number in numbers}}
     type_ = _below(tree, (), paths)
     return json.dumps({**type_, "sessionId": _TEXT} | dict.fromkeys(numbers, _TYPES["integer"])), paths
