@@ -6,7 +6,6 @@ read, and searched for what may have to be masked, than there are contexts.
 Belongs here: where a text is divided. Does not belong here: what is read from the parts (`settled_rows.py`).
 """
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +15,7 @@ import pyarrow.compute as pc
 
 INSTEAD = "?page"  # stands, with a number, where a page was
 _PAGE = b'"page":{'
+_PAGE_BRACES = 2  # that open: the page's and the one around it
 _MARK = f'"{INSTEAD}":'
 _PIECES = 3  # what stands before a page, the page with its key, and what follows
 
@@ -40,18 +40,18 @@ class Parts(NamedTuple):
         return pa.concat_arrays([self.rests, self.pages])
 
 
-def parted(contexts: pa.StringArray, are_valid: Callable[[pa.StringArray], _Numbers]) -> Parts:
+def parted(contexts: pa.StringArray) -> Parts:
     """The parts of contexts, each a text of a JSON object without a name that stands twice in an object.
 
-    `are_valid` says which texts are JSON. A page is found in an object of any depth; whoever reads the rest sees if it
-    was in the outermost, where the mark is then. What has no page, or one with an object inside, stays whole.
+    A page is found in an object of any depth; whoever reads the rest sees if it was in the outermost, where the mark is
+    then. What has no page, or one that does not end with its first brace as far as one can see, stays whole.
     """
     pieces = _pieces(contexts).dictionary_encode()
     before, page, after = pieces.indices.to_numpy().reshape(-1, _PIECES).T
     texts = pieces.dictionary
     of_page = np.flatnonzero(np.bincount(page, minlength=len(texts)))
     pages = pc.binary_join_element_wise("{", texts.take(of_page), "}", "")
-    is_one = are_valid(pages) & (pc.binary_length(pages).to_numpy() > len("{}"))
+    is_one = _is_whole(pages)
     of_page, pages = of_page[is_one], pages.filter(pa.array(is_one))
     numbers = np.full(len(texts), -1)
     numbers[of_page] = np.arange(len(of_page))
@@ -61,6 +61,15 @@ def parted(contexts: pa.StringArray, are_valid: Callable[[pa.StringArray], _Numb
     is_marked_once = np.asarray(pc.equal(pc.count_substring(rests, _MARK), 1))
     own = np.where(begins[before] & is_marked_once[rest], numbers[page], -1)
     return whole_again(contexts, Parts(rests, rest, pages, own), own < 0)
+
+
+def _is_whole(pages: pa.StringArray) -> npt.NDArray[np.bool_]:
+    """Which of these, each from its name to its first closing brace, are all of a page.
+
+    If that brace is within a text, the marks before it are odd; if it ends an object inside, that has a brace, too.
+    """
+    braces, marks, escapes = (pc.count_substring(pages, what).to_numpy() for what in ("{", '"', "\\"))
+    return np.asarray((braces == _PAGE_BRACES) & (marks % 2 == 0) & (escapes == 0), np.bool_)
 
 
 def whole_again(contexts: pa.StringArray, parts: Parts, which: npt.NDArray[np.bool_]) -> Parts:

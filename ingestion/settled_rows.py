@@ -103,12 +103,6 @@ class _Reader:
     def __init__(self) -> None:
         self._database = _database(os.getpid()).cursor()
 
-    def are_valid(self, texts: pa.Array) -> npt.NDArray[np.bool_]:
-        """Which texts are JSON."""
-        self._database.register("given", pa.table({"text": texts}))
-        found = self._database.sql("select json_valid(text) as is_valid from given").to_arrow_table()
-        return np.asarray(_array_of(found["is_valid"]), np.bool_)
-
     def read(self, texts: pa.Array, type_: str) -> pa.StructArray:
         """The texts as values of a type."""
         self._database.register("given", pa.table({"text": texts}))
@@ -218,7 +212,7 @@ class _Contexts:
     def __init__(self, reader: _Reader, plan: Plan, settled: Settled) -> None:
         self._numbers, texts = settled.context, settled.contexts
         type_, paths = contexts_type(plan.judges.context_tree, INSTEAD)
-        parts = parted(texts, reader.are_valid)
+        parts = parted(texts)
         read = reader.read(parts.texts, type_)
         is_marked = np.asarray(read.field(INSTEAD).is_valid())
         inside = (parts.page >= 0) & ~is_marked[parts.rest]
