@@ -208,7 +208,7 @@ MUTATIONS = (
     ),
     Mutation(
         "a period that completed keeps saying that it is not",
-        0,
+        1,
         in_meta("kpi_values", "changed", lambda origin: "query" not in origin),
     ),
     Mutation(
