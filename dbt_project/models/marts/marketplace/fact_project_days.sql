@@ -3,7 +3,7 @@
 with
     updates as (select * from {{ ref("fact_project_updates") }}),
 
-    pledges as (select * from {{ ref("fact_pledges") }}),
+    pledges as (select * from {{ ref("fact_pledges") }} where is_first_told),
 
     as_of as (select * from {{ ref("int_events__as_of") }}),
 
