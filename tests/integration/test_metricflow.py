@@ -40,12 +40,13 @@ class Referee:
             sql_client=AdapterBackedSqlClient(get_adapter_by_type("duckdb")),
         )
         self._connection = connection
+        self._catalogue = load_catalogue(ROOT)
 
     def asked(self, kpi: str, grain: str, dimension: str | None) -> Rows:
         """MetricFlow's answer per tenant, period and value of the dimension."""
         from metricflow.engine.metricflow_engine import MetricFlowQueryRequest
 
-        facts = {measure.fact for measure in load_catalogue(ROOT).kpi(kpi).measures if measure.is_of_period}
+        facts = {measure.fact for measure in self._catalogue.kpi(kpi).measures if measure.is_of_period}
         periods = [OF_PERIOD.format(what=WHAT[fact], grain=grain) for fact in facts]
         if grain == "hour":  # a day's hour of the day
             grain, dimension = "day", HOUR
