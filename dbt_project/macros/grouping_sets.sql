@@ -19,3 +19,13 @@
     {% set dimension = "case " ~ (named | join(" ") or "when false then ''") ~ " else 'all' end as dimension" %}
     {{ return(dimension ~ ", coalesce(" ~ values | join ~ "'all') as dimension_value") }}
 {% endmacro %}
+
+{% macro period_columns(relation) %}
+    {{ return([relation ~ ".tenant", relation ~ ".time_grain", relation ~ ".period_start"] | join(", ")) }}
+{% endmacro %}
+
+{#- The name of a period of a fact, the unit in which measures are made anew. -#}
+{% macro period_key(row) %}
+    {% set parts = [row ~ ".fact", row ~ ".time_grain", "cast(" ~ row ~ ".period_start as varchar)"] %}
+    {{ return(parts | join(" || ' ' || ")) }}
+{% endmacro %}

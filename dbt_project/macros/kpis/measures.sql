@@ -30,11 +30,6 @@
     {{ return(parts | join(" and ")) }}
 {% endmacro %}
 
-{#- The name of every measure, in a fixed order. -#}
-{% macro measure_names() %}
-    {{ return(graph.metrics.values() | selectattr("type", "equalto", "simple") | map(attribute="name") | sort) }}
-{% endmacro %}
-
 {#- One measure's aggregate, null where no row passes its filter (as MetricFlow). A `count_distinct` has a row for each. -#}
 {% macro aggregate(measure) %}
     {% if measure.firsts %} {{ return(measure.firsts) }}{% endif %}
@@ -67,14 +62,35 @@
     {{ return("case " ~ (first | join(" ")) ~ " end" if first else none) }}
 {% endmacro %}
 
-{#- What adds up of a fact's measures by day: pairs of measures and the shape in which they are grouped. -#}
-{% macro by_days(own, asked) %}
-    {% set additive = own | rejectattr("is_level") | selectattr("agg", "in", ["sum", "count"]) | list %}
-    {% set found = [(additive, shape_of(own, asked))] if additive else [] %}
-    {% for measure in own | selectattr("agg", "equalto", "count_distinct") %}
-        {% set shape = shape_of([measure], asked) %}
-        {% set firsts = firsts_of(measure, shape) %}
-        {% do found.extend([([dict(measure, firsts=firsts)], shape)] if firsts else []) %}
+{#- What adds up by day, in blocks of measures of a fact that are grouped in one `shape`. -#}
+{% macro day_blocks(asked) %}
+    {% set blocks = [] %}
+    {% for fact, own in measures().items() %}
+        {% set additive = own | rejectattr("is_level") | selectattr("agg", "in", ["sum", "count"]) | list %}
+        {% set block = {"fact": fact, "measures": additive, "shape": shape_of(own, asked)} %}
+        {% do blocks.extend([block] if additive else []) %}
+        {% for measure in own | selectattr("agg", "equalto", "count_distinct") %}
+            {% set shape = shape_of([measure], asked) %}
+            {% set firsts = firsts_of(measure, shape) %}
+            {% set block = {"fact": fact, "measures": [dict(measure, firsts=firsts)], "shape": shape} %}
+            {% do blocks.extend([block] if firsts else []) %}
+        {% endfor %}
     {% endfor %}
-    {{ return(found) }}
+    {{ return(blocks) }}
+{% endmacro %}
+
+{#- All measures in blocks that are made together, `of` what: a row of `kpi_measures` has those of one. -#}
+{% macro measure_blocks(asked) %}
+    {% set blocks, days = [], day_blocks(asked) %}
+    {% for fact, own in measures().items() %}
+        {% set by_day = days | selectattr("fact", "equalto", fact) | sum(attribute="measures", start=[]) %}
+        {% set levels = own | selectattr("is_level") | list %}
+        {% do blocks.extend([{"fact": fact, "of": "days", "measures": by_day}] if by_day else []) %}
+        {% do blocks.extend([{"fact": fact, "of": "level", "measures": levels}] if levels else []) %}
+        {% for one in own | rejectattr("name", "in", by_day | map(attribute="name") | list) %}
+            {% set block = {"fact": fact, "of": one.agg, "measures": [one]} %}
+            {% do blocks.extend([block] if one.agg in ("percentile", "count_distinct") else []) %}
+        {% endfor %}
+    {% endfor %}
+    {{ return(blocks) }}
 {% endmacro %}

@@ -12,32 +12,29 @@
     )
 }}
 {% if execute and graph.metrics %}
-    {% set asked, by_fact, united, summed = asking(kpis()), measures(), [], {} %}
-    {% for own in by_fact.values() %}
-        {% for measure in by_days(own, asked) | map("first") | sum(start=[]) %}
-            {% do summed.update({measure.name: measure.firsts}) %}
-        {% endfor %}
-    {% endfor %}
-    {% for fact, own in by_fact.items() %}
-        {% set day = "f." ~ own[0].time %}
-        {% for measures, shape in by_days(own, asked) %}
-            {#- The facts are parents of `kpi_periods`, where each is named: here they would all be named once more. #}
-            {% set block %}
-                select
-                    '{{ fact }}' as fact,
-                    f.tenant,
-                    {{ day }} as local_date,
-                    {{ dimension_columns(shape) }}{{ measure_columns(measures, names=summed) }}
-                from {{ graph.nodes["model.almanac." ~ fact].relation_name }} as f
-                where {{ day }} is not null
-                {% if is_incremental() %}
-                    and (f.tenant, {{ day }})
-                    in (select w.tenant, w.period_start from wanted as w where w.fact = '{{ fact }}')
-                {% endif %}
-                group by {{ grouping_sets(["f.tenant", day], shape) }}
-            {% endset %}
-            {% do united.append(block) %}
-        {% endfor %}
+    {% set selects = [] %}
+    {% for block in day_blocks(asking(kpis())) %}
+        {#- The facts are parents of `kpi_periods`, where each is named: here they would all be named once more. #}
+        {% set relation = graph.nodes["model.almanac." ~ block.fact].relation_name %}
+        {% set day, firsts, own = "f." ~ block.measures[0].time, block.measures[0].firsts, [] %}
+        {% for one in block.measures if not firsts %} {% do own.append(aggregate(one)) %} {% endfor %}
+        {% set common %}
+            f.tenant,
+            '{{ block.fact }}' as fact,
+            {{ day }} as local_date,
+            {{ dimension_columns(block.shape) }},
+            cast({{ firsts or "null" }} as bigint[]) as firsts
+        {% endset %}
+        {% set rest %}
+            from {{ relation }} as f
+            where {{ day }} is not null
+            {% if is_incremental() %}
+                and (f.tenant, {{ day }})
+                in (select w.tenant, w.period_start from wanted as w where w.fact = '{{ block.fact }}')
+            {% endif %}
+            group by {{ grouping_sets(["f.tenant", day], block.shape) }}
+        {% endset %}
+        {% do selects.append({"common": common, "own": own, "rest": rest}) %}
     {% endfor %}
     with
         wanted as (
@@ -49,18 +46,9 @@
             where p.time_grain = 'day'
         ),
 
-        united as ({{ united | join("\nunion all " ~ union_by_name() ~ "\n") }})
+        united as ({{ united_blocks(selects, "decimal(38, 10)") }})
 
-    select
-        cast(u.fact || ' day ' || cast(u.local_date as varchar) as varchar) as period,
-        u.tenant,
-        cast(u.fact as varchar) as fact,
-        u.local_date,
-        cast(u.dimension as varchar) as dimension,
-        cast(u.dimension_value as varchar) as dimension_value
-        {% for name, firsts in summed.items() %}
-            , cast(u.{{ name }} as {{ "bigint[]" if firsts else "decimal(38, 10)" }}) as {{ name }}
-        {% endfor %}
+    select cast(u.fact || ' day ' || cast(u.local_date as varchar) as varchar) as period, u.*
     from united as u
 {% else %} select 1 as parsing from {{ ref("kpi_periods") }}
 {% endif %}

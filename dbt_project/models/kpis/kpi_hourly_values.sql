@@ -1,11 +1,15 @@
 {% if execute and graph.metrics %}
-    {% set columns, entries = ["tenant", "period_start", "dimension_value"], [] %}
-    {% for kpi in kpis() if "hour" in kpi.time_grains %} {% do entries.append(parts_of(kpi, "true")) %} {% endfor %}
+    {% set columns, hourly, entries = ["tenant", "period_start", "dimension_value"], [], [] %}
+    {% for kpi in kpis() if "hour" in kpi.time_grains %}
+        {% do hourly.append(kpi) %} {% do entries.append(parts_of(kpi, "true")) %}
+    {% endfor %}
+    {% set places = values_of_blocks(measure_blocks(asking(kpis())), "m") %}
     with
         measures as (
             select
-                {{ columns | join(", ") }} {% for name in measure_names() %}, sum({{ name }}) as {{ name }}{% endfor %}
-            from {{ ref("kpi_measures") }}
+                {{ columns | join(", ") }}
+                {% for name in asking(hourly) %}, sum({{ places[name] }}) as {{ name }}{% endfor %}
+            from {{ ref("kpi_measures") }} as m
             where time_grain = 'day' and dimension = 'hour_of_day'
             group by {{ columns | join(", ") }}
         ),

@@ -12,31 +12,18 @@
     )
 }}
 {% if execute and graph.metrics %}
-    {% set asked, by_fact, united = asking(kpis()), measures(), [] %}
-    {% set key = ["tenant", "time_grain", "period_start", "dimension", "dimension_value"] | join(", ") %}
-    {% for fact, own in by_fact.items() %}
+    {% set asked, selects = asking(kpis()), [] %}
+    {% set by_day = values_of_blocks(day_blocks(asked), "d") %}
+    {% set blocks = measure_blocks(asked) %}
+    {% for block in blocks %}
         {#- The facts are parents of `kpi_periods`, where each is named: here they would all be named once more. #}
-        {% set relation, blocks = graph.nodes["model.almanac." ~ fact].relation_name, [] %}
-        {% set levels = own | selectattr("is_level") | list %}
-        {% set of_days = by_days(own, asked) | map("first") | sum(start=[]) %}
-        {% for measure in own if measure.name not in of_days | map(attribute="name") %}
-            {% set shape = shape_of([measure], asked) %}
-            {% if measure.agg == "percentile" %} {% do blocks.append(grouped(relation, [measure], shape)) %}
-            {% elif measure.agg == "count_distinct" %} {% do blocks.append(distinct(relation, measure, shape)) %}
-            {% endif %}
-        {% endfor %}
-        {% do blocks.extend([grouped(relation, levels, shape_of(levels, asked))] if levels else []) %}
-        {% set sums %}
-            select {{ period_columns("w") }}, d.dimension, d.dimension_value{{ measure_columns(of_days, of_days="d") }}
-            from {{ ref("kpi_daily_measures") }} as d
-            inner join wanted as w on w.tenant = d.tenant and w.local_date = d.local_date
-            where w.fact = '{{ fact }}' and d.fact = '{{ fact }}'
-            group by {{ period_columns("w") }}, d.dimension, d.dimension_value
-        {% endset %}
-        {% do blocks.extend([sums] if of_days else []) %}
-        {% for block in blocks %}
-            {% do united.append("select '" ~ fact ~ "' as fact, b.* from (" ~ block ~ ") as b") %}
-        {% endfor %}
+        {% set relation = graph.nodes["model.almanac." ~ block.fact].relation_name %}
+        {% set own, shape = block.measures, shape_of(block.measures, asked) %}
+        {% if block.of == "days" %} {% do selects.append(of_days(own, by_day)) %}
+        {% elif block.of == "count_distinct" %} {% do selects.append(distinct(relation, own[0], shape)) %}
+        {% else %} {% do selects.append(grouped(relation, own, shape)) %}
+        {% endif %}
+        {% do selects[-1].update({"common": "'" ~ block.fact ~ "' as fact, " ~ selects[-1].common}) %}
     {% endfor %}
     with
         -- The days of every period that is made: all of them, or those of the periods in which a fact has changed.
@@ -55,12 +42,9 @@
                 {% endif %} {{ lateral_dates("p.period_start", "p.last_date") }}
         ),
 
-        united as ({{ united | join("\nunion all " ~ union_by_name() ~ "\n") }})
+        united as ({{ united_blocks(selects, "decimal(28, 4)") }})
 
-    select
-        cast({{ period_key("u") }} as varchar) as period,
-        {{ key }}
-        {% for name in measure_names() %}, cast({{ name }} as decimal(28, 4)) as {{ name }}{% endfor %}
+    select cast({{ period_key("u") }} as varchar) as period, u.*
     from united as u
 {% else %} select 1 as parsing from {{ ref("kpi_periods") }} cross join {{ ref("kpi_daily_measures") }}
 {% endif %}

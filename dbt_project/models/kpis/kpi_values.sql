@@ -14,6 +14,7 @@
 {% if execute and graph.metrics %}
     {% set columns, by_dimension = ["tenant", "time_grain", "period_start", "dimension", "dimension_value"], {} %}
     {% set all_kpis, asked = kpis(), {} %}
+    {% set places = values_of_blocks(measure_blocks(asking(all_kpis)), "m") %}
     {% for name, asking_kpis in asking(all_kpis).items() %}
         {% for dimension in ["all"] + asking_kpis | sum(attribute="dimensions", start=[]) %}
             {% do asked.setdefault(dimension, []).append(name) %}
@@ -33,8 +34,10 @@
             by_{{ dimension }} as (
                 select
                     {{ columns | join(", ") }}
-                    {% for name in asked[dimension] | unique | sort %}, sum({{ name }}) as {{ name }}{% endfor %}
-                from {{ ref("kpi_measures") }}
+                    {% for name in asked[dimension] | unique | sort %}
+                        , sum({{ places[name] }}) as {{ name }}
+                    {% endfor %}
+                from {{ ref("kpi_measures") }} as m
                 where
                     dimension = '{{ dimension }}'
                     {% if is_incremental() %}

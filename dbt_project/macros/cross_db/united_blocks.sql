@@ -1,0 +1,30 @@
+{#-
+    One relation of many selects that have columns in common and values of their own: the number of the select as `block`,
+    the common columns, and the values as `value_1`, `value_2`, ... A select is a dictionary of `common` (SQL, named),
+    `own` (a list of SQL) and `rest` (from `from` on).
+-#}
+{% macro united_blocks(selects, type) %}
+    {% set united, width = [], selects | map(attribute="own") | map("length") | max %}
+    {% for one in selects %}
+        {% set columns = [loop.index ~ " as block", one.common] %}
+        {% for number in range(1, width + 1) %}
+            {% set value = one.own[number - 1] if number <= one.own | length else "null" %}
+            {% do columns.append("cast(" ~ value ~ " as " ~ type ~ ") as value_" ~ number) %}
+        {% endfor %}
+        {% do united.append("select " ~ columns | join(", ") ~ one.rest) %}
+    {% endfor %}
+    {{ return(united | join("\nunion all\n")) }}
+{% endmacro %}
+
+{#- Where each value of `blocks` stands in the rows of their table: SQL by the names that a block has under `measures`. -#}
+{% macro values_of_blocks(blocks, row) %}
+    {% set found = {} %}
+    {% for block in blocks %}
+        {% set is_own = "case when " ~ row ~ ".block = " ~ loop.index ~ " then " ~ row %}
+        {% for one in block.measures %}
+            {% set place = ".firsts[w.grain_number]" if one.firsts and not block.of else ".value_" ~ loop.index %}
+            {% do found.update({one.name: is_own ~ place ~ " end"}) %}
+        {% endfor %}
+    {% endfor %}
+    {{ return(found) }}
+{% endmacro %}
