@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -14,18 +16,28 @@ from tests.kpi_truths import Part, Truth
 from tests.recounted_joins import Sides
 
 Cell = tuple[str, date, str, str]  # tenant, first day of the period, dimension, its value
+Series = tuple[str, str, str]  # KPI, time grain, dimension
 
 
 def stored(
     settings: Settings, kpi: str, grain: str, dimension: str
 ) -> Iterable[tuple[Cell, Decimal | None, Decimal | None]]:
-    with duckdb.connect(str(settings.warehouse), read_only=True) as con:
-        rows = con.execute(
-            "select tenant, period_start, dimension_value, numerator, denominator from kpis.kpi_values "
-            "where kpi = ? and time_grain = ? and dimension = ?",
-            [kpi, grain, dimension],
-        ).fetchall()
-    return [((tenant, start, dimension, value), above, below) for tenant, start, value, above, below in rows]
+    built_at = settings.warehouse.stat().st_mtime_ns
+    return _all_stored(settings.warehouse, built_at).get((kpi, grain, dimension), [])
+
+
+@lru_cache(maxsize=1)
+def _all_stored(warehouse: Path, built_at: int) -> dict[Series, list[tuple[Cell, Decimal | None, Decimal | None]]]:
+    """Read once: opening a warehouse takes longer than all that a test asks it."""
+    found: dict[Series, list[tuple[Cell, Decimal | None, Decimal | None]]] = {}
+    with duckdb.connect(str(warehouse), read_only=True) as con:
+        for kpi, grain, tenant, start, dimension, value, above, below in con.execute(
+            "select kpi, time_grain, tenant, period_start, dimension, dimension_value, numerator, denominator "
+            "from kpis.kpi_values"
+        ).fetchall():
+            cell = (tenant, start, dimension, value)
+            found.setdefault((kpi, grain, dimension), []).append((cell, above, below))
+    return found
 
 
 def total(
@@ -64,12 +76,17 @@ def met(planned: dict[str, dict[Cell, Decimal]], part: Part, grain: str) -> dict
 
 def of_visits(settings: Settings, kpi: str, dimension: str, grain: str) -> dict[Cell, Decimal]:
     """What the truth of visits says of a KPI that counts."""
-    return {
-        (tenant, row["period_start"], row["dimension"], row["dimension_value"]): row["numerator"]
-        for tenant in BUSINESSES
-        for row in pq.read_table(settings.truth / f"{tenant}.parquet").to_pylist()
-        if (row["kpi"], row["dimension"], row["time_grain"]) == (kpi, dimension, grain)
-    }
+    return dict(_all_of_visits(settings.truth).get((kpi, grain, dimension), {}))
+
+
+@lru_cache(maxsize=1)
+def _all_of_visits(truth: Path) -> dict[Series, dict[Cell, Decimal]]:
+    found: dict[Series, dict[Cell, Decimal]] = {}
+    for tenant in BUSINESSES:
+        for row in pq.read_table(truth / f"{tenant}.parquet").to_pylist():
+            cell = (tenant, row["period_start"], row["dimension"], row["dimension_value"])
+            found.setdefault((row["kpi"], row["time_grain"], row["dimension"]), {})[cell] = row["numerator"]
+    return found
 
 
 def chosen(
