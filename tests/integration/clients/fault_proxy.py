@@ -28,7 +28,10 @@ class Fault:
 
 @dataclass
 class Line:
-    """An address of its own with its own faults; `answers` are the statuses that were answered to events, in order."""
+    """An address of its own with its own faults; `answers` are the statuses that events were answered with.
+
+    They are in the order in which requests came: a client may have two under way, and the later one answered first.
+    """
 
     url: str
     answers: list[int] = field(default_factory=list)
@@ -75,13 +78,15 @@ class FaultProxy:
         head, body = await _request(reader)
         sends_events = head.startswith(b"POST ") and b" /flags" not in head
         fault = faults.popleft() if sends_events and faults else None
+        place = len(line.answers)
+        line.answers += [0] * sends_events  # until it is answered
         answer = b""
         if fault is None or fault.arrives:
             answer = await self._forward(head, body)
         if fault is not None:
             answer = _answer(fault)
         if sends_events:
-            line.answers.append(int(answer.split(b" ", 2)[1]))
+            line.answers[place] = int(answer.split(b" ", 2)[1])
         writer.write(answer)
         await writer.drain()
 
