@@ -158,7 +158,7 @@ def _prepare(settings: Settings, lake: Lake, full_refresh: bool, again: Callable
 
 
 def _forget_measures(engine: Engine, log: LoadLog) -> None:
-    """Other definitions: what is kept of measures is of other columns, and made anew. Holds until a build succeeds."""
+    """Other definitions: what is kept of measures is in other blocks, and made anew. Holds until a build succeeds."""
     with engine.transaction():
         for model in ("kpi_periods", "kpi_daily_measures", "kpi_measures", "kpi_values"):
             engine.execute(f"drop table if exists kpis.{model}")

@@ -16,14 +16,16 @@
     {{ return(united | join("\nunion all\n")) }}
 {% endmacro %}
 
-{#- Where each value of `blocks` stands in the rows of their table: SQL by the names that a block has under `measures`. -#}
+{#-
+    Where each value of `blocks` stands in a `row` of their table: SQL by the names that a block has under `measures`, whose
+    own column is the next `value_` unless it says another one that it is `kept_in`.
+-#}
 {% macro values_of_blocks(blocks, row) %}
     {% set found = {} %}
     {% for block in blocks %}
-        {% set is_own = "case when " ~ row ~ ".block = " ~ loop.index ~ " then " ~ row %}
+        {% set is_own = "case when " ~ row ~ ".block = " ~ loop.index ~ " then " ~ row ~ "." %}
         {% for one in block.measures %}
-            {% set place = ".firsts[w.grain_number]" if one.firsts and not block.of else ".value_" ~ loop.index %}
-            {% do found.update({one.name: is_own ~ place ~ " end"}) %}
+            {% do found.update({one.name: is_own ~ (one.kept_in or "value_" ~ loop.index) ~ " end"}) %}
         {% endfor %}
     {% endfor %}
     {{ return(found) }}

@@ -1,7 +1,5 @@
-{#-
-    Every KPI of the catalogue as two expressions over the columns of `kpi_measures`: a `ratio` or a `derived` metric
-    that carries `config.meta.kpi`. `almanac check` refuses a side that does not add up measures.
--#}
+{#- Every KPI of the catalogue as two expressions over measures: a `ratio` or a `derived` metric that carries
+    `config.meta.kpi`. `almanac check` refuses a side that does not add up measures. -#}
 {% macro kpis() %}
     {% set by_name, found = {}, [] %}
     {% for metric in graph.metrics.values() %} {% do by_name.update({metric.name: metric}) %} {% endfor %}

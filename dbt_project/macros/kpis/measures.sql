@@ -32,7 +32,6 @@
 
 {#- One measure's aggregate, null where no row passes its filter (as MetricFlow). A `count_distinct` has a row for each. -#}
 {% macro aggregate(measure) %}
-    {% if measure.firsts %} {{ return(measure.firsts) }}{% endif %}
     {% if measure.agg == "count_distinct" %} {{ return("count(g.counted)") }}{% endif %}
     {% if measure.agg == "percentile" %}
         {{ return("percentile_cont(" ~ measure.percentile ~ ") within group (order by " ~ measure.expr ~ ")") }}
@@ -72,7 +71,8 @@
         {% for measure in own | selectattr("agg", "equalto", "count_distinct") %}
             {% set shape = shape_of([measure], asked) %}
             {% set firsts = firsts_of(measure, shape) %}
-            {% set block = {"fact": fact, "measures": [dict(measure, firsts=firsts)], "shape": shape} %}
+            {% set counted = dict(measure, firsts=firsts, kept_in="firsts[w.grain_number]") %}
+            {% set block = {"fact": fact, "measures": [counted], "shape": shape} %}
             {% do blocks.extend([block] if firsts else []) %}
         {% endfor %}
     {% endfor %}
@@ -83,11 +83,12 @@
 {% macro measure_blocks(asked) %}
     {% set blocks, days = [], day_blocks(asked) %}
     {% for fact, own in measures().items() %}
-        {% set by_day = days | selectattr("fact", "equalto", fact) | sum(attribute="measures", start=[]) %}
+        {% set names = days | sum(attribute="measures", start=[]) | map(attribute="name") | list %}
+        {% set by_day = own | selectattr("name", "in", names) | list %}
         {% set levels = own | selectattr("is_level") | list %}
         {% do blocks.extend([{"fact": fact, "of": "days", "measures": by_day}] if by_day else []) %}
         {% do blocks.extend([{"fact": fact, "of": "level", "measures": levels}] if levels else []) %}
-        {% for one in own | rejectattr("name", "in", by_day | map(attribute="name") | list) %}
+        {% for one in own | rejectattr("name", "in", names) %}
             {% set block = {"fact": fact, "of": one.agg, "measures": [one]} %}
             {% do blocks.extend([block] if one.agg in ("percentile", "count_distinct") else []) %}
         {% endfor %}
