@@ -5,6 +5,7 @@ import os
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
+from shutil import copyfile as copy_file
 from typing import Any, Self
 
 import duckdb
@@ -17,6 +18,7 @@ from almanac.load_log import fingerprint
 from almanac.object_store import let_read
 from almanac.publication_words import WRITTEN
 from almanac.settings import Settings
+from almanac.version_tables import Source, bring, comment, has_many_holes
 from almanac.versions import Version
 
 # Readers filter the long table by KPI and grain: stored in that order, a series is one small range.
@@ -47,41 +49,54 @@ class Content:
         return replace(self, published_at=published_at)
 
 
-def write(settings: Settings, content: Content, history_files: list[str]) -> Version:
+def write(settings: Settings, content: Content, history_files: list[str], before: Version | None = None) -> Version:
     """Write `versions/<id>.duckdb`: aside under a temporary name, checked for leftovers, fsync, rename.
 
-    A version that is there already is whole (a crash after the rename, or a rollback): it is never replaced.
+    With the version `before`, the file begins as a copy of it and only what differs is written; one that cannot be
+    read is left alone. A version that is there already is whole (a crash after the rename, or a rollback): it is never
+    replaced.
     """
     path = settings.versions / f"{content.publication_id}.duckdb"
     if path.exists():
         return Version(content.publication_id, path)
     temporary = path.with_name(path.name + ".tmp")
-    for leftover in (temporary, Path(f"{temporary}.wal")):
-        leftover.unlink(missing_ok=True)
-    with duckdb.connect(str(temporary)) as con:
-        con.execute("set TimeZone = 'UTC'")
-        let_read(con, settings.object_store)
-        con.execute(f"attach '{settings.warehouse}' as build (read_only)")
-        con.begin()  # one commit and one fsync instead of one a statement
-        for relation, descriptions in content.relations.items():
-            _copy(con, relation, descriptions)
-        con.execute(f"create table kpi_history as from {history_relation(history_files)}")
-        _comment(con, "kpi_history", content.history_words)
-        _create(con, "publication", [_publication_row(content)])
-        _create(con, "kpi_catalogue", [_catalogue_row(k) for k in content.catalogue.kpis.values()])
-        _create(con, "check_results", [_check_row(c) for c in content.checks] or [_check_row(NO_CHECK)])
-        _store(con, "data_quality", content.quality)
-        for name, words in WRITTEN.items():
-            _comment(con, name, words)
-        con.commit()
-        con.execute("detach build")
-        con.execute("checkpoint")
+    try:
+        _write_aside(temporary, settings, content, history_files, before)
+    except duckdb.Error:
+        if before is None:
+            raise
+        _write_aside(temporary, settings, content, history_files, None)
     if Path(f"{temporary}.wal").exists():
         raise RuntimeError(f"{temporary} still has a write-ahead log after its checkpoint")
     durable.sync_file(temporary)
     os.replace(temporary, path)
     durable.sync_folder(path.parent)
     return Version(content.publication_id, path)
+
+
+def _write_aside(
+    temporary: Path, settings: Settings, content: Content, history_files: list[str], before: Version | None
+) -> None:
+    for leftover in (temporary, Path(f"{temporary}.wal")):
+        leftover.unlink(missing_ok=True)
+    if before and not has_many_holes(before.path):
+        copy_file(before.path, temporary)
+    described = {relation.split(".")[1]: words for relation, words in content.relations.items()}
+    sources = {r.split(".")[1]: Source(f"build.{r}", ORDER.get(r.split(".")[1], "")) for r in content.relations}
+    with duckdb.connect(str(temporary)) as con:
+        con.execute("set TimeZone = 'UTC'")
+        let_read(con, settings.object_store)
+        con.execute(f"attach '{settings.warehouse}' as build (read_only)")
+        con.begin()  # one commit and one fsync instead of one a statement
+        bring(con, {**sources, "kpi_history": Source(history_relation(history_files))})
+        _create(con, "publication", [_publication_row(content)])
+        _create(con, "kpi_catalogue", [_catalogue_row(k) for k in content.catalogue.kpis.values()])
+        _create(con, "check_results", [_check_row(c) for c in content.checks] or [_check_row(NO_CHECK)])
+        _store(con, "data_quality", content.quality)
+        comment(con, {**described, "kpi_history": content.history_words, **WRITTEN})
+        con.commit()
+        con.execute("detach build")
+        con.execute("checkpoint")
 
 
 NO_CHECK = CheckResult("no checks", "lake", "", "warn", False, "This version was published without any check.")
@@ -130,22 +145,6 @@ def history_relation(files: list[str]) -> str:
     """A table expression over the history files of the lake (the zero-row schema file first)."""
     listed = ", ".join("'" + f.replace("'", "''") + "'" for f in files)
     return f"read_parquet([{listed}], union_by_name = true, hive_partitioning = false)"
-
-
-def _copy(con: duckdb.DuckDBPyConnection, relation: str, descriptions: dict[str, str]) -> None:
-    schema, name = relation.split(".")
-    order = f" order by {ORDER[name]}" if name in ORDER else ""
-    con.execute(f'create table "{name}" as select * from build."{schema}"."{name}"{order}')
-    _comment(con, name, descriptions)
-
-
-def _comment(con: duckdb.DuckDBPyConnection, name: str, descriptions: dict[str, str]) -> None:
-    statements = []
-    for column, words in descriptions.items():
-        target = f'column "{name}"."{column}"' if column else f'table "{name}"'
-        quoted = words.replace("'", "''")
-        statements.append(f"comment on {target} is '{quoted}'")
-    con.execute("; ".join(statements))  # one call for all: there are hundreds
 
 
 def _create(con: duckdb.DuckDBPyConnection, name: str, rows: list[dict[str, Any]]) -> None:

@@ -80,7 +80,9 @@ def _publish(settings: Settings, checks: list[CheckResult]) -> tuple[Publication
             return Publication(now, is_new=False), []
         lake = Lake.open(settings)
         content = _append_history(settings, lake, content)
-        version = publication_file.write(settings, content, _history_files(lake))
+        # Nothing of a version that still has rows which left the lake may be in the new file, not even unused.
+        is_clean = content.corrections == content.previous.get("corrections")
+        version = publication_file.write(settings, content, _history_files(lake), now if is_clean else None)
         _remember(settings, lake, content)
         durable.write_text(settings.versions / "CURRENT", version.id + "\n")
         _record_success(settings)

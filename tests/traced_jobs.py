@@ -21,7 +21,7 @@ from almanac.without_pandas import leave_pandas_out
 
 SYSCALLS = (
     "write,pwrite64,writev,pwritev,fsync,fdatasync,rename,renameat,renameat2,link,unlink,unlinkat,mkdir"
-    ",ftruncate,truncate"
+    ",ftruncate,truncate,sendfile,copy_file_range"
 )
 REFUSABLE = ("write", "fsync", "fdatasync", "rename", "mkdir")  # what a disk that is full or broken refuses
 ERRORS = ("EIO", "ENOSPC")  # what it says then
