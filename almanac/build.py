@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from almanac import quality, raw_tables
 from almanac.checks import NOT_RUN, CheckResult
-from almanac.dbt_worker import DbtRun, Node, OnEvent, Runner, SpawnedDbt
+from almanac.dbt_worker import DbtRun, Node, OnEvent, Runner
 from almanac.engines import Engine, open_warehouse
 from almanac.errors import AlmanacError
 from almanac.fingerprints import code_hash, definitions_hash
@@ -23,6 +23,7 @@ from almanac.openlineage.events import Run
 from almanac.openlineage.telling import told
 from almanac.publish import record_failure
 from almanac.settings import Settings
+from almanac.spawned_dbt import SpawnedDbt
 from ingestion.lake import Lake
 from ingestion.lake_manifest import KINDS, Entry, Kind
 

@@ -45,17 +45,20 @@ def rollback(to: str | None) -> None:
 
 
 def _build(target: str | None, full_refresh: bool) -> None:
-    import expectations
-    from almanac.build import run_build
-    from almanac.publish import record_failure
+    from almanac.spawned_dbt import started
 
     settings = Settings.from_env()
     if target:
         settings = settings.with_target(target)
-    if settings.target == "duckdb":
-        expectations.load_ahead()  # it judges the arrivals next
-    with progress("building models and tests", unit="nodes") as done:
-        result = run_build(settings, full_refresh=full_refresh, on_event=lambda _: done.advance())
+    with started(settings) as dbt:
+        import expectations
+        from almanac.build import run_build
+        from almanac.publish import record_failure
+
+        if settings.target == "duckdb":
+            expectations.load_ahead()  # it judges the arrivals next
+        with progress("building models and tests", unit="nodes") as done:
+            result = run_build(settings, full_refresh=full_refresh, runner=dbt, on_event=lambda _: done.advance())
     if not result.succeeded:
         failed = [n.name for n in result.failed]
         if settings.target == "duckdb":

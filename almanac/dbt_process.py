@@ -1,23 +1,33 @@
 """The worker process of one build: reads its task from standard input, writes its messages to standard output.
 
+The task comes in two parts: for whom, upon which it loads dbt, and then how to build, unless there is nothing to do.
+
 A subprocess instead of `multiprocessing`: it does not import the caller's main module again, which costs seconds under
 Dagster and pytest.
 """
 
+import importlib
 import os
 import pickle
 import sys
 
 from almanac.child_process import die_with
-from almanac.dbt_parse import parse
+from almanac.dbt_parse import environment, parse
 from almanac.dbt_worker import DbtRun, Event, OnEvent, close, invoke
 from almanac.settings import Settings
 
 
 def main() -> None:
-    """Run one build and report it."""
-    settings, full_refresh, parent = pickle.load(sys.stdin.buffer)
+    """Run one build and report it, or none if the caller ends before it asks for one."""
+    settings, parent = pickle.load(sys.stdin.buffer)
     die_with(parent)
+    os.environ.update(environment(settings))
+    for name in ("dbt.cli.main", f"dbt.adapters.{settings.target}"):
+        importlib.import_module(name)
+    try:
+        full_refresh = pickle.load(sys.stdin.buffer)
+    except EOFError:
+        return
     # Whatever a library prints goes to standard error: standard output carries messages only.
     with os.fdopen(os.dup(1), "wb") as out:
         os.dup2(2, 1)

@@ -1,17 +1,13 @@
-"""Runs dbt: in a worker process that ends with the run, or warm in this process for tests.
+"""Runs dbt in this process: what a worker process does for a build, or warm for tests.
 
 dbt-duckdb keeps the warehouse file open after an invocation, so a process that lives on would lock everyone out.
 """
 
 import os
-import pickle
-import subprocess
-import sys
-from collections.abc import Callable, Collection, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 
 from almanac.dbt_parse import base_arguments, environment, parse
 from almanac.dbt_relations import Relation, relations_of
@@ -71,42 +67,6 @@ class Runner(Protocol):
     def build(self, settings: Settings, *, full_refresh: bool, on_event: OnEvent | None = None) -> DbtRun:
         """Build every model and run every data test."""
         ...
-
-
-class SpawnedDbt:
-    """Runs dbt in a fresh process that ends with the run; a killed worker is a clear failure."""
-
-    def build(self, settings: Settings, *, full_refresh: bool, on_event: OnEvent | None = None) -> DbtRun:
-        """Build in a process of its own; `on_event` sees each model and test as it finishes."""
-        # `-m` finds the package in the working folder: this checkout, whatever else is installed.
-        worker = subprocess.Popen(
-            [sys.executable, "-m", "almanac.dbt_process"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            cwd=Path(__file__).resolve().parents[1],
-        )
-        assert worker.stdin
-        assert worker.stdout
-        run: DbtRun | None = None
-        with worker:
-            with suppress(BrokenPipeError):
-                pickle.dump((settings, full_refresh, os.getpid()), worker.stdin)
-                worker.stdin.close()
-            for kind, payload in messages(worker.stdout):
-                if kind == "done":
-                    run = payload
-                elif on_event:
-                    on_event(payload)
-        return run or DbtRun(error=f"the dbt worker ended with exit code {worker.returncode} before the build was done")
-
-
-def messages(stream: IO[bytes]) -> Iterator[tuple[str, Any]]:
-    """The worker's messages (kind, payload) until it ends, whether it ends well or not."""
-    while True:
-        try:
-            yield pickle.load(stream)
-        except (EOFError, pickle.UnpicklingError):
-            return
 
 
 class WarmDbt:

@@ -11,20 +11,21 @@ from pathlib import Path
 import duckdb
 
 # What is replaced together: a landing in a fact, a publication in the history of the KPIs.
-_REPLACED_TOGETHER = ('"file_id"', '"publication_id"')
+_REPLACED_TOGETHER = ("file_id", "publication_id")
 # Rows of other tables are sorted into so many drawers by their hash: a changed row changes two of them.
 _DRAWERS = 65_536
 # With more rows than this share to be written, the whole table is cheaper, and leaves no holes in the file.
 _WHOLE_FROM = 0.3
 
-# Equal sums of equally many 64-bit hashes are equal rows but for one chance in 2^64 for each unit.
+# Equal sums of equally many 64-bit hashes are equal rows but for one chance in 2^64 for each unit. The inner hash ends
+# with an exclusive or: two rows that swap a value could leave the sum of those as it was (2^32); the outer one mixes.
 _DIFFERING = """
 create or replace temp table differing as
 with wanted as (
-    select {unit} as unit, count(*) as rows_, sum(hash({row})) as content from {relation} group by 1
+    select {unit} as unit, count(*) as rows_, sum(hash(hash({row}))) as content from {relation} group by 1
 ),
 found as (
-    select {unit} as unit, count(*) as rows_, sum(hash({row})) as content from "{name}" group by 1
+    select {unit} as unit, count(*) as rows_, sum(hash(hash({row}))) as content from "{name}" group by 1
 )
 select unit, coalesce(wanted.rows_, 0) as rows_wanted
 from wanted
@@ -50,7 +51,7 @@ def bring(con: duckdb.DuckDBPyConnection, sources: Mapping[str, Source]) -> None
     for name, source in sources.items():
         columns = _columns(con, source.relation)
         if name in found and columns == _columns(con, f'"{name}"'):
-            _replace(con, name, source, [f'"{column}"' for column, _ in columns])
+            _replace(con, name, source, columns)
         else:
             _write_whole(con, name, source)
 
@@ -72,10 +73,10 @@ def comment(con: duckdb.DuckDBPyConnection, words: Mapping[str, Mapping[str, str
     con.execute("; ".join(statements or ["select 1"]))  # one call for all: there are hundreds
 
 
-def _replace(con: duckdb.DuckDBPyConnection, name: str, source: Source, columns: list[str]) -> None:
+def _replace(con: duckdb.DuckDBPyConnection, name: str, source: Source, columns: list[tuple[str, str]]) -> None:
     """Replace the rows that differ; a table that is stored in an order is written whole as soon as one does."""
-    row = ", ".join(columns)
-    together = [f"hash({column})" for column in columns if column in _REPLACED_TOGETHER]
+    row = ", ".join(_hashable(column, kind) for column, kind in columns)
+    together = [f'hash("{column}")' for column, _ in columns if column in _REPLACED_TOGETHER]
     unit = together[0] if together else f"hash({row}) % {_DRAWERS}"
     con.execute(_DIFFERING.format(unit=unit, row=row, relation=source.relation, name=name))
     units, rows = con.execute("select count(*), coalesce(sum(rows_wanted), 0) from differing").fetchall()[0]
@@ -87,6 +88,12 @@ def _replace(con: duckdb.DuckDBPyConnection, name: str, source: Source, columns:
     among = f"where {unit} in (select unit from differing)"
     con.execute(f'delete from "{name}" {among}')
     con.execute(f'insert into "{name}" from {source.relation} {among}')
+
+
+def _hashable(column: str, kind: str) -> str:
+    # DuckDB gives an empty list the hash of no list at all.
+    nested = kind.endswith("]") or kind.startswith(("STRUCT", "MAP", "UNION"))
+    return f'to_json("{column}")' if nested else f'"{column}"'
 
 
 def _write_whole(con: duckdb.DuckDBPyConnection, name: str, source: Source) -> None:

@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def side(name: str, settings: Settings) -> Took:
     """Publish what is built, on one of the two ways."""
     if name == "afresh":
-        publication_file.has_many_holes = lambda path: True
+        setattr(publication_file, "has_many_holes", lambda path: True)  # noqa: B010
     clock = Clock()
     publish(settings, [])
     return clock.took()

@@ -23,8 +23,8 @@ from almanac.versions import current, read_status
 from ingestion.lake import Lake
 from ingestion.lake_entries import received_on
 from ingestion.simulator.again import deliver_again, take_back
+from orchestration.daily import run_daily
 from orchestration.demo_world import THROUGH_COLLECTOR
-from orchestration.run_daily import run_daily
 
 
 def break_it(settings: Settings, runner: Runner | None = None) -> None:

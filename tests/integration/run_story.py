@@ -13,7 +13,7 @@ from almanac.compare import compare
 from almanac.dbt_worker import WarmDbt
 from almanac.settings import Settings
 from almanac.versions import Version, current, read_status
-from orchestration.run_daily import run_daily
+from orchestration.daily import run_daily
 from tests.integration.test_reads_while_building import Reader
 from tests.serving.running import running_portal
 from tests.small_lake import FIRST_DAY, land_day

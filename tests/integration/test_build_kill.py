@@ -14,9 +14,10 @@ import pytest
 
 from almanac.build import run_build
 from almanac.compare import compare
-from almanac.dbt_worker import SpawnedDbt, WarmDbt
+from almanac.dbt_worker import WarmDbt
 from almanac.publish import publish
 from almanac.settings import ROOT, Settings
+from almanac.spawned_dbt import SpawnedDbt
 from almanac.versions import current, hold
 from tests.small_home import publish_and_move_on
 from tests.small_lake import PASSED

@@ -9,9 +9,10 @@ import duckdb
 import pytest
 
 from almanac.build import run_build
-from almanac.dbt_worker import Runner, SpawnedDbt, WarmDbt
+from almanac.dbt_worker import Runner, WarmDbt
 from almanac.publish import publish
 from almanac.settings import Settings
+from almanac.spawned_dbt import SpawnedDbt
 from ingestion.lake import Lake
 from tests import postgres, s3
 from tests.small_lake import FIRST_DAY, PASSED, land_day, land_days

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from almanac.dbt_worker import DbtRun, Event, OnEvent, SpawnedDbt
+from almanac.dbt_worker import DbtRun, Event, OnEvent
 from almanac.errors import AlmanacError
 from almanac.settings import Settings
+from almanac.spawned_dbt import SpawnedDbt
 from almanac.versions import current, read_status
 from ingestion.lake import Lake
-from orchestration.run_daily import run_daily
+from orchestration.daily import run_daily
 from tests.disks import fill, small_disk
 from tests.integration.run_story import DAYS, Story, copied, nothing_is_noticed
 from tests.small_lake import FIRST_DAY
