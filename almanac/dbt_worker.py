@@ -119,7 +119,7 @@ class WarmDbt:
         for name in left_out:
             del nodes[name]
         try:
-            run = invoke(settings, full_refresh, on_event, self._manifest, _closure(nodes, self.for_models))
+            run = invoke(settings, full_refresh, on_event, self._manifest, self.for_models)
         finally:
             nodes.update(left_out)
         close(settings)
@@ -140,11 +140,12 @@ def invoke(
     full_refresh: bool,
     on_event: OnEvent | None,
     manifest: Any,
-    only: Collection[str] = (),
+    for_models: Collection[str] = (),
 ) -> DbtRun:
     """Build every model and run every data test in this process; the warehouse stays open until `close`.
 
-    `only`, unique ids, leaves out every other node as if it were not declared.
+    `for_models` names models: what is neither one of them nor one that they are made from is left out as if it were not
+    declared.
     """
     from dbt.cli.main import dbtRunner
 
@@ -162,9 +163,10 @@ def invoke(
     ]
     if full_refresh:
         arguments.append("--full-refresh")
+    only = _closure(manifest.nodes, for_models)
     if only:
-        arguments += ["--select", *sorted(unique_id.split(".")[2] for unique_id in only)]
-        arguments += ["--indirect-selection", "cautious"]
+        # Not each of them by its name: dbt compares every name with every node.
+        arguments += ["--select", *(f"+{name}" for name in sorted(for_models)), "--indirect-selection", "cautious"]
     callbacks = [_forward(on_event)] if on_event else []
     result = dbtRunner(manifest=manifest, callbacks=callbacks).invoke(arguments)
     outcomes = {r.node.unique_id: r for r in getattr(result.result, "results", None) or ()}
