@@ -21,12 +21,10 @@ def main() -> None:
     """Run one build and report it, or none if the caller ends before it asks for one."""
     settings, parent = pickle.load(sys.stdin.buffer)
     die_with(parent)
-    os.environ.update(environment(settings))
-    for name in ("dbt.cli.main", f"dbt.adapters.{settings.target}"):
-        importlib.import_module(name)
     try:
+        _load(settings)
         full_refresh = pickle.load(sys.stdin.buffer)
-    except EOFError:
+    except (EOFError, KeyboardInterrupt):
         return
     # Whatever a library prints goes to standard error: standard output carries messages only.
     with os.fdopen(os.dup(1), "wb") as out:
@@ -37,6 +35,12 @@ def main() -> None:
             out.flush()
 
         send("done", _build(settings, full_refresh, lambda event: send("event", event)))
+
+
+def _load(settings: Settings) -> None:
+    os.environ.update(environment(settings))
+    for name in ("dbt.cli.main", f"dbt.adapters.{settings.target}"):
+        importlib.import_module(name)
 
 
 def _build(settings: Settings, full_refresh: bool, on_event: OnEvent) -> DbtRun:

@@ -3,8 +3,10 @@
 import csv
 from collections import Counter
 from collections.abc import Iterator
+from copy import deepcopy
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -41,9 +43,15 @@ Values = dict[Key, Value]
 def events(*files: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Every golden event of the files (by default of all) with its tenant, in their order."""
     for file in files or FILES:
-        for tenant, own in yaml.safe_load((FOLDER / file).read_text(encoding="utf-8")).items():
+        for tenant, own in _read(file).items():
             for event in own:
-                yield tenant, event
+                yield tenant, deepcopy(event)
+
+
+@cache
+def _read(file: str) -> dict[str, list[dict[str, Any]]]:
+    content: dict[str, list[dict[str, Any]]] = yaml.safe_load((FOLDER / file).read_text(encoding="utf-8"))
+    return content
 
 
 def land(settings: Settings, *landings: int) -> None:
