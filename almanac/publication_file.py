@@ -26,6 +26,14 @@ ORDER = {
     "kpi_values": "tenant, kpi, time_grain, dimension, dimension_value, period_start",
     "kpi_hourly_values": "tenant, kpi, hour_start",
 }
+# How DuckDB says that a file is damaged or not to be opened; a statement that is wrong must not be hidden by these.
+UNREADABLE = (
+    duckdb.IOException,
+    duckdb.ConnectionException,
+    duckdb.SerializationException,
+    duckdb.InternalException,
+    duckdb.FatalException,
+)
 
 
 @dataclass(frozen=True)
@@ -62,7 +70,7 @@ def write(settings: Settings, content: Content, history_files: list[str], before
     temporary = path.with_name(path.name + ".tmp")
     try:
         _write_aside(temporary, settings, content, history_files, before)
-    except duckdb.Error:
+    except UNREADABLE:
         if before is None:
             raise
         _write_aside(temporary, settings, content, history_files, None)

@@ -1,7 +1,7 @@
 """Publishing one more day, written afresh and from a copy of the version before: `python -m benchmarks.publication`.
 
 Both sides publish the same build over the same version, taking turns, each in a process and in a copy of the home of
-its own; the tables of the two new versions are compared row by row.
+its own; the tables of the two new versions are compared by number and hash of their rows.
 """
 
 import argparse

@@ -73,7 +73,7 @@ def test_a_version_of_which_rows_have_left_the_lake_is_not_copied(
     for entry in lake.entries("events"):
         lake.rewrite(entry.path, "anonymous_id = 'visitor-2'")
     assert run_build(settings, runner=dbt).succeeded
-    publish(settings, PASSED)
+    assert publish(settings, PASSED).is_new
     assert began_with == []
 
 

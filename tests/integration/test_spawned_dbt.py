@@ -37,7 +37,8 @@ def test_a_build_takes_the_process_that_was_started_for_it(tmp_path: Path, worke
         result = run_build(settings, runner=dbt)
         assert (result.built, result.succeeded) == (True, True)
         assert [worker.returncode for worker in workers] == [0]
-        assert not run_build(settings, runner=dbt).built  # nothing to do, and nothing started
+        assert not run_build(settings, runner=dbt).built
+        assert len(workers) == 1  # with nothing to do nothing was started
 
 
 def test_a_process_that_nobody_needs_ends_with_the_context(tmp_path: Path, workers: Workers) -> None:
