@@ -2,9 +2,11 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from errno import EACCES
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
@@ -25,6 +27,7 @@ _POSTGRES_TIMEOUTS = {
     "keepalives_count": 2,
 }
 _SQLITE_WAIT_SECONDS = 30
+_making = Lock()  # nobody in this process uses the file before its maker has closed it
 
 
 @dataclass(frozen=True)
@@ -93,9 +96,17 @@ def _sqlite(url: URL) -> Engine:
 
 
 def _make_private(path: Path) -> None:
+    """Make the file where there is none, for nobody else to read; one that is there is not opened.
+
+    POSIX takes all locks of a process on a file from it when any handle of that file is closed: another thread in the
+    middle of a transaction would go on without its lock, beside other processes.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        with _making, suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        if not os.access(path, os.R_OK | os.W_OK):
+            raise PermissionError(EACCES, os.strerror(EACCES))
     except OSError as error:
         reason = error.strerror or error
         raise AlmanacError(f"the application state {path} cannot be written: {reason}; check the folder") from error

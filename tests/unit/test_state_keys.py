@@ -12,6 +12,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from click.testing import CliRunner
+from sqlalchemy import text
 
 from almanac.errors import AlmanacError
 from almanac.settings import Settings
@@ -37,6 +38,15 @@ from almanac.settings import Settings
 from almanac.state import create_key, open_state
 state = open_state(Settings.for_home(Path(sys.argv[1])))
 create_key(state, "rentals", "web", sys.argv[2])
+"""
+LOCK = """
+import sqlite3, sys
+other = sqlite3.connect(sys.argv[1], timeout=0, isolation_level=None)
+try:
+    other.execute("begin immediate")
+    print("granted", end="")
+except sqlite3.OperationalError as error:
+    print(error, end="")
 """
 
 
@@ -135,6 +145,18 @@ def test_processes_that_start_at_once_migrate_once(settings: Settings) -> None:
         _, stderr = process.communicate(timeout=60)
         assert process.returncode == 0, stderr
     assert sorted(key.name for key in list_keys(open_state(settings))) == ["0", "1", "2", "3"]
+
+
+def test_opening_again_leaves_the_locks_of_the_process_alone(settings: Settings) -> None:
+    # POSIX drops them when the process closes any handle of the file, and another process would write at the same time.
+    state = open_state(settings)
+    with state.write() as session:
+        session.execute(text("select 1"))
+        open_state(settings).close()
+        done = subprocess.run([sys.executable, "-c", LOCK, settings.home / "state.db"], capture_output=True, text=True)
+        assert done.stdout == "database is locked"
+    done = subprocess.run([sys.executable, "-c", LOCK, settings.home / "state.db"], capture_output=True, text=True)
+    assert done.stdout == "granted"
 
 
 def test_a_migration_that_dies_leaves_nothing_behind(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
