@@ -19,7 +19,7 @@ import dbt.context.providers
 from dbt.adapters.base.impl import BaseAdapter
 from dbt.compilation import Linker
 from dbt.context.macros import MacroNamespace, MacroNamespaceBuilder
-from dbt.contracts.graph.manifest import Manifest
+from dbt.contracts.graph.manifest import FlatGraphMapping, Manifest
 from dbt.contracts.graph.nodes import Macro, ParsedNode
 from dbt.plugins.manager import PluginManager
 from dbt_common import behavior_flags
@@ -53,6 +53,7 @@ def take_shortcuts() -> None:
     _name_the_source_of_a_flag_by_its_frame()
     _make_the_context_of_an_adapters_macro_once()
     _word_the_arguments_of_an_invocation_once()
+    FlatGraphMapping.__getitem__ = _flat_node  # type: ignore[method-assign]
     Linker.get_graph_summary = _graph_summary  # type: ignore[method-assign, assignment]
     agate_helper.build_type_tester = _type_tester
     agate_helper.empty_table = _empty_table
@@ -221,6 +222,17 @@ def _word_the_arguments_of_an_invocation_once() -> None:
         return dict(kept[1])
 
     dbt.context.providers.args_to_dict = arguments  # type: ignore[attr-defined]
+
+
+def _flat_node(graph: FlatGraphMapping, key: str) -> dict[str, Any]:
+    """A node of `graph` as a dictionary, kept until the node is compiled; dbt makes it anew for each look at it."""
+    node = graph.inner_dict[key]
+    is_compiled = getattr(node, "compiled", False)
+    kept: dict[str, tuple[Any, bool, dict[str, Any]]] = graph.__dict__.setdefault("kept", {})
+    found = kept.get(key)
+    if found is None or found[0] is not node or found[1] is not is_compiled:
+        found = kept[key] = (node, is_compiled, node.to_dict(omit_none=False))
+    return found[2]
 
 
 def _graph_summary(linker: Linker, manifest: Manifest) -> dict[int, dict[str, Any]]:

@@ -17,6 +17,7 @@ from dbt.artifacts.resources.types import NodeType
 from dbt.clients.jinja import MacroGenerator, MacroStack
 from dbt.compilation import Linker
 from dbt.context.macros import MacroNamespaceBuilder
+from dbt.contracts.graph.manifest import FlatGraphMapping
 from dbt.contracts.graph.nodes import Macro, ParsedNode
 from dbt.events.types import LogModelResult
 from dbt.plugins.manager import PluginManager
@@ -47,8 +48,10 @@ PLACES = [
     (dbt.context.providers, "args_to_dict"),
     (Linker, "get_graph_summary"),
     (PluginManager, "get_prefixed_modules"),
+    (FlatGraphMapping, "__getitem__"),
 ]
 SUMMARY, MODULES = Linker.get_graph_summary, PluginManager.get_prefixed_modules
+FLAT = FlatGraphMapping.__getitem__
 
 
 @pytest.fixture(autouse=True)
@@ -88,6 +91,20 @@ def test_the_summary_of_the_graph_is_dbts(tmp_path: Path) -> None:
     linker.link_graph(manifest)
     assert len(linker.graph) > 100
     assert linker.get_graph_summary(manifest) == SUMMARY(linker, manifest)
+
+
+def test_a_node_of_the_graph_is_a_dictionary_once_until_it_is_compiled(tmp_path: Path) -> None:
+    manifest = parse(Settings.for_home(tmp_path))
+    for graph in (manifest.flat_graph["metrics"], manifest.flat_graph["nodes"]):
+        assert len(graph) > 50
+        for key in graph:
+            assert graph[key] == FLAT(graph, key)
+            assert graph[key] is graph[key]
+    node = manifest.nodes["model.almanac.fact_events"]
+    node.compiled, node.compiled_code = True, "select 1"
+    assert manifest.flat_graph["nodes"][node.unique_id] == node.to_dict(omit_none=False)
+    manifest.nodes[node.unique_id] = manifest.nodes["model.almanac.fact_sessions"]
+    assert manifest.flat_graph["nodes"][node.unique_id]["name"] == "fact_sessions"
 
 
 def test_modules_that_may_extend_dbt_are_sought_once() -> None:
