@@ -29,6 +29,17 @@
     with
         as_of as (select tenant, local_date, first_date from {{ ref("int_events__as_of") }}),
 
+        {% if is_incremental() %}
+            -- Once: each dimension would search all of history for the few periods.
+            measures as materialized(
+                select m.*
+                from {{ ref("kpi_measures") }} as m
+                where
+                    (m.tenant, m.period_start) in (select c.tenant, c.period_start from kpi_values__changed as c)
+                    {{ among_few("m.period_start") }}
+            ),
+        {% endif %}
+
         -- Few KPIs ask for most of the dimensions: of each only the measures that they need.
         {% for dimension in by_dimension %}
             by_{{ dimension }} as (
@@ -37,14 +48,8 @@
                     {% for name in asked[dimension] | unique | sort %}
                         , sum({{ places[name] }}) as {{ name }}
                     {% endfor %}
-                from {{ ref("kpi_measures") }} as m
-                where
-                    dimension = '{{ dimension }}'
-                    {% if is_incremental() %}
-                        and (tenant, period_start) in (
-                            select c.tenant, c.period_start from kpi_values__changed as c
-                        ) {{ among_few("period_start") }}
-                    {% endif %}
+                from {{ "measures" if is_incremental() else ref("kpi_measures") }} as m
+                where dimension = '{{ dimension }}'
                 group by {{ columns | join(", ") }}
             ),
         {% endfor %}
