@@ -63,7 +63,7 @@ class Reader(threading.Thread):
         return body
 
 
-@pytest.mark.parametrize("builds", [10, pytest.param(50, marks=pytest.mark.deep)])
+@pytest.mark.parametrize("builds", [6, pytest.param(50, marks=pytest.mark.deep)])
 def test_no_reader_meets_an_error_or_a_mixture_while_numbers_are_published(tmp_path: Path, builds: int) -> None:
     settings, dbt = small_settings(tmp_path), WarmDbt(data_tests=False, for_models=READ)
     published: dict[str, int] = {}
