@@ -10,7 +10,7 @@ from dbt.cli.main import dbtRunner
 from almanac.dbt_worker import close
 from almanac.settings import ROOT, Settings
 
-MACRO = "dbt_project/macros/cross_db/contracts.sql"
+MACROS = ("cross_db", "incremental", "materializations")
 DECLARED = {"name": "varchar", "amount": "decimal(18, 4)", "rating": "double precision", "seen_at": "timestamp"}
 MADE = {
     "name": "'a'",
@@ -32,11 +32,11 @@ MODELS: dict[str, tuple[dict[str, str | None], bool]] = {
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project with our macros for contracts, a model for each case and one that is incremental."""
+    """A project with our macros, a model for each case and one that is incremental."""
     folder = tmp_path_factory.mktemp("contracts")
-    (folder / "macros").mkdir()
-    shutil.copy(ROOT / MACRO, folder / "macros")
-    config = {"name": "small", "profile": "small", "models": {"+on_schema_change": "fail"}}
+    for name in MACROS:
+        shutil.copytree(ROOT / "dbt_project" / "macros" / name, folder / "macros" / name)
+    config = {"name": "small", "profile": "small", "models": {"+incremental_strategy": "replace_changed"}}
     output = {"type": "duckdb", "path": str(folder / "small.duckdb"), "threads": 1}
     _write(folder / "dbt_project.yml", config)
     _write(folder / "profiles.yml", {"small": {"target": "dev", "outputs": {"dev": output}}})
@@ -71,14 +71,18 @@ def test_an_incremental_model_is_refused_when_it_makes_other_columns_than_it_has
     project: Path, column: str, may: bool
 ) -> None:
     model = project / "models" / "grows.sql"
-    config = "{{ config(materialized='incremental', incremental_strategy='append') }} select "
+    config = (
+        "{{ config(materialized='incremental', pre_hook='{{ begin_replace_changed() }}', "
+        "meta={'incremental': {'key': 'n', 'whole': true}}) }} select "
+    )
     for sql, full in (("cast(1 as bigint) as n", True), (column, False)):
         model.write_text(config + sql, encoding="utf-8")
         ran = _run(project, "run", "--select", "grows", *(["--full-refresh"] if full else []))
     model.unlink()
     status, message = ran["grows"]
     assert (status == "success") is may, message
-    assert may or "The source and target schemas on this incremental model are out of sync" in message
+    names = "n" if column.endswith(" n") else "m, n"
+    assert may or f"grows makes other columns now than when it was made anew ({names})" in message
 
 
 def _write(path: Path, content: object) -> None:
