@@ -58,22 +58,26 @@ changes = st.lists(
 )
 
 
-@settings(max_examples=20)  # each of them is a lake of its own
-@given(changes)
+@pytest.mark.parametrize("examples", [8, pytest.param(100, marks=pytest.mark.deep)])  # each is a lake of its own
 def test_the_current_rows_are_those_of_the_source_after_every_run(
-    tmp_path_factory: pytest.TempPathFactory, given_: list[tuple[int, str, int]]
+    tmp_path_factory: pytest.TempPathFactory, examples: int
 ) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        shop, table, at = Shop(tmp_path_factory.mktemp("shop"), patch), {}, 0
-        for key, name, further in given_:
-            at += further
-            table[key] = {"id": key, "at": at, "name": name}
-            shop.rows = list(table.values())
-            shop.fetch()
-            assert shop.fetch() == 0
-            assert shop.current() == {
-                (f"[{row['id']}]", table_row("shop", "orders", DESCRIBED, row).data) for row in shop.rows
-            }
+    @settings(max_examples=examples)
+    @given(changes)
+    def follows(given_: list[tuple[int, str, int]]) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            shop, table, at = Shop(tmp_path_factory.mktemp("shop"), patch), {}, 0
+            for key, name, further in given_:
+                at += further
+                table[key] = {"id": key, "at": at, "name": name}
+                shop.rows = list(table.values())
+                shop.fetch()
+                assert shop.fetch() == 0
+                assert shop.current() == {
+                    (f"[{row['id']}]", table_row("shop", "orders", DESCRIBED, row).data) for row in shop.rows
+                }
+
+    follows()
 
 
 def test_rows_of_one_key_and_cursor_that_a_source_gives_together_land_once(
