@@ -34,7 +34,8 @@
 {% macro aggregate(measure) %}
     {% if measure.agg == "count_distinct" %} {{ return("count(g.counted)") }}{% endif %}
     {% if measure.agg == "percentile" %}
-        {{ return("percentile_cont(" ~ measure.percentile ~ ") within group (order by " ~ measure.expr ~ ")") }}
+        {% set value = "percentile_cont(" ~ measure.percentile ~ ") within group (order by " ~ measure.expr ~ ")" %}
+        {{ return("cast(" ~ value ~ " as decimal(38, 10))") }}  {# engines round halves of a float differently #}
     {% endif %}
     {% set counted = "case when " ~ measure.expr ~ " is not null then 1 else 0 end" %}
     {% set value = measure.expr if measure.agg == "sum" else counted %}
