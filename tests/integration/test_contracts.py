@@ -36,7 +36,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("contracts")
     for name in MACROS:
         shutil.copytree(ROOT / "dbt_project" / "macros" / name, folder / "macros" / name)
-    config = {"name": "small", "profile": "small", "models": {"+incremental_strategy": "replace_changed"}}
+    ours = {"+incremental_strategy": "replace_changed", "+on_schema_change": "fail"}
+    config = {"name": "small", "profile": "small", "models": ours}
     output = {"type": "duckdb", "path": str(folder / "small.duckdb"), "threads": 1}
     _write(folder / "dbt_project.yml", config)
     _write(folder / "profiles.yml", {"small": {"target": "dev", "outputs": {"dev": output}}})
@@ -83,6 +84,25 @@ def test_an_incremental_model_is_refused_when_it_makes_other_columns_than_it_has
     assert (status == "success") is may, message
     names = "n" if column.endswith(" n") else "m, n"
     assert may or f"grows makes other columns now than when it was made anew ({names})" in message
+
+
+def test_an_incremental_model_is_refused_when_its_contract_alone_has_changed(project: Path) -> None:
+    model, declared = project / "models" / "kept.sql", project / "models" / "kept.yml"
+    model.write_text(
+        "{{ config(materialized='incremental', pre_hook='{{ begin_replace_changed() }}', "
+        "meta={'incremental': {'key': 'n', 'whole': true}}) }} select cast(1 as bigint) as n",
+        encoding="utf-8",
+    )
+    statuses = []
+    for type_, full in (("bigint", True), ("bigint", False), ("varchar", False)):
+        column = {"name": "n", "data_type": type_}
+        contract = {"name": "kept", "config": {"contract": {"enforced": True}}, "columns": [column]}
+        _write(declared, {"models": [contract]})
+        statuses.append(_run(project, "run", "--select", "kept", *(["--full-refresh"] if full else []))["kept"])
+    model.unlink()
+    declared.unlink()
+    assert [status for status, _ in statuses] == ["success", "success", "error"]
+    assert "This model has an enforced contract that failed" in statuses[-1][1]
 
 
 def _write(path: Path, content: object) -> None:

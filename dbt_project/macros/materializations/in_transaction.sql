@@ -2,8 +2,8 @@
     Incremental models on DuckDB, in one transaction: new rows of the changed keys aside, then in place of the old ones.
 
     dbt's own makes a full refresh beside the old table and swaps the two, and asks for the columns of both tables five
-    times and for the contract's once more, which means to plan the model's statement twice. What a full refresh has made
-    keeps the contract; here the new rows must have the columns and types of the table that they go into.
+    times and for the contract's once more, which means to plan the model's statement twice. Here the new rows are asked for
+    theirs, which must be those of the table that they go into, and of the contract.
 -#}
 {% materialization incremental, adapter = "duckdb" %}
     {% if not is_incremental() %} {{ return(make_in_place("table")) }}{% endif %}
@@ -26,7 +26,7 @@
     {{ return({"relations": [relation]}) }}
 {% endmaterialization %}
 
-{#- The columns of two tables, which must be the same in name and type. -#}
+{#- The columns of two tables, which must be the same in name and type, and keep the model's contract. -#}
 {% macro columns_of_both(standing, made) %}
     {% set sql, columns, wrong = [], [], [] %}
     {% for table in (standing, made) %}
@@ -47,5 +47,6 @@
             ~ "): select the same in both"
         ) %}
     {% endif %}
+    {% if config.get("contract").enforced %} {% do assert_contract(compiled_code, columns) %} {% endif %}
     {{ return(columns) }}
 {% endmacro %}
