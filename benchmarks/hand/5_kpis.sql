@@ -231,7 +231,10 @@ select
     p.tenant, p.kpi, p.time_grain, p.period_start, p.dimension, p.dimension_value,
     cast(p.n as decimal(28, 4)) as numerator, cast(p.d as decimal(28, 4)) as denominator,
     cast(p.n as double) / nullif(cast(p.d as double), 0) as value,
-    p.period_start >= a.first_date + case p.kpi when 'user_churn_rate' then 28 else 0 end and p.period_start + case p.time_grain when 'day' then interval 1 day when 'week' then interval 7 day
+    p.period_start >= a.first_date + case p.kpi when 'user_churn_rate' then 28
+        when 'supplier_concentration' then 27 when 'market_concentration' then 27
+        when 'top_supplier_share' then 27 when 'market_top_supplier_share' then 27 else 0 end
+        and p.period_start + case p.time_grain when 'day' then interval 1 day when 'week' then interval 7 day
         when 'month' then interval 1 month else interval 3 month end <= a.local_date - case p.kpi when 'return_rate' then 28
         when 'leakage_rate' then 14 when 'activation_rate' then 7 when 'signup_conversion_rate' then 7
         when 'pledge_activation_rate' then 7 else 0 end as is_complete

@@ -78,6 +78,8 @@ def test_a_period_is_complete_if_the_data_covers_it(settings: Settings) -> None:
     ahead = {"return_rate": 28, "leakage_rate": 14, "activation_rate": 7, "signup_conversion_rate": 7}
     ahead |= {"pledge_activation_rate": 7}
     back = {"user_churn_rate": 28}
+    back |= dict.fromkeys(("supplier_concentration", "market_concentration"), 27)
+    back |= dict.fromkeys(("top_supplier_share", "market_top_supplier_share"), 27)
     matured = set()
     seen = set()
     for tenant, kpi, grain, start, is_complete in found:
