@@ -101,9 +101,15 @@ def is_level(metric: dict[str, Any], model: dict[str, Any], file: Path) -> bool:
     return bool(said)
 
 
-def is_of_period(model: dict[str, Any], file: Path) -> bool:
-    """Whether each row of a model is one period's, and counts in KPIs of that time grain alone."""
-    return any(column["name"] == "period_grain" for column in entries(model, "columns", file))
+def is_of_period(metric: dict[str, Any], model: dict[str, Any], file: Path) -> bool:
+    """Whether each row of a measure's model is one period's, which counts in that time grain alone and is summed there."""
+    found = any(column.get("name") == "period_grain" for column in entries(model, "columns", file))
+    if found and metric.get("agg") not in ("sum", "count"):
+        raise AlmanacError(
+            f"{file}: measure {metric['name']}: a row of {model['name']} is a whole period's (period_grain), so "
+            f"{metric.get('agg')} has one row to look at; use sum or count, or a fact with a row for each day or event"
+        )
+    return found
 
 
 def check_fields(kind: str, metric: dict[str, Any], file: Path) -> None:

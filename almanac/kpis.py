@@ -171,7 +171,7 @@ def _measures(content: dict[str, Any], file: Path) -> Iterator[Measure]:
             yield Measure(
                 metric["name"], model["name"], metric["agg"], str(metric.get("expr") or metric["name"]),
                 str(metric.get("description") or metric["name"]).rstrip("."), file, is_level(metric, model, file),
-                metric.get("percentile"), is_of_period(model, file),
+                metric.get("percentile"), is_of_period(metric, model, file),
             )  # fmt: skip
 
 

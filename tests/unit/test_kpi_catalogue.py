@@ -218,6 +218,7 @@ REFUSALS = [
     (FACT, "models.0.metrics.0.type", "ratio", "measure ordered_value.* simple"),
     (FACT, "models.0.metrics.0.fill_nulls_with", 0, "measure ordered_value: fill_nulls_with"),
     (FACT, "models.0.metrics.0.non_additive_dimension", {"name": "day"}, "ordered_value: a level is a sum with"),
+    (FACT, "models.0.columns.2.name", "period_grain", "buyer_count: a row of fact_orders is a whole period's"),
     (FACT, "models.0.metrics.0.agg", "percentile", "ordered_value: percentile must be a number between 0 and 1"),
     (FACT, "models.0.metrics.0.percentile_type", "discrete", "ordered_value: a percentile has neither"),
     (
