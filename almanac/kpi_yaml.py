@@ -102,7 +102,7 @@ def is_level(metric: dict[str, Any], model: dict[str, Any], file: Path) -> bool:
 
 
 def is_of_period(metric: dict[str, Any], model: dict[str, Any], file: Path) -> bool:
-    """Whether each row of a measure's model is one period's, which counts in that time grain alone and is summed there."""
+    """Whether each row of a measure's model is one period's, which counts in that time grain alone and is summed."""
     found = any(column.get("name") == "period_grain" for column in entries(model, "columns", file))
     if found and metric.get("agg") not in ("sum", "count"):
         raise AlmanacError(

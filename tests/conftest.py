@@ -56,6 +56,9 @@ def pytest_collection_finish() -> None:
     gc.enable()
     gc.collect()
     gc.freeze()
+    gc.set_threshold(
+        10_000, 50, 1000
+    )  # dbt's manifest and its nodes, looked at hundreds of times, are no garbage either
 
 
 class _SkipsAreFailures:
