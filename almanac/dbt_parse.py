@@ -56,8 +56,13 @@ def share_parse(settings: Settings, folder: Path) -> None:
         os.replace(temporary, shared)
 
 
+def parse_folder(settings: Settings) -> Path:
+    """Where the checkout keeps what its homes begin with."""
+    return settings.root / "target" / "parsed"
+
+
 def _shared(settings: Settings) -> Path:
-    return settings.root / "target" / "parsed" / f"{settings.target}.msgpack"
+    return parse_folder(settings) / f"{settings.target}.msgpack"
 
 
 def base_arguments(settings: Settings) -> list[str]:

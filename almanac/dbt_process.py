@@ -13,7 +13,7 @@ import pickle
 import sys
 
 from almanac.child_process import die_with
-from almanac.dbt_parse import environment, parse
+from almanac.dbt_parse import environment, parse, parse_folder
 from almanac.dbt_worker import DbtRun, Event, OnEvent, close, invoke
 from almanac.settings import Settings
 
@@ -48,9 +48,14 @@ def _load(settings: Settings) -> None:
 
 
 def _build(settings: Settings, full_refresh: bool, on_event: OnEvent) -> DbtRun:
+    from almanac.dbt_templates import KeptTemplates
+
     try:
+        templates = KeptTemplates(parse_folder(settings))
+        templates.take_part()
         run = invoke(settings, full_refresh, on_event, parse(settings))
         close(settings)
+        templates.keep()
     except Exception as e:
         return DbtRun(error=f"{type(e).__name__}: {e}")
     return run
