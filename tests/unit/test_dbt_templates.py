@@ -1,6 +1,6 @@
 """A text of dbt's is compiled once for all builds of a checkout."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ TEXT = "select {% for n in [1, 2] %}{{ n }}{{ ', ' if not loop.last }}{% endfor 
 
 
 @pytest.fixture
-def compiled(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+def compiled(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The texts that Jinja itself compiles."""
     found: list[str] = []
     own: Callable[..., Any] = MacroFuzzEnvironment.compile
@@ -25,7 +25,7 @@ def compiled(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 
     monkeypatch.setattr("almanac.dbt_templates._compile", counted)
     monkeypatch.setattr(MacroFuzzEnvironment, "compile", own)  # so that it is put back
-    yield found
+    return found
 
 
 def a_process(folder: Path, text: str = TEXT, *, native: bool = False) -> Any:
