@@ -41,7 +41,7 @@ class KeptTemplates:
             code = self._asked.get(key) or self._stored.get(key) or _compile(environment, source)
             return self._asked.setdefault(key, code)
 
-        MacroFuzzEnvironment.compile = compiled  # type: ignore[method-assign]
+        MacroFuzzEnvironment.compile = compiled  # type: ignore[method-assign, assignment]
 
     def keep(self) -> None:
         """Write what is new for the next process; a checkout that nobody may write to keeps nothing."""
