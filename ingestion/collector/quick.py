@@ -4,7 +4,7 @@ An event stays in this lane only if it would come out of the careful way (`enric
 bytes, no reason and no warning; a property test holds both against each other. All others come back as None.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from ingestion.collector.dialects import Unread
 from ingestion.collector.door import Verdict
@@ -13,16 +13,15 @@ from ingestion.collector.limits import MAX_MESSAGE_ID
 from ingestion.collector.messages import KEY_MARK
 from ingestion.collector.quick_completing import Completed, Completer, is_simple
 from ingestion.collector.quick_contexts import Contexts
+from ingestion.collector.quick_typed import may_be_about, typed_verdicts
 from ingestion.envelope import MAX_EVENT_BYTES
-from ingestion.plain_events import Envelope
 from ingestion.plain_fit import Fit, PlainFit
-from ingestion.plain_typed import TypedEvent, TypedEvents
+from ingestion.plain_typed import TypedEvents
 from ingestion.privacy.suppression import SuppressedPeople
 from ingestion.settling import KINDS, PLACEHOLDER, settled_by
 from ingestion.tracking_plan import Plan
 
 _LARGEST = MAX_EVENT_BYTES - 2_048  # with room for what is added
-_ABOUT_PEOPLE = ("identify", "group", "alias")
 
 
 class _Lane:
@@ -59,21 +58,12 @@ class QuickLane:
             return verdicts
         people = self._suppressed(tenant)
         completer = Completer(unread, lane.contexts.beside(self._enricher.of_request(headers, peer)))
-        may_hold_keys = KEY_MARK in unread.body
-        completed: list[Completed] = []
-        places: list[int] = []
-        for place, given in enumerate(unread.raws):
-            if len(given) > _LARGEST or (may_hold_keys and KEY_MARK in given):
-                continue
-            verdict = verdicts[place] = _typed_verdict(completer, given, lane.typed, people)
-            if verdict is None:
-                event = completer.complete(given)
-                if event is not None:
-                    completed.append(event)
-                    places.append(place)
-        if completed:
-            for place, judged in zip(places, _judged(completed, lane.plain, unread.type, people), strict=True):
-                verdicts[place] = judged
+        places: Sequence[int] = range(unread.count)
+        if KEY_MARK in unread.body or max(map(len, unread.raws)) > _LARGEST:
+            places = [place for place in places if not _needs_care(unread.raws[place])]
+        raws = [unread.raws[place] for place in places]
+        for place, verdict in zip(places, _verdicts(raws, unread, lane, completer, people), strict=True):
+            verdicts[place] = verdict
         return verdicts
 
     def judge_one(
@@ -82,15 +72,10 @@ class QuickLane:
         """The same for a request that is one event."""
         given = unread.raws[0]
         lane = self._lane(tenant)
-        if lane is None or len(given) > _LARGEST or KEY_MARK in given:
+        if lane is None or _needs_care(given):
             return None
-        people = self._suppressed(tenant)
         completer = Completer(unread, lane.contexts.beside(self._enricher.of_request(headers, peer)))
-        verdict = _typed_verdict(completer, given, lane.typed, people)
-        if verdict is not None:
-            return verdict
-        event = completer.complete(given)
-        return None if event is None else _judged([event], lane.plain, unread.type, people)[0]
+        return _verdicts([given], unread, lane, completer, self._suppressed(tenant))[0]
 
     def _lane(self, tenant: str) -> _Lane | None:
         """What is known for a tenant, if the plan knows it."""
@@ -98,6 +83,29 @@ class QuickLane:
         if lane is None and tenant in self._plan.tenants:
             lane = self._lanes[tenant] = _Lane(self._plan, tenant, self._enricher)
         return lane
+
+
+def _needs_care(raw: bytes) -> bool:
+    return len(raw) > _LARGEST or KEY_MARK in raw
+
+
+def _verdicts(
+    raws: Sequence[bytes], unread: Unread, lane: _Lane, completer: Completer, people: SuppressedPeople | None
+) -> list[Verdict | None]:
+    """The verdicts of the events of a request that have no size and no key that needs care."""
+    verdicts: list[Verdict | None]
+    if completer.is_track:
+        verdicts = typed_verdicts(raws, lane.typed, completer, people, may_escape=b"\\" in unread.body)
+        if None not in verdicts:
+            return verdicts
+    else:
+        verdicts = [None] * len(raws)
+    odd = [place for place, verdict in enumerate(verdicts) if verdict is None]
+    completed = [(place, event) for place in odd if (event := completer.complete(raws[place])) is not None]
+    judged = _judged([event for _, event in completed], lane.plain, unread.type, people)
+    for (place, _), verdict in zip(completed, judged, strict=True):
+        verdicts[place] = verdict
+    return verdicts
 
 
 def _judged(
@@ -119,23 +127,10 @@ def _verdict(
         return None
     if kind is not None and envelope.type != kind:
         return None
-    if people is not None and _may_be_about(people, envelope, raw):
+    if people is not None and may_be_about(people, envelope, raw):
         return None
     settled = _settled(event) if fit.is_silent and envelope.type in KINDS else None
     return settled or Verdict(raw)
-
-
-def _typed_verdict(
-    completer: Completer, raw: bytes, typed: TypedEvents, people: SuppressedPeople | None
-) -> Verdict | None:
-    """The verdict of a track message that is recognised by its type; None if it is not."""
-    event = typed.read(raw) if completer.is_track else None
-    completed = None if event is None else completer.complete_typed(raw, event)
-    if completed is None or event is None:
-        return None
-    if people is not None and _may_be_about(people, event, completed.raw):
-        return None
-    return _settled(completed) or Verdict(completed.raw)
 
 
 def _settled(event: Completed) -> Verdict | None:
@@ -146,10 +141,3 @@ def _settled(event: Completed) -> Verdict | None:
     if not context.text:
         return Verdict(before + after, (), (), (), False, True)
     return Verdict(PLACEHOLDER.join((before, after)), (), (), (), False, True, context.text, len(before))
-
-
-def _may_be_about(people: SuppressedPeople, event: Envelope | TypedEvent, raw: bytes) -> bool:
-    """Whether an event has to be looked at because it may be about a suppressed person."""
-    if event.type in _ABOUT_PEOPLE or b'"traits"' in raw or getattr(event, "previousId", None) is not None:
-        return True
-    return (event.userId or None) in people or (event.anonymousId or None) in people

@@ -12,12 +12,12 @@ import msgspec
 from msgspec import UNSET
 
 from ingestion.collector.dialects import Unread
-from ingestion.collector.limits import MAX_DEPTH, MAX_MESSAGE_ID, MAX_PROPERTIES, MAX_PROPERTY_NAME
+from ingestion.collector.limits import MAX_DEPTH, MAX_PROPERTIES, MAX_PROPERTY_NAME
 from ingestion.collector.quick_contexts import ABSENT, NAME_END, Context, ContextsBeside
-from ingestion.plain_typed import TypedEvent, names_in
+from ingestion.plain_typed import TypedEvent
 from ingestion.privacy.cleaning import NAMES
 
-_CONTEXT = b'"context":'
+CONTEXT = b'"context":'
 _NESTED = ("context", "properties", "traits", "integrations", "_metadata")
 _BESIDE = ("integrations", "_metadata")  # nobody reads them: they are looked at here, the others when they are judged
 
@@ -44,9 +44,10 @@ class Completer:
     """Adds to the events of one request what the request says for all of them."""
 
     def __init__(self, unread: Unread, contexts: ContextsBeside) -> None:
-        self._contexts = contexts
+        self.contexts = contexts
         self._type = None if unread.is_batch else unread.type or "track"
-        self._sent_at = None if unread.sent_at is None else b'"sentAt":' + msgspec.json.encode(unread.sent_at) + b","
+        sent_at = unread.sent_at
+        self.sent_at = b"" if sent_at is None else b'"sentAt":' + msgspec.json.encode(sent_at) + b","
         self._type_part = b"" if self._type is None else _type_part(self._type)
         self.is_track = self._type is None or self._type == "track"
 
@@ -63,48 +64,27 @@ class Completer:
         sent = bytes(top["context"]) if "context" in top else ABSENT
         if b'"traits"' in sent and (self._type == "identify" or b'"identify"' in raw):
             return None  # they may be the event's own (RudderStack)
-        context = self._contexts[sent]
+        context = self.contexts[sent]
         if context is None:
             return None
         added = self._type_part if self._type is not None and "type" not in top else b""
-        if self._sent_at is not None:
+        if self.sent_at:
             if "sentAt" not in top:
-                added += self._sent_at
+                added += self.sent_at
             elif bytes(top["sentAt"]) == b"null":
                 return None
         return _around(raw, sent, context, added)
 
-    def complete_typed(self, raw: bytes, event: TypedEvent) -> Completed | None:
-        """The same for a message that is recognised by its type."""
-        sent = ABSENT if event.context is UNSET else bytes(event.context)
-        context = self._contexts[sent]
-        if context is None or not context.is_plain or len(event.messageId) > MAX_MESSAGE_ID:
-            return None
-        added = self._sent_at or b""
-        if event.type is UNSET or event.sentAt is not UNSET:
-            typed = self._added_to(event)
-            if typed is None:
-                return None
-            added = typed
-        completed = _around(raw, sent, context, added)
-        if completed is None or completed.context is None:
-            return None
-        # The names of the context were counted when it was looked at.
-        names = raw.count(NAME_END)
-        if sent:
-            names -= context.names
-        return completed if names == names_in(event) else None
-
-    def _added_to(self, event: TypedEvent) -> bytes | None:
-        """The fields that are added to this message, or None if it needs care."""
+    def added_to(self, event: TypedEvent) -> bytes | None:
+        """What is added at the beginning of a message that is recognised by its type, or None if it needs care."""
         added = b""
         if event.type is UNSET:
             if self._type is None:
                 return None
             added = self._type_part
-        if self._sent_at is not None:
+        if self.sent_at:
             if event.sentAt is UNSET:
-                added += self._sent_at
+                added += self.sent_at
             elif event.sentAt is None:
                 return None
         return added
@@ -123,11 +103,11 @@ def _around(raw: bytes, sent: bytes, context: Context, added: bytes) -> Complete
     if not sent:
         if not context.completed:
             return Completed(b"".join((b"{", added, raw[1:])) if added else raw, context, b"")
-        return Completed(b"".join((b"{", added, _CONTEXT)), context, b"," + raw[1:])
-    start = raw.find(_CONTEXT) + len(_CONTEXT)
+        return Completed(b"".join((b"{", added, CONTEXT)), context, b"," + raw[1:])
+    start = raw.find(CONTEXT) + len(CONTEXT)
     if raw.startswith(b" ", start):
         start += 1
-    if start < len(_CONTEXT) or not raw.startswith(sent, start):
+    if start < len(CONTEXT) or not raw.startswith(sent, start):
         return Completed(b"".join((b"{", added, raw[1:])), None, b"") if context.is_kept else None
     before = b"".join((b"{", added, raw[1:start])) if added else raw[:start]
     return Completed(before, context, raw[start + len(sent) :])
