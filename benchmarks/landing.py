@@ -107,7 +107,7 @@ def _logs(place: Path, events: Iterable[tuple[datetime, bytes]]) -> tuple[Path, 
     with lines.open("wb") as out:
         while batch := list(islice(source, BATCH)):
             raws = [raw for _, raw in batch]
-            judged = door.judge(Unread(raws, b"", is_batch=True), "rentals", {}, None)
+            judged = door.judge(Unread(raws, b"".join(raws), is_batch=True), "rentals", {}, None)
             settled = [verdict for verdict in judged if verdict is not None]
             for file, verdicts in zip(files, (settled, [Verdict(raw) for raw in raws]), strict=True):
                 record = records.encode("rentals", "web", batch[0][0], len(batch), verdicts, door.settled_by)
