@@ -11,7 +11,7 @@ from msgspec import UNSET
 from ingestion.collector.door import Verdict
 from ingestion.collector.limits import MAX_MESSAGE_ID
 from ingestion.collector.quick_completing import CONTEXT, Completer
-from ingestion.collector.quick_contexts import ABSENT, NAME_END
+from ingestion.collector.quick_contexts import ABSENT, NAME_END, Context
 from ingestion.plain_events import Envelope
 from ingestion.plain_typed import TypedEvent, TypedEvents, names_in
 from ingestion.privacy.suppression import SuppressedPeople
@@ -50,34 +50,41 @@ def typed_verdicts(
             if added is None:
                 continue
             head, names = b"{" + added, added.count(NAME_END)
-        hole = 0
-        if sent:
-            start = raw.find(CONTEXT) + len(CONTEXT)
-            if raw.startswith(b" ", start):
-                start += 1
-            if start < len(CONTEXT) or not raw.startswith(sent, start):
-                continue
-            hole = len(head) + start - 1
-            raw = b"".join((head, raw[1:start], PLACEHOLDER, raw[start + len(sent) :]))
-        elif context.completed:
-            hole = len(head) + len(CONTEXT)
-            names += 1
-            raw = b"".join((head, CONTEXT, PLACEHOLDER, b",", raw[1:]))
-        elif names:
-            raw = head + raw[1:]
-        # The names of the context were counted when it was looked at.
-        if raw.count(NAME_END) != names + names_in(event):
+        around = _around(raw, sent, context, head)
+        if around is None:
+            continue
+        kept, hole = around
+        # The names of the context were counted when it was looked at; one that is added here has a name, too.
+        if kept.count(NAME_END) != names + names_in(event) + (not sent and hole > 0):
             continue
         if people is not None and may_be_about(people, event, sent):
             continue
         text = context.text
-        if text is None or (may_escape and b"\\" in raw):
+        if text is None or (may_escape and b"\\" in kept):
             # It will be judged again when it is landed.
-            verdicts[place] = Verdict(with_context(raw, context.completed, hole))
+            verdicts[place] = Verdict(with_context(kept, context.completed, hole))
         else:
             # By position: names take three times as long.
-            verdicts[place] = Verdict(raw, (), (), (), False, True, text, hole)
+            verdicts[place] = Verdict(kept, (), (), (), False, True, text, hole)
     return verdicts
+
+
+def _around(raw: bytes, sent: bytes, context: Context, head: bytes) -> tuple[bytes, int] | None:
+    """The event with a beginning of its own and what stands for its context, and where this stands (0 if it has none).
+
+    None where the place of its context is not certain.
+    """
+    if sent:
+        start = raw.find(CONTEXT) + len(CONTEXT)
+        if raw.startswith(b" ", start):
+            start += 1
+        if start < len(CONTEXT) or not raw.startswith(sent, start):
+            return None
+        kept = b"".join((head, raw[1:start], PLACEHOLDER, raw[start + len(sent) :]))
+        return kept, len(head) + start - 1
+    if context.completed:
+        return b"".join((head, CONTEXT, PLACEHOLDER, b",", raw[1:])), len(head) + len(CONTEXT)
+    return head + raw[1:], 0
 
 
 def may_be_about(people: SuppressedPeople, event: Envelope | TypedEvent, raw: bytes) -> bool:
