@@ -160,7 +160,7 @@ docs: $(VENV)/.ready ## Write the dictionaries of events and KPIs to target/docs
 	@$(ALMANAC) events docs --output target/docs/events.md
 	@$(ALMANAC) kpis docs --published
 
-questions: $(VENV)/.ready-dev ## Ask the ten questions of docs/questions.md again and write the answers there
+questions: $(VENV)/.ready-dev ## Ask the ten questions of the README again and write the answers there
 	@$(PY) -m tests.questions $(ARGS)
 
 bench-collector: $(VENV)/.ready-dev ## Compare the collector with nginx and a FastAPI twin (needs wrk)

@@ -13,7 +13,7 @@ import click
 def query(sql: str | None, describe: str | None, as_csv: bool) -> None:
     """Ask the published version a question in SQL; without one, list its tables.
 
-    SQL is one query in DuckDB's dialect, or - to read it from standard input. docs/questions.md has ten to begin with.
+    SQL is one query in DuckDB's dialect, or - to read it from standard input. README.md has ten to begin with.
     """
     from almanac.ask import ask, columns_of, connect, tables
 

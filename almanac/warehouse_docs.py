@@ -23,7 +23,7 @@ COMMAND = "almanac models docs"
 EVERY = "every event"
 # Packages whose code asks for tables by name, and the page whose questions do.
 _PACKAGES = ("alerts", "almanac", "expectations", "ingestion", "orchestration", "serving")
-_QUESTIONS = Path("docs") / "questions.md"
+_QUESTIONS = Path("README.md")
 _CONTRACTS = Path("ingestion") / "tracking_plan"  # a file for each event, with its name
 _ASKED = re.compile(r"\b(?:from|join)\s+(?:\w+\.)?(\w+)", re.IGNORECASE)
 _STRING = re.compile(r"""['"](\w+)['"]""")  # of SQL, or of a list from which it is written
@@ -212,7 +212,7 @@ def _readers(root: Path, graph: ModelGraph, declared: Mapping[str, Mapping[str, 
     questions = root / _QUESTIONS
     asked = set(_ASKED.findall(questions.read_text(encoding="utf-8"))) if questions.is_file() else set()
     for name in sorted(asked & graph.files.keys()):
-        found[name].append(f"[questions]({_QUESTIONS.name})")
+        found[name].append(f"[questions](../{_QUESTIONS.name})")
     for name, readers in found.items():
         readers += _named_by_itself(declared.get(name, {}), has_others=bool(readers))
     return found

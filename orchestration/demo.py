@@ -149,7 +149,7 @@ class Demo:
         _say("Stop:   Ctrl-C; everything stays where it is, and make demo goes on from there")
 
     def _offer_sql(self) -> None:
-        _say(f"Ask:    {ASK} opens the published version; docs/questions.md has ten questions")
+        _say(f"Ask:    {ASK} opens the published version; README.md has ten questions")
 
     def _watch(self) -> None:
         while (gone := self.programs.ended()) is None:

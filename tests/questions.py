@@ -1,4 +1,4 @@
-"""The questions of docs/questions.md: their SQL, the printed answers, and writing these anew (`make questions`)."""
+"""The questions of the README: their SQL, the printed answers, and writing these anew (`make questions`)."""
 
 import argparse
 import re
@@ -12,9 +12,10 @@ import duckdb
 from almanac.ask import ask, connect
 from almanac.settings import ROOT, Settings
 
-PAGE = ROOT / "docs" / "questions.md"
+PAGE = ROOT / "README.md"
 _QUESTION = re.compile(
-    r"^## (?P<title>.*?)\n(?P<words>.*?)^```sql\n(?P<sql>.*?)^```\n" r"(?:\n```text\n(?P<answer>.*?)^```\n)?",
+    r"^<summary>(?P<title>[^\n]*)</summary>\n(?P<words>.*?)^```sql\n(?P<sql>.*?)^```\n"
+    r"(?:\n```text\n(?P<answer>.*?)^```\n)?",
     re.MULTILINE | re.DOTALL,
 )
 
@@ -39,7 +40,8 @@ def answered(con: duckdb.DuckDBPyConnection) -> str:
 
     def write(found: re.Match[str]) -> str:
         answer = ask(con, found["sql"]).text
-        return f"## {found['title']}\n{found['words']}```sql\n{found['sql']}```\n\n```text\n{answer}\n```\n"
+        said = f"<summary>{found['title']}</summary>\n{found['words']}"
+        return f"{said}```sql\n{found['sql']}```\n\n```text\n{answer}\n```\n"
 
     return _QUESTION.sub(write, PAGE.read_text(encoding="utf-8"))
 

@@ -1,4 +1,4 @@
-"""The ten questions of docs/questions.md have the answers that are printed there."""
+"""The ten questions of the README have the answers that are printed there."""
 
 from collections.abc import Iterator
 

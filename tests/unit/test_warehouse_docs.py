@@ -22,6 +22,7 @@ def copy(tmp_path: Path) -> Path:
     """A repository as small as the page needs it: models, tracking plan, questions and the page itself."""
     for folder in ("dbt_project", "ingestion/tracking_plan", "docs"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
+    shutil.copyfile(ROOT / "README.md", tmp_path / "README.md")
     for package in ("serving", "expectations", "orchestration", "almanac", "alerts", "ingestion"):
         for file in (ROOT / package).rglob("*.py"):
             target = tmp_path / file.relative_to(ROOT)
@@ -55,7 +56,7 @@ def test_readers_are_models_code_questions_and_kpis(found: dict[str, Model]) -> 
     assert "`fact_bookings`" in found["fact_revenue"].readers
     assert "[KPIs](kpis/README.md)" in found["fact_revenue"].readers
     assert "`serving`" in found["mv_daily_drift"].readers
-    assert "[questions](questions.md)" in found["dim_users"].readers
+    assert "[questions](../README.md)" in found["dim_users"].readers
     assert "MetricFlow" in found["dim_date"].readers
     assert found["fact_bookings"].grain == ("tenant", "booking_id")
 
