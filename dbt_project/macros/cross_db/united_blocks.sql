@@ -1,9 +1,10 @@
 {#-
     One relation of many selects that have columns in common and values of their own: the number of the select as `block`,
     the common columns, and the values as `value_1`, `value_2`, ... A select is a dictionary of `common` (SQL, named),
-    `own` (a list of SQL) and `rest` (from `from` on).
+    `own` (a list of SQL) and `rest` (from `from` on). With `facts`, only the selects of their `fact` are there, and the first
+    one, so that there is one.
 -#}
-{% macro united_blocks(selects, type) %}
+{% macro united_blocks(selects, type, facts=none) %}
     {% set united, width = [], selects | map(attribute="own") | map("length") | max %}
     {% for one in selects %}
         {% set columns = [loop.index ~ " as block", one.common] %}
@@ -11,7 +12,8 @@
             {% set value = one.own[number - 1] if number <= one.own | length else "null" %}
             {% do columns.append("cast(" ~ value ~ " as " ~ type ~ ") as value_" ~ number) %}
         {% endfor %}
-        {% do united.append("select " ~ columns | join(", ") ~ one.rest) %}
+        {% set is_asked = facts is none or loop.first or one.fact in facts %}
+        {% do united.append("select " ~ columns | join(", ") ~ one.rest) if is_asked %}
     {% endfor %}
     {{ return(united | join("\nunion all\n")) }}
 {% endmacro %}

@@ -34,7 +34,7 @@
             {% endif %}
             group by {{ grouping_sets(["f.tenant", day], block.shape) }}
         {% endset %}
-        {% do selects.append({"common": common, "own": own, "rest": rest}) %}
+        {% do selects.append({"fact": block.fact, "common": common, "own": own, "rest": rest}) %}
     {% endfor %}
     with
         wanted as (
@@ -46,7 +46,7 @@
             where p.time_grain = 'day'
         ),
 
-        united as ({{ united_blocks(selects, "decimal(38, 10)") }})
+        united as ({{ united_blocks(selects, "decimal(38, 10)", facts_that_changed()) }})
 
     select cast(u.fact || ' day ' || cast(u.local_date as varchar) as varchar) as period, u.*
     from united as u

@@ -23,7 +23,9 @@
         {% elif block.of == "count_distinct" %} {% do selects.append(distinct(relation, own[0], shape)) %}
         {% else %} {% do selects.append(grouped(relation, own, shape)) %}
         {% endif %}
-        {% do selects[-1].update({"common": "'" ~ block.fact ~ "' as fact, " ~ selects[-1].common}) %}
+        {% do selects[-1].update(
+            {"fact": block.fact, "common": "'" ~ block.fact ~ "' as fact, " ~ selects[-1].common}
+        ) %}
     {% endfor %}
     with
         -- The days of every period that is made: all of them, or those of the periods in which a fact has changed.
@@ -42,7 +44,7 @@
                 {% endif %} {{ lateral_dates("p.period_start", "p.last_date") }}
         ),
 
-        united as ({{ united_blocks(selects, "decimal(28, 4)") }})
+        united as ({{ united_blocks(selects, "decimal(28, 4)", facts_that_changed()) }})
 
     select cast({{ period_key("u") }} as varchar) as period, u.*
     from united as u

@@ -15,12 +15,13 @@
     {% set columns, by_dimension = ["tenant", "time_grain", "period_start", "dimension", "dimension_value"], {} %}
     {% set all_kpis, asked = kpis(), {} %}
     {% set places = values_of_blocks(measure_blocks(asking(all_kpis)), "m") %}
-    {% for name, asking_kpis in asking(all_kpis).items() %}
+    {% set own_kpis = kpis_with_rows(all_kpis) %}
+    {% for name, asking_kpis in asking(own_kpis).items() %}
         {% for dimension in ["all"] + asking_kpis | sum(attribute="dimensions", start=[]) %}
             {% do asked.setdefault(dimension, []).append(name) %}
         {% endfor %}
     {% endfor %}
-    {% for kpi in all_kpis %}
+    {% for kpi in own_kpis %}
         {% set parts = parts_of(kpi, "time_grain in ('" ~ kpi.time_grains | join("', '") ~ "')") %}
         {% for dimension in ["all"] + kpi.dimensions %}
             {% do by_dimension.setdefault(dimension, []).append(parts) %}
