@@ -5,7 +5,7 @@ from functools import lru_cache
 from hashlib import md5
 from typing import Any
 
-from ingestion.scrub import assert_plain, plain
+from ingestion.scrub import NeedsScrubbing, assert_plain, plain
 from ingestion.tracking_plan.contracts import Reason
 
 LONGEST_ID = 256  # characters of an id of a user or visitor
@@ -72,7 +72,10 @@ def is_plain_id(text: str) -> bool:
         return True
     reasons: list[Reason] = []
     warnings: list[str] = []
-    return identity({"id": text}, "id", reasons, warnings) is not None and not reasons and not warnings
+    try:
+        return identity({"id": text}, "id", reasons, warnings) is not None and not reasons and not warnings
+    except NeedsScrubbing:
+        return False
 
 
 def session_id(message: dict[str, Any], context: Any, warnings: list[str]) -> str | None:

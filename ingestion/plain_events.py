@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from ingestion.identity import is_plain_id, session_id
+from ingestion.scrub import NeedsScrubbing
 from ingestion.tracking_plan.contracts import Known
 from ingestion.tracking_plan.model import Plan
 from ingestion.tracking_plan.names import CONTEXT_PREFIX
@@ -135,10 +136,10 @@ class PlainEvents:
 
     def _context(self, context: dict[str, Any], values: Sequence[Any]) -> PlainContext | None:
         warnings: list[str] = []
-        session = session_id({}, context, warnings) if context else None
         try:
+            session = session_id({}, context, warnings) if context else None
             text = _encode(context) if context else None
-        except NOT_PLAIN:
+        except (*NOT_PLAIN, NeedsScrubbing):
             return None
         return None if warnings else PlainContext(text, session, tuple(values))
 

@@ -75,11 +75,11 @@ class TypedEvents:
             # As `plain_fit.has_identity`; an empty messageId or sessionId has the wrong type already.
             user, visitor, properties = event.userId, event.anonymousId, event.properties  # type: ignore[attr-defined]
             if (
-                not (user or visitor)
+                (may_escape and b"\\u" in raws[place])
+                or not (user or visitor)
                 or (user and not is_plain_id(user))
                 or (visitor and not is_plain_id(visitor))
                 or not checks[type(properties)](properties)
-                or (may_escape and b"\\u" in raws[place])
             ):
                 events[place] = None
         return events

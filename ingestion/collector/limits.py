@@ -115,15 +115,14 @@ class _Deadline:
     _latest: _Deadlines | None = None
 
     def __init__(self, seconds: float) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        loop = task.get_loop()
         deadlines = _Deadline._latest
-        # Not to be told which loop it is saves a system call.
-        task = None if deadlines is None else asyncio.current_task(deadlines.loop)
-        if task is None or deadlines is None or deadlines.seconds != seconds:
-            task = asyncio.current_task()
-            assert task is not None
-            deadlines = _Deadline._latest = _Deadlines(task.get_loop(), seconds)
+        if deadlines is None or deadlines.loop is not loop or deadlines.seconds != seconds:
+            deadlines = _Deadline._latest = _Deadlines(loop, seconds)
         self._all, self._task = deadlines, task
-        deadlines.ends[task] = deadlines.loop.time() + seconds
+        deadlines.ends[task] = loop.time() + seconds
         if not deadlines.is_watching:
             deadlines.watch()
 

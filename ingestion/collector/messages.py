@@ -13,7 +13,7 @@ import msgspec
 
 from ingestion.collector.problems import Problem
 from ingestion.privacy.cleaning import NAMES
-from ingestion.repeated_names import RepeatedNames
+from ingestion.repeated_names import RepeatedNames, may_space_names
 
 _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
@@ -109,7 +109,9 @@ def write(value: Any) -> bytes:
 def repeats_names(raw: bytes, value: Any) -> bool:
     """Whether a name stands twice in one object of the bytes whose value this is; only odd bytes are read again."""
     plain = write(value)
-    if len(plain) == len(raw) or plain.count(_NAME_END) == raw.count(_NAME_END):
+    if len(plain) == len(raw):
+        return False
+    if plain.count(_NAME_END) == raw.count(_NAME_END) and not may_space_names(raw):
         return False
     repeated = RepeatedNames()
     json.loads(raw, object_pairs_hook=repeated)

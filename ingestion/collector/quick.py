@@ -18,6 +18,7 @@ from ingestion.envelope import MAX_EVENT_BYTES
 from ingestion.plain_fit import Fit, PlainFit
 from ingestion.plain_typed import TypedEvents
 from ingestion.privacy.suppression import SuppressedPeople
+from ingestion.repeated_names import may_space_names
 from ingestion.settling import KINDS, PLACEHOLDER, settled_by
 from ingestion.tracking_plan import Plan
 
@@ -59,7 +60,7 @@ class QuickLane:
         people = self._suppressed(tenant)
         completer = Completer(unread, lane.contexts.beside(self._enricher.of_request(headers, peer)))
         places: Sequence[int] = range(unread.count)
-        if KEY_MARK in unread.body or max(map(len, unread.raws)) > _LARGEST:
+        if _may_need_care(unread.body) or max(map(len, unread.raws)) > _LARGEST:
             places = [place for place in places if not _needs_care(unread.raws[place])]
         raws = [unread.raws[place] for place in places]
         for place, verdict in zip(places, _verdicts(raws, unread, lane, completer, people), strict=True):
@@ -86,7 +87,12 @@ class QuickLane:
 
 
 def _needs_care(raw: bytes) -> bool:
-    return len(raw) > _LARGEST or KEY_MARK in raw
+    return len(raw) > _LARGEST or _may_need_care(raw)
+
+
+def _may_need_care(text: bytes) -> bool:
+    """Whether a write key may be in an event, or a name that is not seen where names are counted."""
+    return KEY_MARK in text or may_space_names(text)
 
 
 def _verdicts(

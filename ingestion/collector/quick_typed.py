@@ -50,12 +50,13 @@ def typed_verdicts(
             if added is None:
                 continue
             head, names = b"{" + added, added.count(NAME_END)
-        around = _around(raw, sent, context, head)
-        if around is None:
+        placed = _with_placeholder(raw, sent, context, head)
+        if placed is None:
             continue
-        kept, hole = around
-        # The names of the context were counted when it was looked at; one that is added here has a name, too.
-        if kept.count(NAME_END) != names + names_in(event) + (not sent and hole > 0):
+        kept, hole = placed
+        is_context_added = not sent and hole > 0  # with its name
+        # The names inside of the context were counted when it was looked at.
+        if kept.count(NAME_END) != names + names_in(event) + int(is_context_added):
             continue
         if people is not None and may_be_about(people, event, sent):
             continue
@@ -69,7 +70,7 @@ def typed_verdicts(
     return verdicts
 
 
-def _around(raw: bytes, sent: bytes, context: Context, head: bytes) -> tuple[bytes, int] | None:
+def _with_placeholder(raw: bytes, sent: bytes, context: Context, head: bytes) -> tuple[bytes, int] | None:
     """The event with a beginning of its own and what stands for its context, and where this stands (0 if it has none).
 
     None where the place of its context is not certain.

@@ -67,7 +67,6 @@ class Wal:
         self._waiting: deque[tuple[bytes, asyncio.Future[None]]] = deque()
         self._waiting_bytes = 0
         self._is_committing = False
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._trouble: Trouble | None = None
         self._unwatched_bytes = 0
         self._reserve = Reserve(folder)
@@ -91,7 +90,7 @@ class Wal:
             raise self._trouble.problem()
         if self._waiting_bytes > WAITING_BYTES:
             raise OVERLOADED.problem()
-        loop = self._running_loop()
+        loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
         self._waiting.append((record, done))
         self._waiting_bytes += len(record)
@@ -129,12 +128,6 @@ class Wal:
         self._worker.submit(self._finish).result()
         self._worker.shutdown()
 
-    def _running_loop(self) -> asyncio.AbstractEventLoop:
-        """The event loop, remembered: to be told costs a system call."""
-        if self._loop is None or self._loop.is_closed():
-            self._loop = asyncio.get_running_loop()
-        return self._loop
-
     def _commit(self) -> None:
         """Write what waits, as one group. In the event loop."""
         group: list[bytes] = []
@@ -146,7 +139,7 @@ class Wal:
             waiters.append(done)
             size += len(record)
         self._waiting_bytes -= size
-        loop = self._running_loop()
+        loop = asyncio.get_running_loop()
         try:
             self._worker.submit(self._write_for, group, lambda error: _tell(loop, self._committed, waiters, error))
         except RuntimeError:  # the log was closed meanwhile

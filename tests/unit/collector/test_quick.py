@@ -78,7 +78,9 @@ def beside_context(raw: bytes) -> list[tuple[str, Any]]:
     return [(name, name == "context" or value) for name, value in json.loads(raw, object_pairs_hook=list)]
 
 
-texts = st.sampled_from(["u1", "hidden", "", "null", "Property Viewed", "é", 'a":b', "alm_" + "x" * 30, "x" * 300])
+texts = st.sampled_from(
+    ["u1", "hidden", "", "null", "a\x00", "Property Viewed", "é", 'a":b', "alm_" + "x" * 30, "x" * 300]
+)
 values = st.one_of(texts, st.none(), st.integers(-3, 2**70), st.floats(allow_nan=False, allow_infinity=False))
 names = st.sampled_from(
     ["property_id", "price_per_night", "city", "ip", "api_key", "type", "context", "q", "userAgent", "", "n" * 300]
@@ -90,6 +92,7 @@ contexts = st.fixed_dictionaries(
         "userAgent": st.sampled_from([SAFARI, "curl/8", 7]),
         "ip": st.just("203.0.113.77"),
         "locale": values,
+        "sessionId": texts,
         "page": properties,
         "device": properties,
         "traits": st.just({"email": "hidden"}),
@@ -131,6 +134,8 @@ written: list[Callable[[Any], str]] = [
     json.dumps,
     lambda value: json.dumps(value)[:-1] + ',"userId":"u2"}' if value else "{}",
     lambda value: json.dumps(value).replace('"city"', '"city":"x","city"'),
+    lambda value: json.dumps(value).replace('"city"', '"city" :"x","city"'),
+    lambda value: json.dumps(value, indent=1, separators=(",", "\n:")),
 ]
 
 
@@ -204,6 +209,36 @@ def test_a_name_that_stands_twice_is_seen_inside_and_outside_of_the_context(
     for body, is_quick in ((plain, True), *((body, False) for body in twice)):
         (ours,), (theirs,) = both(body.encode(), "/v1/track", {})
         assert agree(ours, theirs) if is_quick else ours is None
+
+
+@pytest.mark.parametrize("space", [" ", "  ", "\t", "\n", "\r\n"])
+@pytest.mark.parametrize("name", ["userId", "properties", "context", "messageId"])
+def test_a_name_that_stands_twice_is_seen_with_space_before_its_colon(name: str, space: str) -> None:
+    event = {
+        "type": "track",
+        "event": "Property Viewed",
+        "messageId": "m",
+        "userId": "u",
+        "properties": {"property_id": "L"},
+        "context": {"locale": "de"},
+    }
+    first = f'"{name}"{space}:{json.dumps({**event, "userId": "hidden"}[name])},'
+    for path, body in (("/v1/track", "{%s"), ("/v1/batch", '{"batch":[{%s]}')):
+        (ours,), (theirs,) = both((body % (first + json.dumps(event)[1:])).encode(), path, {})
+        assert ours is None
+        assert theirs.warnings == ("duplicate_key",)
+
+
+@pytest.mark.parametrize("field", ["userId", "anonymousId", "messageId", "sessionId", "context"])
+def test_a_character_that_no_store_holds_is_left_to_the_careful_way(field: str) -> None:
+    odd = {"sessionId": "a\0"} if field == "context" else "a\0"
+    good = {"event": "Property Viewed", "messageId": "m", "userId": "u", "properties": {"property_id": "L"}}
+    (ours,), _ = both(json.dumps({**good, field: odd}).encode(), "/v1/track", {})
+    assert ours is None
+    batch = {"batch": [{"type": "track", **good}, {"type": "track", **good, field: odd}]}
+    (right, ours), (theirs, _) = both(json.dumps(batch).encode(), "/v1/batch", {})
+    assert ours is None
+    assert agree(right, theirs)
 
 
 def test_a_context_is_looked_at_once_and_no_more_are_remembered_than_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
