@@ -95,6 +95,14 @@ def _type_part(type_: str) -> bytes:
     return b'"type":' + msgspec.json.encode(type_) + b","
 
 
+def start_of_context(raw: bytes, sent: bytes) -> int | None:
+    """Where the context that was sent begins in its event, or None where that is not certain."""
+    start = raw.find(CONTEXT) + len(CONTEXT)
+    if raw.startswith(b" ", start):
+        start += 1
+    return start if start >= len(CONTEXT) and raw.startswith(sent, start) else None
+
+
 def _around(raw: bytes, sent: bytes, context: Context, added: bytes) -> Completed | None:
     """The event with what is added at its beginning, in parts around its context.
 
@@ -104,10 +112,8 @@ def _around(raw: bytes, sent: bytes, context: Context, added: bytes) -> Complete
         if not context.completed:
             return Completed(b"".join((b"{", added, raw[1:])) if added else raw, context, b"")
         return Completed(b"".join((b"{", added, CONTEXT)), context, b"," + raw[1:])
-    start = raw.find(CONTEXT) + len(CONTEXT)
-    if raw.startswith(b" ", start):
-        start += 1
-    if start < len(CONTEXT) or not raw.startswith(sent, start):
+    start = start_of_context(raw, sent)
+    if start is None:
         return Completed(b"".join((b"{", added, raw[1:])), None, b"") if context.is_kept else None
     before = b"".join((b"{", added, raw[1:start])) if added else raw[:start]
     return Completed(before, context, raw[start + len(sent) :])

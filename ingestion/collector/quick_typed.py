@@ -10,7 +10,7 @@ from msgspec import UNSET
 
 from ingestion.collector.door import Verdict
 from ingestion.collector.limits import MAX_MESSAGE_ID
-from ingestion.collector.quick_completing import CONTEXT, Completer
+from ingestion.collector.quick_completing import CONTEXT, Completer, start_of_context
 from ingestion.collector.quick_contexts import ABSENT, NAME_END, Context
 from ingestion.plain_events import Envelope
 from ingestion.plain_typed import TypedEvent, TypedEvents, names_in
@@ -76,10 +76,8 @@ def _with_placeholder(raw: bytes, sent: bytes, context: Context, head: bytes) ->
     None where the place of its context is not certain.
     """
     if sent:
-        start = raw.find(CONTEXT) + len(CONTEXT)
-        if raw.startswith(b" ", start):
-            start += 1
-        if start < len(CONTEXT) or not raw.startswith(sent, start):
+        start = start_of_context(raw, sent)
+        if start is None:
             return None
         kept = b"".join((head, raw[1:start], PLACEHOLDER, raw[start + len(sent) :]))
         return kept, len(head) + start - 1
