@@ -11,8 +11,8 @@ from typing import Any
 import uvloop
 
 from ingestion.collector.core import Answer, Head
+from ingestion.collector.http_server import LoopServer
 from ingestion.collector.limits import Body
-from ingestion.collector.rsgi import GranianServer
 
 _ANSWER = Answer(200, ((b"content-type", b"application/json"),), b'{"success":true,"accepted":1,"rejected":0}')
 
@@ -32,7 +32,7 @@ async def serve(port: int) -> None:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(("127.0.0.1", port))
         nobody: Any = Nobody()
-        await GranianServer(nobody, listening).start()
+        await LoopServer(nobody, listening).start()
         await asyncio.Event().wait()
 
 

@@ -20,9 +20,9 @@ from ingestion.collector.auth import KeyRing
 from ingestion.collector.core import Collector
 from ingestion.collector.dialects import Unread
 from ingestion.collector.door import Verdict
+from ingestion.collector.http_server import LoopServer
 from ingestion.collector.metrics import Metrics
 from ingestion.collector.refusals import Refusals
-from ingestion.collector.rsgi import GranianServer
 from ingestion.collector.server import settle
 from ingestion.collector.wal import Wal
 
@@ -60,7 +60,7 @@ async def serve(settings: Settings, port: int) -> None:
         listening.bind(("127.0.0.1", port))
         await keys.start()
         settle()
-        await GranianServer(collector, listening).start()
+        await LoopServer(collector, listening).start()
         await asked_to_end.wait()
     await keys.stop()
     wal.close()

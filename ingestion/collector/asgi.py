@@ -22,6 +22,10 @@ class AsgiBody:
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
 
+    def at_hand(self) -> bytes | None:
+        """Nothing: what has arrived is only told to those who wait for it."""
+        return None
+
     async def whole(self) -> bytes:
         """All of it. Raises ClientGone."""
         message = await self._receive()

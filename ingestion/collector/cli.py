@@ -1,7 +1,5 @@
 """The commands of the collector: `collect` runs it, `keys` says who may send to it."""
 
-from typing import Literal
-
 import click
 
 from almanac.settings import Settings
@@ -9,6 +7,7 @@ from almanac.without_pandas import leave_pandas_out
 from ingestion.collector.keys_cli import keys
 from ingestion.collector.landing_process import LandingProcess
 from ingestion.collector.log_lines import LOG_FORMATS, LogFormat, log_to_stderr
+from ingestion.collector.server_names import SERVERS, ServerName
 
 DEFAULT_PORT = 8088
 DEFAULT_FLUSH_SECONDS = 60.0
@@ -26,10 +25,10 @@ DEFAULT_FLUSH_SECONDS = 60.0
 )
 @click.option(
     "--server",
-    type=click.Choice(["granian", "uvicorn"]),
-    default="granian",
+    type=click.Choice(SERVERS),
+    default="httptools",
     show_default=True,
-    help="What speaks HTTP: granian (RSGI, faster) or uvicorn (ASGI).",
+    help="What speaks HTTP: our own on httptools (fastest), granian (RSGI) or uvicorn (ASGI).",
 )
 @click.option(
     "--log-format",
@@ -38,9 +37,7 @@ DEFAULT_FLUSH_SECONDS = 60.0
     show_default=True,
     help="What log lines on standard error look like: for people, or one JSON object a line.",
 )
-def collect(
-    host: str | None, port: int, flush_seconds: float, server: Literal["granian", "uvicorn"], log_format: LogFormat
-) -> None:
+def collect(host: str | None, port: int, flush_seconds: float, server: ServerName, log_format: LogFormat) -> None:
     """Run the collector that SDKs send events to.
 
     SDKs of the Segment family send to it when they are given its address and a write key (`almanac keys create`).

@@ -136,7 +136,7 @@ class Collector:
                 await drain(body, head.headers)
             if not problem.kept:
                 self._refuse(problem, attempt)
-            return _problem(problem)
+            return problem_answer(problem)
         except Exception as error:
             # Without the error's own words: they may quote what was sent.
             place = "".join(format_tb(error.__traceback__))
@@ -146,7 +146,7 @@ class Collector:
                 type(error).__name__,
                 place,
             )
-            return _problem(Problem(500, "internal_error", "The collector made a mistake. Send it again."))
+            return problem_answer(Problem(500, "internal_error", "The collector made a mistake. Send it again."))
 
     async def _accept(self, route: Route, found: Match, attempt: _Attempt, head: Head, body: Body) -> bytes:
         """The answer, given only when the events are on the disk. Raises Problem."""
@@ -211,7 +211,7 @@ class Collector:
         if path == "/metrics":
             return self._counts()
         message = "There is nothing at this address. Events go to POST /v1/batch, /v1/track or /api/analytics/track."
-        return _problem(Problem(404, "not_found", message))
+        return problem_answer(Problem(404, "not_found", message))
 
     @property
     def trouble_code(self) -> str:
@@ -236,7 +236,7 @@ class Collector:
             return Answer(200, _JSON, msgspec.json.encode({"status": "ready", **document}))
         problem = trouble.problem()
         problem.extra = document
-        return _problem(problem)
+        return problem_answer(problem)
 
 
 def _body_limit(key: WriteKey | None) -> int:
@@ -250,7 +250,7 @@ def _other_method(path: str, found: Match, method: str) -> Answer:
     if method == "OPTIONS":
         return Answer(204, (*_PREFLIGHT, (b"access-control-allow-methods", allowed)))
     message = f"{path} takes {' or '.join(sorted(found.routes))}, not {method[:20]}."
-    return _problem(Problem(405, "method_not_allowed", message, headers=((b"allow", allowed),)))
+    return problem_answer(Problem(405, "method_not_allowed", message, headers=((b"allow", allowed),)))
 
 
 def _route_name(path: str, found: Match) -> str:
@@ -266,5 +266,6 @@ def _refuse_key_in_url(query: bytes) -> None:
         raise Problem(400, "key_in_url", message)
 
 
-def _problem(problem: Problem) -> Answer:
+def problem_answer(problem: Problem) -> Answer:
+    """What is answered to a request that fails."""
     return Answer(problem.status, (*_PROBLEM, *problem.headers), problem.body())

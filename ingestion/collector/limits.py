@@ -33,22 +33,33 @@ class ClientGone(Exception):
     """The client closed the connection, or its half of it, before its request was complete."""
 
 
+class MalformedBody(Exception):
+    """Where a body's parts begin and end cannot be told: it breaks the rules of HTTP for chunks."""
+
+
 class Body(Protocol):
     """The body of a request that is on its way; every server has its own."""
 
+    def at_hand(self) -> bytes | None:
+        """All of it, if it has arrived already."""
+        ...
+
     async def whole(self) -> bytes:
-        """All of it. Raises ClientGone."""
+        """All of it. Raises ClientGone or MalformedBody."""
         ...
 
     def chunks(self) -> AsyncIterator[bytes]:
-        """Its parts as they come. Raises ClientGone."""
+        """Its parts as they come. Raises ClientGone or MalformedBody."""
         ...
 
 
 async def read_body(
     body: Body, declared: bytes | None, limit: int = MAX_BODY_BYTES, seconds: float | None = None
 ) -> bytes:
-    """The request's whole body; `declared` is its Content-Length. Raises Problem (408, 413)."""
+    """The request's whole body; `declared` is its Content-Length. Raises Problem (400, 408, 413)."""
+    at_hand = body.at_hand()
+    if at_hand is not None and len(at_hand) <= limit:
+        return at_hand
     seconds = BODY_SECONDS if seconds is None else seconds
     deadline = _Deadline(seconds)
     try:
@@ -63,6 +74,9 @@ async def read_body(
         # Whoever closed only its own half still reads, and has to hear that the events are not to blame.
         message = "The connection was closed before the body was complete. Send it again."
         raise Problem(408, "truncated_body", message, headers=_CLOSE) from None
+    except MalformedBody:
+        message = "The body was sent in chunks that cannot be told apart. Send it with a Content-Length."
+        raise Problem(400, "malformed_body", message, headers=_CLOSE) from None
     except asyncio.CancelledError as error:
         if not deadline.is_reason_of(error):
             raise
@@ -149,7 +163,7 @@ async def drain(body: Body, headers: Mapping[bytes, bytes]) -> None:
             size += len(chunk)
             if size > _DRAINED * MAX_BODY_BYTES:
                 return
-    except ClientGone:
+    except (ClientGone, MalformedBody):
         pass
     except asyncio.CancelledError as error:
         if not deadline.is_reason_of(error):

@@ -64,6 +64,10 @@ class RsgiBody:
     def __init__(self, protocol: HTTPProtocol) -> None:
         self._protocol = protocol
 
+    def at_hand(self) -> bytes | None:
+        """Nothing: granian hands over a request before its body."""
+        return None
+
     async def whole(self) -> bytes:
         """All of it. Raises ClientGone."""
         try:

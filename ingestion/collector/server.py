@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Literal, Protocol, get_args
+from typing import Protocol
 
 import uvloop
 
@@ -30,6 +30,7 @@ from ingestion.collector.metrics import Metrics
 from ingestion.collector.plan_watch import PlanWatch
 from ingestion.collector.quick import QuickLane
 from ingestion.collector.refusals import Refusals
+from ingestion.collector.server_names import ServerName
 from ingestion.collector.signs import Signs
 from ingestion.collector.suppression_ring import SuppressionRing
 from ingestion.collector.wal import Wal
@@ -41,12 +42,9 @@ LOCK = "lock"
 IN_FLIGHT_SECONDS = 1.0  # what requests get to finish when the process is asked to end
 LANDING_SECONDS = 7.0  # what landing gets then
 GARBAGE = 20_000  # new objects before a look for cycles, which requests leave none of
-# How long the log's thread and granian's wait for the interpreter while the event loop is busy. With Python's own 5 ms
-# the slowest of a hundred answers come two to four times as late, because a write waits several times.
+# How long the log's thread (and granian's) waits for the interpreter while the event loop is busy. With Python's own
+# 5 ms the slowest of a hundred answers come two to four times as late, because a write waits several times.
 SWITCH_SECONDS = 0.0005
-
-ServerName = Literal["granian", "uvicorn"]
-SERVERS: tuple[ServerName, ...] = get_args(ServerName)
 
 _log = logging.getLogger("almanac.collector")
 
@@ -71,7 +69,7 @@ def run_collector(
     landing: LandingProcess,
     *,
     flush_seconds: float = FLUSH_SECONDS,
-    server: ServerName = "granian",
+    server: ServerName = "httptools",
 ) -> None:
     """Accept events on `host` and `port` (0: any free one) until SIGTERM or SIGINT, then land what is left.
 
@@ -202,6 +200,10 @@ def settle() -> None:
 
 def _server(name: ServerName, collector: Collector, listening: socket.socket) -> HttpServer:
     # Imported here: only one of them is needed.
+    if name == "httptools":
+        from ingestion.collector.http_server import LoopServer
+
+        return LoopServer(collector, listening)
     if name == "uvicorn":
         from ingestion.collector.asgi import UvicornServer
 

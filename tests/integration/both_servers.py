@@ -6,6 +6,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from ingestion.collector.server_names import SERVERS
 from tests.integration.collector_process import CollectorProcess, new_key, running
 
 
@@ -21,7 +22,7 @@ def key(home: Path) -> str:
     return new_key(home)
 
 
-@pytest.fixture(scope="module", params=["granian", "uvicorn"])
+@pytest.fixture(scope="module", params=SERVERS)
 def collector(home: Path, key: str, request: pytest.FixtureRequest) -> Iterator[CollectorProcess]:
     """A collector, once with each of its servers; it must end well."""
     with running(home, options=("--server", request.param)) as collector:

@@ -13,6 +13,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from ingestion.collector.server_names import SERVERS
 from tests.integration.collector_process import (
     CollectorProcess,
     eventually,
@@ -69,7 +70,7 @@ def test_a_key_may_be_allowed_larger_requests(collector: CollectorProcess, home:
     assert (answer.status_code, answer.json()["limit"]) == (413, 4_000_000)
 
 
-@pytest.mark.parametrize("server", ["granian", "uvicorn"])
+@pytest.mark.parametrize("server", SERVERS)
 def test_who_is_refused_before_the_body_was_read_hears_why(tmp_path: Path, server: str) -> None:
     body = json.dumps(batch(400, filling="x" * 1_000)).encode()
     with running(tmp_path, options=("--server", server)) as collector:
@@ -88,7 +89,7 @@ def test_who_is_refused_before_the_body_was_read_hears_why(tmp_path: Path, serve
             assert connection.sock is not None, "the connection was closed"
 
 
-@pytest.mark.parametrize("server", ["granian", "uvicorn"])
+@pytest.mark.parametrize("server", SERVERS)
 def test_asked_to_end_it_finishes_what_was_begun_and_accepts_nothing_new(tmp_path: Path, server: str) -> None:
     key = new_key(tmp_path)
     with running(tmp_path, options=("--server", server)) as collector:

@@ -13,6 +13,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from ingestion.collector.server_names import SERVERS
 from tests.integration.collector_process import (
     ROOT,
     CollectorProcess,
@@ -33,7 +34,7 @@ def place(tmp_path: Path) -> Place:
     return new_place(tmp_path)
 
 
-@pytest.fixture(params=["granian", "uvicorn"])
+@pytest.fixture(params=SERVERS)
 def collector(place: Place, request: pytest.FixtureRequest) -> Iterator[CollectorProcess]:
     with running(place.home, 0.2, (), ("--server", request.param), ALMANAC_ROOT=str(place.root)) as collector:
         yield collector

@@ -23,7 +23,8 @@ from ingestion.collector.judging import Judge
 from ingestion.collector.metrics import Metrics
 from ingestion.collector.quick import QuickLane
 from ingestion.collector.refusals import FILE, Refusals
-from ingestion.collector.server import ServerName, _server
+from ingestion.collector.server import _server
+from ingestion.collector.server_names import SERVERS, ServerName
 from ingestion.collector.wal import Wal
 from ingestion.enrichment import open_places
 from ingestion.tracking_plan import load_plan
@@ -65,7 +66,7 @@ async def answer_to(port: int, *parts: bytes, length: int = len(EVENT)) -> tuple
     return status, answered, document
 
 
-@pytest.mark.parametrize("server", ["granian", "uvicorn"])
+@pytest.mark.parametrize("server", SERVERS)
 def test_16_a_body_that_does_not_arrive_in_time_is_answered_408(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: ServerName
 ) -> None:

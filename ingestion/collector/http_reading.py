@@ -1,0 +1,164 @@
+"""From the bytes that a client sends to its requests: HTTP/1.1 as llhttp (httptools) reads it."""
+
+from collections import deque
+from collections.abc import Callable
+
+import httptools
+
+from ingestion.collector.core import Answer, Head, problem_answer
+from ingestion.collector.http_body import ReceivedBody
+from ingestion.collector.http_heads import (
+    MAX_HEAD_BYTES,
+    MAX_HEADERS,
+    HeadTooLargeError,
+    bad_request,
+    head_bytes,
+    head_too_large,
+    method,
+    problem_of,
+    target,
+    without_upgrade,
+)
+from ingestion.collector.limits import ClientGone, MalformedBody
+from ingestion.collector.problems import Problem
+
+
+class Exchange:
+    """A request and, if nobody has to be asked for it, its answer."""
+
+    __slots__ = ("answer", "body", "head", "is_old", "keeps_alive")
+
+    def __init__(
+        self,
+        head: Head,
+        body: ReceivedBody,
+        *,
+        keeps_alive: bool = False,
+        is_old: bool = False,
+        answer: Answer | None = None,
+    ) -> None:
+        """`keeps_alive`: whether the client may send another one; `is_old`: whether it speaks HTTP/1.0."""
+        self.head = head
+        self.body = body
+        self.keeps_alive = keeps_alive
+        self.is_old = is_old
+        self.answer = answer
+
+
+def refusal(problem: Problem) -> Exchange:
+    """Stands for what cannot be read, or will not be. Its body is never complete: what it would be is being sent."""
+    return Exchange(Head("", "", b"", {}), ReceivedBody(None, lambda: None), answer=problem_answer(problem))
+
+
+class RequestReader:
+    """Reads the requests of one connection. What has no docstring of its own is called by the parser."""
+
+    def __init__(
+        self, into: deque[Exchange], peer: str | None, *, on_wait: Callable[[], None], on_read: Callable[[], None]
+    ) -> None:
+        """Requests go `into` a queue when their heads are complete.
+
+        `on_wait` is called when somebody waits for a body whose client asked whether to send it, `on_read` when
+        somebody has read a part of a body.
+        """
+        self.is_done = False  # nothing more is read
+        self._into = into
+        self._peer = peer
+        self._on_wait = on_wait
+        self._on_read = on_read
+        self._parser = httptools.HttpRequestParser(self)
+        self._url = b""
+        self._headers: dict[bytes, bytes] = {}
+        self._header_count = 0
+        self._unused_bytes = 0  # that came since a part of a body did, or since a head was complete
+        self._arriving: ReceivedBody | None = None  # it is not complete
+
+    @property
+    def is_full(self) -> bool:
+        """Whether what came of a body should be read before there is more."""
+        return self._arriving is not None and self._arriving.is_full
+
+    def feed(self, data: bytes) -> None:
+        """Read what came. What cannot be read becomes a refused request, or ends the one whose body it is."""
+        if self.is_done:
+            return
+        self._unused_bytes += len(data)
+        self._parse(data)
+        if self._unused_bytes > MAX_HEAD_BYTES and not self.is_done:
+            self._give_up(head_too_large())
+
+    def break_off(self, failure: ClientGone | MalformedBody) -> None:
+        """Nothing more will come, or can be read; whoever reads a body that is not complete gets the failure."""
+        self.is_done = True
+        if self._arriving is not None:
+            self._arriving.fail(failure)
+            self._arriving = None
+
+    def on_message_begin(self) -> None:  # noqa: D102
+        self._url = b""
+        self._headers = {}
+        self._header_count = 0
+
+    def on_url(self, part: bytes) -> None:  # noqa: D102
+        self._url += part
+
+    def on_header(self, name: bytes, value: bytes) -> None:  # noqa: D102
+        self._header_count += 1
+        if self._header_count > MAX_HEADERS:
+            raise HeadTooLargeError
+        if self._arriving is not None:
+            return  # it stands behind the body, where nobody looks for anything
+        name = name.lower()
+        headers = self._headers
+        # One that comes twice is one with both values (RFC 9110, 5.3).
+        headers[name] = b"%s, %s" % (headers[name], value) if name in headers else value
+
+    def on_headers_complete(self) -> None:  # noqa: D102
+        headers = self._headers
+        if self._unused_bytes > MAX_HEAD_BYTES and head_bytes(self._url, headers) > MAX_HEAD_BYTES:
+            raise HeadTooLargeError
+        self._unused_bytes = 0
+        parser = self._parser
+        path, query = target(self._url)
+        head = Head(method(parser.get_method()), path, query, headers, self._peer)
+        body = self._arriving = ReceivedBody(self._on_wait if b"expect" in headers else None, self._on_read)
+        is_old = parser.get_http_version() == "1.0"
+        self._into.append(Exchange(head, body, keeps_alive=parser.should_keep_alive(), is_old=is_old))
+
+    def on_body(self, part: bytes) -> None:  # noqa: D102
+        self._unused_bytes = 0
+        if self._arriving is not None:
+            self._arriving.feed(part)
+
+    def on_message_complete(self) -> None:  # noqa: D102
+        if self._arriving is not None:
+            self._arriving.finish()
+            self._arriving = None
+            self.is_done = not self._parser.should_keep_alive()
+
+    def _parse(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            self._stay_with_http(data[upgrade.args[0] :])
+        except httptools.HttpParserError as error:
+            if not self.is_done:  # behind the last request there is none
+                self._give_up(problem_of(error))
+
+    def _stay_with_http(self, rest: bytes) -> None:
+        """Read a request that asks for another protocol, and `rest` behind its head, as if it did not.
+
+        The server need not follow (RFC 9110, 7.8), but the parser takes such a request to have no body.
+        """
+        self._parser = httptools.HttpRequestParser(self)
+        self.is_done = False
+        head = self._into.pop().head
+        if head.method == "CONNECT":
+            self._give_up(bad_request())
+        else:
+            self._parse(without_upgrade(head.method, self._url, self._headers) + rest)
+
+    def _give_up(self, problem: Problem) -> None:
+        if self._arriving is None:
+            self._into.append(refusal(problem))
+        self.break_off(MalformedBody())
