@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from ingestion.collector.limits import ClientGone, MalformedBody
 
 HIGH_BYTES = 256 * 1024  # more than that is not taken from the network before somebody has read it
+MANY = 256  # parts; then they are put together
 
 
 class ReceivedBody:
@@ -32,8 +33,13 @@ class ReceivedBody:
 
     def feed(self, chunk: bytes) -> None:
         """One more part has arrived."""
-        self._chunks.append(chunk)
+        chunks = self._chunks
+        chunks.append(chunk)
         self.size += len(chunk)
+        if len(chunks) > MANY:  # parts of some bytes each would take a hundred times their size
+            content = b"".join(chunks)
+            chunks.clear()
+            chunks.append(content)
         if not self._is_wanted_whole:
             self._wake()
 

@@ -36,9 +36,11 @@ def head_too_large() -> Problem:
     return Problem(431, "headers_too_large", message)
 
 
-def without_upgrade(method: str, url: bytes, headers: dict[bytes, bytes]) -> bytes:
+def without_upgrade(method: str, url: bytes, headers: dict[bytes, bytes], *, closes: bool) -> bytes:
     """The head of a request as it would be if its client had not asked for another protocol."""
     lines = [b"%s: %s" % header for header in headers.items() if header[0] not in (b"connection", b"upgrade")]
+    if closes:
+        lines.append(b"connection: close")
     return b"\r\n".join([b"%s %s HTTP/1.1" % (method.encode(), url), *lines, b"", b""])
 
 

@@ -11,7 +11,6 @@ from ingestion.collector.http_heads import (
     MAX_HEAD_BYTES,
     MAX_HEADERS,
     HeadTooLargeError,
-    bad_request,
     head_bytes,
     head_too_large,
     method,
@@ -137,26 +136,32 @@ class RequestReader:
             self.is_done = not self._parser.should_keep_alive()
 
     def _parse(self, data: bytes) -> None:
+        rest: bytes | memoryview = data
         try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            self._stay_with_http(data[upgrade.args[0] :])
+            while rest:
+                try:
+                    self._parser.feed_data(rest)
+                    return
+                except httptools.HttpParserUpgrade as upgrade:
+                    rest = memoryview(rest)[upgrade.args[0] :]
+                    self._stay_with_http()
         except httptools.HttpParserError as error:
             if not self.is_done:  # behind the last request there is none
                 self._give_up(problem_of(error))
 
-    def _stay_with_http(self, rest: bytes) -> None:
-        """Read a request that asks for another protocol, and `rest` behind its head, as if it did not.
+    def _stay_with_http(self) -> None:
+        """Read the head of a request that asks for another protocol as if it did not.
 
         The server need not follow (RFC 9110, 7.8), but the parser takes such a request to have no body.
+        Raises httptools' HttpParserError for one that asks for a tunnel.
         """
+        asked = self._into.pop()
         self._parser = httptools.HttpRequestParser(self)
         self.is_done = False
-        head = self._into.pop().head
-        if head.method == "CONNECT":
-            self._give_up(bad_request())
-        else:
-            self._parse(without_upgrade(head.method, self._url, self._headers) + rest)
+        if asked.head.method == "CONNECT":
+            raise httptools.HttpParserError("there is no tunnel")
+        head = without_upgrade(asked.head.method, self._url, self._headers, closes=not asked.keeps_alive)
+        self._parser.feed_data(head)
 
     def _give_up(self, problem: Problem) -> None:
         if self._arriving is None:

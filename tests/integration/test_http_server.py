@@ -245,6 +245,24 @@ def test_nobody_is_led_to_another_protocol() -> None:
             status, _, told = await answer_of(reader)
             assert (status, told["body"]) == (200, "body")
             assert (await answer_of(reader))[2]["method"] == "GET"
+        writer.write(5_000 * upgrade + upgrade.replace(b"Upgrade,", b"Upgrade, close,") + GET)
+        answered = await reader.read()  # to its end
+        assert answered.count(b"HTTP/1.1 200 OK") == 5_001
+
+    run(use)
+
+
+def test_a_body_may_come_byte_by_byte() -> None:
+    async def use(_echo: Echo, connect: Connect) -> None:
+        body = bytes(range(32, 127)) * 8
+        reader, writer = await connect()
+        sent = post(body)
+        for place in range(len(sent)):
+            writer.write(sent[place : place + 1])
+            await asyncio.sleep(0)
+        assert (await answer_of(reader))[2]["body"] == body.decode()
+        writer.write(CHUNKED + b"".join(b"1\r\n%c\r\n" % byte for byte in body) + b"0\r\n\r\n")
+        assert (await answer_of(reader))[2]["body"] == body.decode()
 
     run(use)
 
