@@ -101,13 +101,14 @@ class Collector:
             if path.endswith("/"):
                 path = path.rstrip("/")
             found = match(path)
-            route = None if found is None else found.routes.get(head.method)
-            if route is not None and found is not None:
-                answer = await self._collect(route, found, _Attempt(path), head, body)
-            else:
-                await drain(body, head.headers)
-                answer = self._other(path) if found is None else _other_method(path, found, head.method)
             name = "other" if found is None else _route_name(path, found)
+            try:
+                answer = await self._answer(found, path, head, body)
+            except Exception as error:
+                # Without the error's own words: they may quote what was sent.
+                kind, place = type(error).__name__, "".join(format_tb(error.__traceback__))
+                _log.error("a request to %s failed because of a mistake in this program: %s\n%s", name, kind, place)
+                answer = problem_answer(Problem(500, "internal_error", "The collector made a mistake. Send it again."))
             self._metrics.requests[name, answer.status] += 1
             return answer
         finally:
@@ -128,6 +129,13 @@ class Collector:
             except TimeoutError:
                 _log.warning("%d requests were not complete after %.0f s", self._in_flight, seconds)
 
+    async def _answer(self, found: Match | None, path: str, head: Head, body: Body) -> Answer:
+        route = None if found is None else found.routes.get(head.method)
+        if route is not None and found is not None:
+            return await self._collect(route, found, _Attempt(path), head, body)
+        await drain(body, head.headers)
+        return self._other(path) if found is None else _other_method(path, found, head.method)
+
     async def _collect(self, route: Route, found: Match, attempt: _Attempt, head: Head, body: Body) -> Answer:
         try:
             return Answer(200, _SUCCESS, await self._accept(route, found, attempt, head, body))
@@ -137,16 +145,6 @@ class Collector:
             if not problem.kept:
                 self._refuse(problem, attempt)
             return problem_answer(problem)
-        except Exception as error:
-            # Without the error's own words: they may quote what was sent.
-            place = "".join(format_tb(error.__traceback__))
-            _log.error(
-                "a request to %s failed because of a mistake in this program: %s\n%s",
-                _route_name(attempt.path, found),
-                type(error).__name__,
-                place,
-            )
-            return problem_answer(Problem(500, "internal_error", "The collector made a mistake. Send it again."))
 
     async def _accept(self, route: Route, found: Match, attempt: _Attempt, head: Head, body: Body) -> bytes:
         """The answer, given only when the events are on the disk. Raises Problem."""
@@ -260,7 +258,10 @@ def _route_name(path: str, found: Match) -> str:
 
 
 def _refuse_key_in_url(query: bytes) -> None:
-    names = parse_qs(query.decode("latin-1"), keep_blank_values=True, max_num_fields=100)
+    try:
+        names = parse_qs(query.decode("latin-1"), keep_blank_values=True, max_num_fields=100)
+    except ValueError:
+        raise Problem(400, "too_many_parameters", "The address has more than 100 parameters.") from None
     if any(name in names for name in _KEY_PARAMETERS):
         message = "Addresses end up in logs: send the write key in the Authorization header or as writeKey in the body."
         raise Problem(400, "key_in_url", message)

@@ -16,8 +16,9 @@ from ingestion.collector.http_reading import Exchange, RequestReader, refusal
 from ingestion.collector.limits import KEEP_ALIVE_SECONDS, ClientGone
 from ingestion.collector.problems import unavailable
 
-LINGER_SECONDS = 5.0  # for a client that still sends what nobody wants
+LINGER_SECONDS = 5.0  # for a client that still sends what nobody wants, or does not read its last answer
 MAX_PIPELINED = 32  # requests that wait for those before them; then no more is read
+SLICE_BYTES = 8 * 1024  # are read at a time: no more requests than they hold can come to those that wait
 
 Handle = Callable[[Head, ReceivedBody], Awaitable[Answer]]
 
@@ -39,6 +40,7 @@ class Connection(asyncio.Protocol):
         self._connections = connections
         self._loop = loop
         self._is_welcome = is_welcome
+        self._unread: bytes | memoryview = b""  # that was sent while requests before it waited
         self._waiting: deque[Exchange] = deque()
         self._current: Exchange | None = None
         self._task: asyncio.Task[None] | None = None  # held here, or it could be thrown away
@@ -46,12 +48,14 @@ class Connection(asyncio.Protocol):
         self._has_ended = False  # the client has closed its half
 
     def close(self, *, at_once: bool = False) -> None:
-        """Close the connection, without the rest of what the client does not read if `at_once`."""
+        """Close the connection: when the client has read its answers, which it gets some seconds for, or `at_once`."""
         self._reader.is_done = True
+        self._waiting.clear()
         if at_once:
             self._transport.abort()
         else:
             self._transport.close()
+            self.closes_at = self._loop.time() + LINGER_SECONDS
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """It is open."""
@@ -70,19 +74,23 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, _: Exception | None) -> None:
         """It is closed, by whomever. A request whose body is complete is handled to its end all the same."""
         self._connections.discard(self)
-        self._reader.break_off(ClientGone())
         self._waiting.clear()
+        self._reader.end()
 
     def eof_received(self) -> bool:
         """The client has closed its half; it may still read the answers to what it sent."""
         self._has_ended = True
-        self._reader.break_off(ClientGone())
+        self._flow()
         return self._current is not None or bool(self._waiting)
 
     def data_received(self, data: bytes) -> None:
         """Something was sent."""
-        self._reader.feed(data)
-        self._serve_next()
+        if self._unread:
+            self._unread = bytes(self._unread) + data
+        elif len(data) > SLICE_BYTES:
+            self._unread = memoryview(data)
+        else:
+            self._reader.feed(data)
         self._flow()
 
     def pause_writing(self) -> None:
@@ -93,8 +101,29 @@ class Connection(asyncio.Protocol):
     def resume_writing(self) -> None:
         """It does again."""
         self._is_writing_paused = False
-        self._serve_next()
         self._flow()
+
+    @property
+    def _is_blocked(self) -> bool:
+        """Whether what was read should be dealt with before there is more."""
+        reader = self._reader
+        return not reader.is_done and (self._is_writing_paused or len(self._waiting) > MAX_PIPELINED or reader.is_full)
+
+    def _flow(self) -> None:
+        """Read as long as somebody keeps up with it, and begin with the next request."""
+        while self._unread and not self._is_blocked:
+            part, self._unread = self._unread[:SLICE_BYTES], self._unread[SLICE_BYTES:]
+            self._reader.feed(part)
+        if self._has_ended and not self._unread:
+            self._reader.break_off(ClientGone())
+        self._serve_next()
+        is_paused = bool(self._unread) or self._is_blocked
+        if is_paused != self._is_paused and not self._transport.is_closing():
+            self._is_paused = is_paused
+            if is_paused:
+                self._transport.pause_reading()
+            else:
+                self._transport.resume_reading()
 
     def _serve_next(self) -> None:
         """Begin with the next request, if there is one and the answers before it are on their way."""
@@ -108,7 +137,12 @@ class Connection(asyncio.Protocol):
             self._task = self._loop.create_task(self._serve(exchange))
 
     async def _serve(self, exchange: Exchange) -> None:
-        self._respond(exchange, await self._handle(exchange.head, exchange.body))
+        try:
+            self._respond(exchange, await self._handle(exchange.head, exchange.body))
+        except BaseException:  # a task that was cancelled, or a mistake of ours: nobody else would close it
+            self._current = self._task = None
+            self.close(at_once=True)
+            raise
 
     def _respond(self, exchange: Exchange, answer: Answer) -> None:
         self._current = self._task = None
@@ -128,13 +162,13 @@ class Connection(asyncio.Protocol):
 
     def _go_on(self) -> None:
         """To the next request."""
-        if self._has_ended and not self._waiting:
-            self.close()
-            return
         self.closes_at = self._loop.time() + KEEP_ALIVE_SECONDS
-        self._serve_next()
         if self._is_paused:
             self._flow()
+        else:
+            self._serve_next()
+        if self._has_ended and self._current is None and not self._waiting and not self._unread:
+            self.close()
 
     def _linger(self) -> None:
         """Throw away for a while what the client still sends.
@@ -146,18 +180,6 @@ class Connection(asyncio.Protocol):
         self._transport.write_eof()
         self.closes_at = self._loop.time() + LINGER_SECONDS
         self._flow()
-
-    def _flow(self) -> None:
-        """Read from the network as long as somebody keeps up with it."""
-        is_paused = not self._reader.is_done and (
-            self._is_writing_paused or len(self._waiting) > MAX_PIPELINED or self._reader.is_full
-        )
-        if is_paused != self._is_paused and not self._transport.is_closing():
-            self._is_paused = is_paused
-            if is_paused:
-                self._transport.pause_reading()
-            else:
-                self._transport.resume_reading()
 
     def _say_continue(self) -> None:
         if not self._transport.is_closing():

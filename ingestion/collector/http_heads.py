@@ -9,15 +9,11 @@ from ingestion.collector.problems import Problem
 
 MAX_HEAD_BYTES = 64 * 1024
 MAX_HEADERS = 256
+SHORT = 256  # bytes of an address that is remembered
 
 
 class HeadTooLargeError(Exception):
     """Raised while a head is read; the parser wraps it."""
-
-
-def head_bytes(url: bytes, headers: dict[bytes, bytes]) -> int:
-    """How large a head is, about."""
-    return len(url) + sum(len(name) + len(value) + 4 for name, value in headers.items())
 
 
 def problem_of(error: httptools.HttpParserError) -> Problem:
@@ -36,12 +32,10 @@ def head_too_large() -> Problem:
     return Problem(431, "headers_too_large", message)
 
 
-def without_upgrade(method: str, url: bytes, headers: dict[bytes, bytes], *, closes: bool) -> bytes:
+def without_upgrade(method: str, url: bytes, version: bytes, headers: dict[bytes, bytes]) -> bytes:
     """The head of a request as it would be if its client had not asked for another protocol."""
-    lines = [b"%s: %s" % header for header in headers.items() if header[0] not in (b"connection", b"upgrade")]
-    if closes:
-        lines.append(b"connection: close")
-    return b"\r\n".join([b"%s %s HTTP/1.1" % (method.encode(), url), *lines, b"", b""])
+    lines = [b"%s: %s" % header for header in headers.items() if header[0] != b"upgrade"]
+    return b"\r\n".join([b"%s %s HTTP/%s" % (method.encode(), url, version), *lines, b"", b""])
 
 
 @lru_cache(maxsize=64)
@@ -50,9 +44,17 @@ def method(name: bytes) -> str:
     return name.decode("latin-1")
 
 
-@lru_cache(maxsize=1024)
 def target(url: bytes) -> tuple[str, bytes]:
     """Path and query of what a request asks for. Raises httptools' HttpParserInvalidURLError if it is no address."""
+    return _short_target(url) if len(url) <= SHORT else _target(url)
+
+
+@lru_cache(maxsize=512)
+def _short_target(url: bytes) -> tuple[str, bytes]:
+    return _target(url)
+
+
+def _target(url: bytes) -> tuple[str, bytes]:
     if url.startswith(b"/"):
         path, _, query = url.partition(b"#")[0].partition(b"?")
     else:

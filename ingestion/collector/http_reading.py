@@ -11,7 +11,6 @@ from ingestion.collector.http_heads import (
     MAX_HEAD_BYTES,
     MAX_HEADERS,
     HeadTooLargeError,
-    head_bytes,
     head_too_large,
     method,
     problem_of,
@@ -46,7 +45,7 @@ class Exchange:
 
 def refusal(problem: Problem) -> Exchange:
     """Stands for what cannot be read, or will not be. Its body is never complete: what it would be is being sent."""
-    return Exchange(Head("", "", b"", {}), ReceivedBody(None, lambda: None), answer=problem_answer(problem))
+    return Exchange(Head("", "", b"", {}), ReceivedBody(None, _nothing), answer=problem_answer(problem))
 
 
 class RequestReader:
@@ -68,16 +67,16 @@ class RequestReader:
         self._parser = httptools.HttpRequestParser(self)
         self._url = b""
         self._headers: dict[bytes, bytes] = {}
-        self._header_count = 0
+        self._header_count = self._head_bytes = 0
         self._unused_bytes = 0  # that came since a part of a body did, or since a head was complete
-        self._arriving: ReceivedBody | None = None  # it is not complete
+        self._arriving: Exchange | None = None  # its body is not complete
 
     @property
     def is_full(self) -> bool:
         """Whether what came of a body should be read before there is more."""
-        return self._arriving is not None and self._arriving.is_full
+        return self._arriving is not None and self._arriving.body.is_full
 
-    def feed(self, data: bytes) -> None:
+    def feed(self, data: bytes | memoryview) -> None:
         """Read what came. What cannot be read becomes a refused request, or ends the one whose body it is."""
         if self.is_done:
             return
@@ -90,20 +89,28 @@ class RequestReader:
         """Nothing more will come, or can be read; whoever reads a body that is not complete gets the failure."""
         self.is_done = True
         if self._arriving is not None:
-            self._arriving.fail(failure)
+            self._arriving.body.fail(failure)
             self._arriving = None
+
+    def end(self) -> None:
+        """Its connection is closed; let go of what refers to it and to each other."""
+        self.break_off(ClientGone())
+        del self._parser
+        self._on_wait = self._on_read = _nothing
 
     def on_message_begin(self) -> None:  # noqa: D102
         self._url = b""
         self._headers = {}
-        self._header_count = 0
+        self._header_count = self._head_bytes = 0
 
     def on_url(self, part: bytes) -> None:  # noqa: D102
         self._url += part
+        self._head_bytes += len(part)
 
     def on_header(self, name: bytes, value: bytes) -> None:  # noqa: D102
         self._header_count += 1
-        if self._header_count > MAX_HEADERS:
+        self._head_bytes += len(name) + len(value)
+        if self._header_count > MAX_HEADERS or self._head_bytes > MAX_HEAD_BYTES:
             raise HeadTooLargeError
         if self._arriving is not None:
             return  # it stands behind the body, where nobody looks for anything
@@ -113,30 +120,34 @@ class RequestReader:
         headers[name] = b"%s, %s" % (headers[name], value) if name in headers else value
 
     def on_headers_complete(self) -> None:  # noqa: D102
-        headers = self._headers
-        if self._unused_bytes > MAX_HEAD_BYTES and head_bytes(self._url, headers) > MAX_HEAD_BYTES:
+        if self._head_bytes > MAX_HEAD_BYTES:
             raise HeadTooLargeError
         self._unused_bytes = 0
-        parser = self._parser
+        headers, parser = self._headers, self._parser
+        is_old = parser.get_http_version() == "1.0"
+        if is_old and b"transfer-encoding" in headers:
+            raise ValueError("HTTP/1.0 has no chunks, so where the body ends is anybody's guess (RFC 9112, 6.1)")
         path, query = target(self._url)
         head = Head(method(parser.get_method()), path, query, headers, self._peer)
-        body = self._arriving = ReceivedBody(self._on_wait if b"expect" in headers else None, self._on_read)
-        is_old = parser.get_http_version() == "1.0"
-        self._into.append(Exchange(head, body, keeps_alive=parser.should_keep_alive(), is_old=is_old))
+        body = ReceivedBody(self._on_wait if b"expect" in headers and not is_old else None, self._on_read)
+        self._arriving = Exchange(head, body, keeps_alive=parser.should_keep_alive(), is_old=is_old)
+        self._into.append(self._arriving)
 
     def on_body(self, part: bytes) -> None:  # noqa: D102
         self._unused_bytes = 0
         if self._arriving is not None:
-            self._arriving.feed(part)
+            self._arriving.body.feed(part)
 
     def on_message_complete(self) -> None:  # noqa: D102
-        if self._arriving is not None:
-            self._arriving.finish()
+        exchange = self._arriving
+        if exchange is not None:
+            # Asked again: what stands behind the body may say that the connection closes.
+            exchange.keeps_alive = exchange.keeps_alive and self._parser.should_keep_alive()
+            self.is_done = not exchange.keeps_alive
+            exchange.body.finish()
             self._arriving = None
-            self.is_done = not self._parser.should_keep_alive()
 
-    def _parse(self, data: bytes) -> None:
-        rest: bytes | memoryview = data
+    def _parse(self, rest: bytes | memoryview) -> None:
         try:
             while rest:
                 try:
@@ -160,10 +171,17 @@ class RequestReader:
         self.is_done = False
         if asked.head.method == "CONNECT":
             raise httptools.HttpParserError("there is no tunnel")
-        head = without_upgrade(asked.head.method, self._url, self._headers, closes=not asked.keeps_alive)
-        self._parser.feed_data(head)
+        version, connection = (b"1.0", b"keep-alive") if asked.is_old else (b"1.1", b"")
+        connection = connection if asked.keeps_alive else b"close"
+        self._parser.feed_data(
+            without_upgrade(asked.head.method, self._url, version, {**self._headers, b"connection": connection})
+        )
 
     def _give_up(self, problem: Problem) -> None:
         if self._arriving is None:
             self._into.append(refusal(problem))
         self.break_off(MalformedBody())
+
+
+def _nothing() -> None:
+    """Done instead of what is done while a connection is open."""

@@ -63,12 +63,13 @@ async def read_body(
     seconds = BODY_SECONDS if seconds is None else seconds
     deadline = _Deadline(seconds)
     try:
-        if declared is not None and declared.isdigit() and int(declared) <= limit:
+        length = _length(declared)
+        if length is not None and length <= limit:
             content = await body.whole()
             size, complete = len(content), True
         else:
             content, size, complete = await _read(body, limit)
-            if complete and declared is not None and declared.isdigit() and size < int(declared):
+            if complete and length is not None and size < length:
                 raise ClientGone
     except ClientGone:
         # Whoever closed only its own half still reads, and has to hear that the events are not to blame.
@@ -92,6 +93,11 @@ async def read_body(
         problem.headers = () if complete else _CLOSE
         raise problem
     return content
+
+
+def _length(declared: bytes | None) -> int | None:
+    """The length that a client declares; None if it does not, or with more digits than anybody needs."""
+    return int(declared) if declared is not None and declared.isdigit() and len(declared) < 20 else None
 
 
 class _Deadlines:

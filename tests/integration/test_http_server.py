@@ -1,7 +1,9 @@
 """The collector's own HTTP server over real connections: what it reads and answers, and whom it does not wait for."""
 
 import asyncio
+import gc
 import json
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager, suppress
 from itertools import pairwise
@@ -30,6 +32,9 @@ class Echo:
         self.bodies: list[bytes] = []
         self.connections: Collection[object] = ()  # that are open
         self.answer: bytes | None = None
+        self.hold: asyncio.Event | None = None
+        self.mistakes: list[dict[str, Any]] = []  # of which the event loop told
+        self.server: http_server.LoopServer | None = None
 
     async def handle(self, head: Head, body: Body) -> Answer:
         try:
@@ -37,6 +42,10 @@ class Echo:
         except Problem as problem:
             return problem_answer(problem)
         self.bodies.append(content)
+        if self.hold is not None:
+            await self.hold.wait()
+        if head.path == "/mistake":
+            raise RuntimeError("a mistake")
         if head.path == "/nothing":
             return Answer(204, ())
         headers = {name.decode(): value.decode("latin-1") for name, value in head.headers.items()}
@@ -55,7 +64,7 @@ async def serving(echo: Echo) -> AsyncIterator[Connect]:
         port = listening.getsockname()[1]
         server = http_server.LoopServer(cast(Collector, echo), listening)
         await server.start()
-        echo.connections = server._connections
+        echo.connections, echo.server = server._connections, server
         writers: list[asyncio.StreamWriter] = []
 
         async def connect() -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -76,8 +85,11 @@ def run(use: Callable[[Echo, Connect], Awaitable[None]]) -> None:
 
     async def used() -> None:
         echo = Echo()
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: echo.mistakes.append(context))
         async with serving(echo) as connect:
             await asyncio.wait_for(use(echo, connect), SECONDS)
+        gc.collect()
+        assert echo.mistakes == []
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(used())
@@ -104,6 +116,12 @@ async def exchange(connect: Connect, *parts: bytes, ends: bool = False) -> tuple
     if answer[1].get("connection") == "close":
         assert await reader.read() == b"", "it said that it closes the connection"
     return answer
+
+
+async def none_of(connections: Collection[object]) -> None:
+    """Return when they are all closed."""
+    while connections:
+        await asyncio.sleep(0.01)
 
 
 def post(body: bytes, *headers: bytes, version: bytes = b"1.1") -> bytes:
@@ -348,16 +366,20 @@ def test_nobody_is_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_connection, "KEEP_ALIVE_SECONDS", 0.1)
     monkeypatch.setattr(http_connection, "LINGER_SECONDS", 0.1)
 
-    async def use(_echo: Echo, connect: Connect) -> None:
+    async def use(echo: Echo, connect: Connect) -> None:
         silent, _ = await connect()
         slow, slow_writer = await connect()
         slow_writer.write(b"POST /a HTTP/1.1\r\nHos")
         idle, idle_writer = await connect()
         idle_writer.write(GET)
         await answer_of(idle)
-        for reader in (silent, slow, idle):
+        refused, refused_writer = await connect()
+        refused_writer.write(b"HELLO\r\n\r\n")
+        await answer_of(refused)
+        for reader in (silent, slow, idle, refused):
             with suppress(ConnectionError):
                 assert await reader.read() == b""
+        await none_of(echo.connections)
 
     run(use)
 
@@ -371,9 +393,98 @@ def test_who_does_not_read_answers_is_not_read_either_and_let_go(monkeypatch: py
         _reader, writer = await connect()
         cast(asyncio.Transport, writer.transport).pause_reading()
         writer.write(GET * 100)
-        while not echo.bodies or echo.connections:  # until it is closed
+        while not echo.bodies:
             await asyncio.sleep(0.01)
+        await none_of(echo.connections)
         assert len(echo.bodies) < 100, "answers to all requests were kept for somebody who does not read them"
+
+    run(use)
+
+
+@pytest.mark.parametrize("sent", [post(b"x", b"Connection: close"), post(b"x", version=b"1.0"), post(b"x")])
+def test_who_does_not_read_a_last_answer_is_let_go(monkeypatch: pytest.MonkeyPatch, sent: bytes) -> None:
+    monkeypatch.setattr(http_server, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(http_connection, "LINGER_SECONDS", 0.2)
+    monkeypatch.setattr(http_connection, "KEEP_ALIVE_SECONDS", 0.3)
+
+    async def use(echo: Echo, connect: Connect) -> None:
+        echo.answer = b"[" + b"1," * 2_000_000 + b"1]"
+        _reader, writer = await connect()
+        cast(asyncio.Transport, writer.transport).pause_reading()
+        writer.write(sent)
+        writer.write_eof()
+        while not echo.bodies:
+            await asyncio.sleep(0.01)
+        await none_of(echo.connections)
+
+    run(use)
+
+
+def test_requests_that_wait_for_others_are_not_all_read_at_once() -> None:
+    async def use(echo: Echo, connect: Connect) -> None:
+        echo.hold = asyncio.Event()
+        reader, writer = await connect()
+        writer.write(GET * 10_000)
+        while not echo.bodies:
+            await asyncio.sleep(0.01)
+        (connection,) = cast(set[http_connection.Connection], echo.connections)
+        assert len(connection._waiting) < 500
+        echo.hold.set()
+        for _ in range(10_000):
+            assert (await answer_of(reader))[0] == 200
+
+    run(use)
+
+
+def test_a_mistake_closes_its_connection_and_no_other() -> None:
+    async def use(echo: Echo, connect: Connect) -> None:
+        reader, writer = await connect()
+        writer.write(GET.replace(b"/a", b"/mistake"))
+        with suppress(ConnectionError):
+            assert await reader.read() == b""
+        await none_of(echo.connections)
+        assert (await exchange(connect, GET))[0] == 200
+        gc.collect()
+        assert [str(mistake["exception"]) for mistake in echo.mistakes] == ["a mistake"]
+        echo.mistakes.clear()
+
+    run(use)
+
+
+def test_a_closed_connection_leaves_nothing() -> None:
+    async def use(echo: Echo, connect: Connect) -> None:
+        reader, writer = await connect()
+        writer.write(post(b"x"))
+        await answer_of(reader)
+        (connection,) = echo.connections
+        gone = weakref.ref(connection)
+        del connection
+        gc.disable()
+        try:
+            writer.close()
+            await none_of(echo.connections)
+            await asyncio.sleep(0)
+            assert gone() is None, "it waits for a look for cycles"
+        finally:
+            gc.enable()
+
+    run(use)
+
+
+def test_what_waits_is_not_begun_when_the_server_stops() -> None:
+    async def use(echo: Echo, connect: Connect) -> None:
+        echo.answer = b"[" + b"1," * 2_000_000 + b"1]"
+        reader, writer = await connect()
+        cast(asyncio.Transport, writer.transport).pause_reading()
+        writer.write(GET * 5)
+        while not echo.bodies:
+            await asyncio.sleep(0.01)
+        assert echo.server is not None
+        stopped = asyncio.create_task(echo.server.stop())
+        await asyncio.sleep(0)
+        cast(asyncio.Transport, writer.transport).resume_reading()
+        assert (await reader.read()).count(b"HTTP/1.1 200 OK") == len(echo.bodies) < 5
+        await stopped
 
     run(use)
 
@@ -396,7 +507,7 @@ def test_who_reads_slowly_gets_all_answers() -> None:
 def test_one_connection_too_many_is_told_to_come_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_server, "CONNECTIONS", 2)
 
-    async def use(_echo: Echo, connect: Connect) -> None:
+    async def use(echo: Echo, connect: Connect) -> None:
         held = [await connect() for _ in range(2)]
         for reader, writer in held:
             writer.write(GET)
@@ -404,5 +515,23 @@ def test_one_connection_too_many_is_told_to_come_again(monkeypatch: pytest.Monke
         reader, _ = await connect()
         status, headers, problem = await answer_of(reader)
         assert (status, problem["code"], headers["retry-after"]) == (503, "overloaded", "1")
+        held[0][1].close()  # who was told stays, and is in nobody's way
+        while len(echo.connections) > 1:
+            await asyncio.sleep(0.01)
+        assert (await exchange(connect, GET))[0] == 200
+
+    run(use)
+
+
+def test_those_who_are_told_are_not_too_many_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_server, "CONNECTIONS", 0)
+    monkeypatch.setattr(http_server, "TOLD", 1)
+
+    async def use(_echo: Echo, connect: Connect) -> None:
+        told, _ = await connect()
+        assert (await answer_of(told))[0] == 503
+        reader, _ = await connect()
+        with suppress(ConnectionError):
+            assert await reader.read() == b""
 
     run(use)

@@ -48,6 +48,10 @@ def refusal_of(client: Client, declared: bytes | None = None, seconds: float = 2
     return caught.value
 
 
+def test_a_length_of_thousands_of_digits_is_none() -> None:
+    assert read(Client(b"ab", b"c"), b"0" * 5_000 + b"3") == b"abc"
+
+
 def test_a_body_is_put_together_from_its_chunks() -> None:
     for declared in (None, b"7"):
         assert read(Client(b'{"a"', b"", b":1}"), declared) == b'{"a":1}'
