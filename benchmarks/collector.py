@@ -1,9 +1,9 @@
 """The collector against nginx that answers 204 and a FastAPI + pydantic twin: `python -m benchmarks.collector`.
 
-The collector runs on each of its servers; the one that it uses unless another is asked for, with nobody behind it, says
-what is left when keys, contracts and the log cost nothing. All sides in one run, each on one core while wrk sends from
-another. "On the disk before the answer" holds for the collector and for the twin. What counts is the rate per CPU
-second of the process that answers; landing is another process, whose CPU seconds stand beside it.
+The collector runs on each of its servers; ours and granian with nobody behind them say what is left when keys,
+contracts and the log cost nothing. All sides in one run, each on one core while wrk sends from another. "On the disk
+before the answer" holds for the collector and for the twin. What counts is the rate per CPU second of the process that
+answers; landing is another process, whose CPU seconds stand beside it.
 """
 
 import argparse
@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 
 from almanac.tables import text_table
 from benchmarks import load, servers
@@ -86,7 +87,8 @@ def _sides(batch: int) -> Iterator[Side]:
         yield Side(f"{name}, collector on granian", _ours("--server", "granian"), size)
         yield Side(f"{name}, collector on uvicorn", _ours("--server", "uvicorn"), size)
         yield Side(f"{name}, collector without contracts", servers.no_contracts, size)
-        yield Side(f"{name}, our server alone", servers.floor, size)
+        yield Side(f"{name}, our server alone", partial(servers.floor, "httptools"), size)
+        yield Side(f"{name}, granian alone", partial(servers.floor, "granian"), size)
         yield Side(f"{name}, FastAPI + pydantic", servers.twin, size)
         yield Side(f"{name}, nginx 204", servers.nginx, size, no_nginx)
 

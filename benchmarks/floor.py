@@ -1,4 +1,4 @@
-"""The collector's server with nobody behind it: a body is read whole and answered. Run by `benchmarks.collector`.
+"""A server of the collector with nobody behind it: a body is read whole and answered. Run by `benchmarks.collector`.
 
 What it costs is what is left of a request when authentication, contracts and the log cost nothing.
 """
@@ -6,13 +6,14 @@ What it costs is what is left of a request when authentication, contracts and th
 import asyncio
 import socket
 import sys
-from typing import Any
+from typing import Any, cast
 
 import uvloop
 
 from ingestion.collector.core import Answer, Head
-from ingestion.collector.http_server import LoopServer
 from ingestion.collector.limits import Body
+from ingestion.collector.server import http_server
+from ingestion.collector.server_names import ServerName
 
 _ANSWER = Answer(200, ((b"content-type", b"application/json"),), b'{"success":true,"accepted":1,"rejected":0}')
 
@@ -26,16 +27,16 @@ class Nobody:
         return _ANSWER
 
 
-async def serve(port: int) -> None:
+async def serve(port: int, name: ServerName) -> None:
     """Answer on a port of this machine until the process is ended."""
     with socket.socket() as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(("127.0.0.1", port))
         nobody: Any = Nobody()
-        await LoopServer(nobody, listening).start()
+        await http_server(name, nobody, listening).start()
         await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve(int(sys.argv[1])))
+        runner.run(serve(int(sys.argv[1]), cast(ServerName, sys.argv[2])))

@@ -16,6 +16,7 @@ from pathlib import Path
 from almanac.settings import ROOT, Settings
 from almanac.state import create_key, open_state
 from benchmarks.events import SOURCE, TENANT
+from ingestion.collector.server_names import ServerName
 
 START_SECONDS = 120.0
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -71,10 +72,10 @@ def twin(core: int) -> Iterator[Server]:
 
 
 @contextmanager
-def floor(core: int) -> Iterator[Server]:
-    """The collector's server with nobody behind it (`benchmarks.floor`)."""
+def floor(name: ServerName, core: int) -> Iterator[Server]:
+    """A server of the collector with nobody behind it (`benchmarks.floor`)."""
     port = _free_port()
-    with _process([sys.executable, "-m", "benchmarks.floor", str(port)], core, dict(os.environ)) as process:
+    with _process([sys.executable, "-m", "benchmarks.floor", str(port), name], core, dict(os.environ)) as process:
         _wait(port)
         yield Server(f"http://127.0.0.1:{port}", process.pid)
 

@@ -169,7 +169,7 @@ class _Life:
             loop.add_signal_handler(number, asked_to_end.set)
         loop.add_signal_handler(signal.SIGHUP, self._on_hangup, os.isatty(0), asked_to_end.set)
         collector = self._collector
-        server = _server(server_name, collector, listening)
+        server = http_server(server_name, collector, listening)
         self._flusher.start()
         await self._keys.start()
         await self._suppressed.start()
@@ -198,7 +198,8 @@ def settle() -> None:
     sys.setswitchinterval(SWITCH_SECONDS)
 
 
-def _server(name: ServerName, collector: Collector, listening: socket.socket) -> HttpServer:
+def http_server(name: ServerName, collector: Collector, listening: socket.socket) -> HttpServer:
+    """What listens on a bound socket and calls a collector, by its name."""
     # Imported here: only one of them is needed.
     if name == "httptools":
         from ingestion.collector.http_server import LoopServer

@@ -23,7 +23,7 @@ from ingestion.collector.judging import Judge
 from ingestion.collector.metrics import Metrics
 from ingestion.collector.quick import QuickLane
 from ingestion.collector.refusals import FILE, Refusals
-from ingestion.collector.server import _server
+from ingestion.collector.server import http_server
 from ingestion.collector.server_names import SERVERS, ServerName
 from ingestion.collector.wal import Wal
 from ingestion.enrichment import open_places
@@ -74,7 +74,7 @@ def test_16_a_body_that_does_not_arrive_in_time_is_answered_408(
         collector = collector_in(tmp_path)
         with socket.create_server(("127.0.0.1", 0)) as listening:
             port = listening.getsockname()[1]
-            running = _server(server, collector, listening)
+            running = http_server(server, collector, listening)
             await running.start()
             assert (await answer_to(port, EVENT[:10], EVENT[10:]))[0] == 200, "what comes in time is taken"
             monkeypatch.setattr(limits, "BODY_SECONDS", 0.05)
