@@ -91,6 +91,9 @@ class Connection(asyncio.Protocol):
             self._unread = memoryview(data)
         else:
             self._reader.feed(data)
+            if not self._is_paused and len(self._waiting) == 1 and self._waiting[0].body.is_complete:
+                self._serve_next()  # the usual case: a whole request, and nothing else
+                return
         self._flow()
 
     def pause_writing(self) -> None:

@@ -157,7 +157,8 @@ class Wal:
                 _log.error("the log failed in an unexpected way", exc_info=error)
             _fail(waiters)
         if self._waiting:
-            self._commit()
+            # Not before those who were just told could send their next: fewer and larger groups cost less.
+            asyncio.get_running_loop().call_soon(self._commit)
         else:
             self._is_committing = False
 
